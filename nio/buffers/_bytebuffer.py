@@ -1,0 +1,267 @@
+"""ByteBuffer: bytes with a cursor, and numbers in and out of them.
+
+Typed access comes from the element table through three methods, one to read and two to write; what is left to each of
+``get_int``, ``put_int``, ``put_int_at`` and the others is a signature to read and a row to name. That is one call more
+than the fastest way, and still within three times ``struct.unpack_from``.
+"""
+
+from __future__ import annotations
+
+from io import UnsupportedOperation
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
+from typing import Any, ClassVar, Self, TypeVar
+
+from nio.buffers._arguments import natural, whole
+from nio.buffers._buffer import Storage
+from nio.buffers._charbuffer import CharBuffer
+from nio.buffers._element_buffer import ElementBuffer
+from nio.buffers._elements import (
+    BIG,
+    BYTE,
+    CHAR,
+    DOUBLE,
+    FLOAT,
+    INT,
+    LONG,
+    ORDERS,
+    SHORT,
+    ByteOrder,
+    Element,
+    N,
+)
+from nio.buffers._numberbuffers import DoubleBuffer, FloatBuffer, IntBuffer, LongBuffer, ShortBuffer
+from nio.errors import IllegalArgumentError
+
+V = TypeVar("V", CharBuffer, ShortBuffer, IntBuffer, LongBuffer, FloatBuffer, DoubleBuffer)
+
+
+class ByteBuffer(ElementBuffer[int]):
+    """A fixed number of bytes, read and written between a position and a limit, with numbers in both byte orders.
+
+    **State.** ``0 <= mark (when set) <= position <= limit <= capacity``, always. A new buffer has position 0, limit =
+    capacity, no mark, zeros as content and big-endian order. A call that raises has changed neither the four numbers
+    nor the content, its own or that of the other object.
+
+    **The cycle.**
+
+    1. Fill: relative puts, ``channel.read(buf)`` or ``buf.position += sock.recv_into(buf.view())`` move the position.
+    2. ``flip()``: what was written lies between position 0 and the limit.
+    3. Drain: relative gets or ``channel.write(buf)`` move the position towards the limit.
+    4. ``compact()`` keeps what has not been drained in front of new data; ``clear()`` gives it up.
+
+    **Access.** ``get()``, ``put(x)`` and ``get_int()``, ``put_int(x)`` are relative: they move the position and raise
+    BufferUnderflowError or BufferOverflowError when they would pass the *limit*. ``get(i)``, ``put_at(i, x)``,
+    ``get_int(i)``, ``put_int_at(i, x)`` are absolute: the index counts bytes from 0, no position moves, and IndexError
+    says that they would pass the limit. Transfers in bulk are all or nothing, and may overlap.
+
+    **Values.** Bytes come out as 0..255, and -128..255 is taken; they compare and hash as the signed numbers they are
+    in Java. A number outside the range of its type is an IllegalArgumentError, a bool a TypeError.
+
+    **Sharing.** ``wrap``, ``slice``, ``duplicate``, ``as_read_only_buffer`` and the ``as_*_buffer`` views never copy:
+    the content is one, the numbers are each buffer's own. Slices and duplicates start out big endian again; a view
+    keeps the order its ByteBuffer has at that moment. Everything made from a read-only buffer is read-only.
+
+    **Checks** come in one order: read-only (ReadOnlyBufferError), the arguments, the space.
+
+    **Equality** is that of the remaining bytes, so a buffer has no hash and ``hash_code()`` changes as it is used.
+    There is no length, truth value or subscript: ``remaining``, ``has_remaining``, ``get(i)`` say which is meant.
+
+    **Threads.** A buffer belongs to one thread at a time. Two buffers over the same bytes may be used by two threads,
+    as far as they keep to different bytes.
+    """
+
+    __slots__ = ()
+
+    _element: ClassVar[Element[int]] = BYTE
+    _first_order = BIG
+
+    @classmethod
+    def allocate_direct(cls, capacity: int) -> Self:
+        """As ``allocate``, in page-aligned memory of its own outside the Python heap; it has no array.
+
+        The memory is private to the process: a child made by ``fork`` gets a copy, as it does of any other object.
+        """
+        count = natural(capacity, "capacity")
+        memory = memoryview(mmap(-1, max(count, 1), flags=MAP_PRIVATE | MAP_ANONYMOUS))
+        return cls(Storage(memory, None, True), 0, count, BIG)
+
+    def _derive(self, storage: Storage, start: int, capacity: int) -> Self:
+        return type(self)(storage, start, capacity, BIG)
+
+    @property
+    def order(self) -> ByteOrder:
+        """The byte order of typed access from now on; big endian at first, in every new slice or duplicate too."""
+        return ORDERS[self._order]
+
+    @order.setter
+    def order(self, value: ByteOrder) -> None:
+        if not isinstance(value, ByteOrder):
+            raise TypeError(f"order must be a ByteOrder, not {value!r}")
+        self._order = ORDERS.index(value)
+
+    def get_bytes(self, length: int) -> bytes:
+        """A copy of the next ``length`` bytes, past which the position moves; BufferUnderflowError beyond the limit."""
+        count = natural(length, "length")
+        if count > self._limit - self._position:
+            raise self._underflow(count)
+        position = self._position
+        self._position = position + count
+        return self._memory[position : position + count].tobytes()
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """The remaining bytes for ``memoryview(buf)`` and all that takes one; called by Python 3.12 and up."""
+        return self.view()
+
+    def get_char(self, index: int | None = None) -> str:
+        """The UTF-16 code unit (2 bytes) as a str, at the position, which moves past it, or at byte ``index``."""
+        return chr(self._fetch(CHAR, index))
+
+    def put_char(self, value: str | int) -> Self:
+        """Write a UTF-16 code unit, a str of length 1 or 0 to 65535, at the position, which moves past it."""
+        return self._store(CHAR, value)
+
+    def put_char_at(self, index: int, value: str | int) -> Self:
+        """Write a UTF-16 code unit, a str of length 1 or 0 to 65535, at byte ``index``."""
+        return self._store_at(CHAR, index, value)
+
+    def get_short(self, index: int | None = None) -> int:
+        """The signed 2-byte integer at the position, which moves past it, or at byte ``index``."""
+        return self._fetch(SHORT, index)
+
+    def put_short(self, value: int) -> Self:
+        """Write a signed 2-byte integer at the position, which moves past it."""
+        return self._store(SHORT, value)
+
+    def put_short_at(self, index: int, value: int) -> Self:
+        """Write a signed 2-byte integer at byte ``index``."""
+        return self._store_at(SHORT, index, value)
+
+    def get_int(self, index: int | None = None) -> int:
+        """The signed 4-byte integer at the position, which moves past it, or at byte ``index``."""
+        return self._fetch(INT, index)
+
+    def put_int(self, value: int) -> Self:
+        """Write a signed 4-byte integer at the position, which moves past it."""
+        return self._store(INT, value)
+
+    def put_int_at(self, index: int, value: int) -> Self:
+        """Write a signed 4-byte integer at byte ``index``."""
+        return self._store_at(INT, index, value)
+
+    def get_long(self, index: int | None = None) -> int:
+        """The signed 8-byte integer at the position, which moves past it, or at byte ``index``."""
+        return self._fetch(LONG, index)
+
+    def put_long(self, value: int) -> Self:
+        """Write a signed 8-byte integer at the position, which moves past it."""
+        return self._store(LONG, value)
+
+    def put_long_at(self, index: int, value: int) -> Self:
+        """Write a signed 8-byte integer at byte ``index``."""
+        return self._store_at(LONG, index, value)
+
+    def get_float(self, index: int | None = None) -> float:
+        """The 4-byte IEEE number at the position, which moves past it, or at byte ``index``."""
+        return self._fetch(FLOAT, index)
+
+    def put_float(self, value: float) -> Self:
+        """Write a 4-byte IEEE number at the position, which moves past it."""
+        return self._store(FLOAT, value)
+
+    def put_float_at(self, index: int, value: float) -> Self:
+        """Write a 4-byte IEEE number at byte ``index``."""
+        return self._store_at(FLOAT, index, value)
+
+    def get_double(self, index: int | None = None) -> float:
+        """The 8-byte IEEE number at the position, which moves past it, or at byte ``index``."""
+        return self._fetch(DOUBLE, index)
+
+    def put_double(self, value: float) -> Self:
+        """Write a 8-byte IEEE number at the position, which moves past it."""
+        return self._store(DOUBLE, value)
+
+    def put_double_at(self, index: int, value: float) -> Self:
+        """Write a 8-byte IEEE number at byte ``index``."""
+        return self._store_at(DOUBLE, index, value)
+
+    def _fetch(self, element: Element[N], index: int | None) -> N:
+        if index is None:
+            index = self._position
+            after = index + element.size
+            if after > self._limit:
+                raise self._underflow(element.size)
+            self._position = after
+        else:
+            index = self._index(index, element.size)
+        value: N = element.unpack[self._order](self._memory, index)[0]
+        return value
+
+    # Any in both: whatever is given, element.check() is the judge of it, and is asked only about the unusual.
+    def _store(self, element: Element[N], value: Any) -> Self:
+        if self._read_only:
+            raise self._write_refused()
+        if value.__class__ is not element.scalar or not element.low <= value <= element.high:
+            value = element.check(value)
+        position = self._position
+        after = position + element.size
+        if after > self._limit:
+            raise self._overflow(element.size)
+        element.pack[self._order](self._memory, position, value)
+        self._position = after
+        return self
+
+    def _store_at(self, element: Element[N], index: int, value: Any) -> Self:
+        if self._read_only:
+            raise self._write_refused()
+        if value.__class__ is not element.scalar or not element.low <= value <= element.high:
+            value = element.check(value)
+        element.pack[self._order](self._memory, self._index(index, element.size), value)
+        return self
+
+    def as_char_buffer(self) -> CharBuffer:
+        """The remaining bytes as UTF-16 code units."""
+        return self._as(CharBuffer)
+
+    def as_short_buffer(self) -> ShortBuffer:
+        """The remaining bytes as signed 2-byte integers."""
+        return self._as(ShortBuffer)
+
+    def as_int_buffer(self) -> IntBuffer:
+        """The remaining bytes as signed 4-byte integers."""
+        return self._as(IntBuffer)
+
+    def as_long_buffer(self) -> LongBuffer:
+        """The remaining bytes as signed 8-byte integers."""
+        return self._as(LongBuffer)
+
+    def as_float_buffer(self) -> FloatBuffer:
+        """The remaining bytes as 4-byte IEEE numbers."""
+        return self._as(FloatBuffer)
+
+    def as_double_buffer(self) -> DoubleBuffer:
+        """The remaining bytes as 8-byte IEEE numbers."""
+        return self._as(DoubleBuffer)
+
+    def _as(self, kind: type[V]) -> V:
+        """Shares the content and freezes the order; bytes that do not fill an element are left out."""
+        capacity = self.remaining // kind._element.size
+        return kind(self._storage._replace(array=None), self._start + self._position, capacity, self._order)
+
+    def alignment_offset(self, index: int, unit: int) -> int:
+        """How many bytes ``index`` lies above the last address that is a multiple of ``unit``, a power of two.
+
+        IllegalArgumentError for another unit or a negative index; UnsupportedOperation for a unit above 8 unless the
+        buffer is direct: what is not mapped is not aligned to more than that.
+        """
+        first, bits = natural(index, "index"), whole(unit, "unit")
+        if bits < 1 or bits & (bits - 1):
+            raise IllegalArgumentError(f"unit {bits} is not a power of two")
+        if bits > 8 and not self.is_direct:
+            raise UnsupportedOperation(f"unit {bits} is above 8, and {self!r} is not direct")
+        return (self._start + first) & (bits - 1)
+
+    def aligned_slice(self, unit: int) -> Self:
+        """``slice`` with the position rounded up and the limit rounded down to the unit; errors of alignment_offset."""
+        first = self._position + -self.alignment_offset(self._position, unit) % unit
+        last = self._limit - self.alignment_offset(self._limit, unit)
+        return self.slice(first, last - first) if first <= last else self.slice(self._position, 0)

@@ -1,0 +1,35 @@
+"""java.nio.channels: channels, the Selector and its keys.
+
+Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking; how blocking
+mode and the close of a channel work stands in ``_selectable_channel.py``, the order of a selection in ``_selector.py``.
+"""
+
+from __future__ import annotations
+
+from nio.channels._byte_channels import EOF as EOF
+from nio.channels._byte_channels import ReadableByteChannel as ReadableByteChannel
+from nio.channels._byte_channels import WritableByteChannel as WritableByteChannel
+from nio.channels._options import NetworkChannel as NetworkChannel
+from nio.channels._options import StandardSocketOptions as StandardSocketOptions
+from nio.channels._pipe import Pipe as Pipe
+from nio.channels._selectable_channel import SelectableChannel as SelectableChannel
+from nio.channels._selection_key import Ops as Ops
+from nio.channels._selection_key import SelectionKey as SelectionKey
+from nio.channels._selector import Selector as Selector
+from nio.channels._server_socket_channel import ServerSocketChannel as ServerSocketChannel
+from nio.channels._socket_channel import SocketChannel as SocketChannel
+
+__all__ = [
+    "EOF",
+    "NetworkChannel",
+    "Ops",
+    "Pipe",
+    "ReadableByteChannel",
+    "SelectableChannel",
+    "SelectionKey",
+    "Selector",
+    "ServerSocketChannel",
+    "SocketChannel",
+    "StandardSocketOptions",
+    "WritableByteChannel",
+]

@@ -1,0 +1,110 @@
+"""Socket options, and what every channel with a network address has."""
+
+from __future__ import annotations
+
+import io
+from typing import ClassVar, Final, Self
+
+from nio.channels._selectable_channel import SelectableChannel
+from nio.errors import AlreadyBoundError, IllegalArgumentError
+from nio.spi import OPTIONS, Address, ProtocolFamily, SelectorProvider, Socket
+
+
+class StandardSocketOptions:
+    """The names of the options; which of them a channel has is its ``supported_options``."""
+
+    SO_SNDBUF: Final = "SO_SNDBUF"
+    SO_RCVBUF: Final = "SO_RCVBUF"
+    SO_KEEPALIVE: Final = "SO_KEEPALIVE"
+    SO_REUSEADDR: Final = "SO_REUSEADDR"
+    SO_REUSEPORT: Final = "SO_REUSEPORT"
+    SO_OOBINLINE: Final = "SO_OOBINLINE"
+    SO_LINGER: Final = "SO_LINGER"
+    TCP_NODELAY: Final = "TCP_NODELAY"
+    TCP_KEEPCOUNT: Final = "TCP_KEEPCOUNT"
+    TCP_KEEPIDLE: Final = "TCP_KEEPIDLE"
+    TCP_KEEPINTERVAL: Final = "TCP_KEEPINTERVAL"
+    TCP_QUICKACK: Final = "TCP_QUICKACK"
+    IP_TOS: Final = "IP_TOS"
+
+
+def supported(*names: str) -> frozenset[str]:
+    """Those of ``names`` that this system has."""
+    return frozenset(names) & frozenset(OPTIONS)
+
+
+KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
+
+
+class NetworkChannel(SelectableChannel):
+    """A selectable channel over a socket: an address of its own, and options."""
+
+    __slots__ = ("_bound", "_family", "_sock")
+
+    _options: ClassVar[frozenset[str]] = frozenset()
+    _unix_options: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+        super().__init__(provider, sock)
+        self._sock = sock
+        self._family = family
+        self._bound = False
+
+    @property
+    def socket(self) -> Socket:
+        """The socket underneath, for what nio has no word for; closing it is the channel's affair."""
+        return self._sock
+
+    @property
+    def supported_options(self) -> frozenset[str]:
+        """The options this channel has, on this system."""
+        return self._unix_options if self._family is ProtocolFamily.UNIX else self._options
+
+    @property
+    def local_address(self) -> Address | None:
+        """The address bound to, None before; ``(host, port)`` or a path. ClosedChannelError once closed."""
+        self._ensure_open()
+        if not self._bound:
+            return None
+        address: Address = self._sock.getsockname()
+        return address
+
+    def get_option(self, option: str) -> bool | int:
+        """The option's value as the kernel has it (Linux doubles buffer sizes).
+
+        Raises io.UnsupportedOperation for an option this kind of channel does not have, ClosedChannelError.
+        """
+        self._check_option(option)
+        return self._provider.get_option(self._sock, OPTIONS[option])
+
+    def set_option(self, option: str, value: bool | int) -> Self:
+        """Set an option: True or False, or an int from 0 up; ``SO_LINGER`` takes seconds, -1 is off.
+
+        Raises io.UnsupportedOperation for an option this kind of channel does not have, ClosedChannelError, TypeError
+        and IllegalArgumentError for a value that is not the option's.
+        """
+        self._check_option(option)
+        spec = OPTIONS[option]
+        if not isinstance(value, int) or isinstance(value, bool) is not (spec.kind == "bool"):
+            raise TypeError(f"{option} takes {'True or False' if spec.kind == 'bool' else 'an int'}, not {value!r}")
+        if value < 0 and spec.kind == "int":
+            raise IllegalArgumentError(f"{option} is 0 or more, not {value}")
+        self._provider.set_option(self._sock, spec, value)
+        return self
+
+    def _check_option(self, option: str) -> None:
+        if not isinstance(option, str):
+            raise TypeError(f"an option is a name of StandardSocketOptions, not {option!r}")
+        self._ensure_open()
+        if option not in self.supported_options:
+            names = ", ".join(sorted(self.supported_options))
+            raise io.UnsupportedOperation(f"{option!r} is not an option of {type(self).__name__}; it has: {names}")
+
+    def _bind(self, address: Address | None) -> None:
+        if self._bound:
+            raise AlreadyBoundError(f"{self!r} is bound already")
+        if address is None:
+            address = "" if self._family is ProtocolFamily.UNIX else ("", 0)
+        self._provider.check_address(self._family, address)
+        self._sock.bind(address)
+        self._bound = True

@@ -1,0 +1,215 @@
+"""SelectableChannel: open or closed, blocking or not, registered with any number of selectors.
+
+Two decisions stand behind every method here.
+
+**Blocking is emulated.** The descriptor never blocks; an operation in blocking mode tries, and if the kernel says
+"not now" it sleeps on the descriptor *and* on a wake-up that only ``close()`` sets. That is what lets a close in one
+thread release another that sleeps in the same channel, which a blocking system call cannot be made to do. The wake-up
+is opened when a thread first has to sleep, so a channel that never waits never pays for it.
+
+**A descriptor is given back by its last user.** ``close()`` marks the channel closed, cancels its keys and wakes the
+sleepers; the descriptor itself goes back to the system when no operation is inside and no selector has it registered
+any more, so that its number cannot be handed to a stranger while a selector still watches it. A connected channel that
+is closed while registered shuts its output down at once, so that the peer need not wait for that.
+
+Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
+All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from nio.channels._selection_key import SelectionKey, check_ops
+from nio.errors import (
+    AsynchronousCloseError,
+    ClosedChannelError,
+    IllegalBlockingModeError,
+    IllegalSelectorError,
+)
+from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket, Wakeup
+
+if TYPE_CHECKING:
+    from nio.channels._selector import Selector
+
+T = TypeVar("T")
+FAULT = BROKEN | HUNG_UP
+
+
+class SelectableChannel:
+    """A channel that a :class:`~nio.channels.Selector` can watch. New channels are open, blocking and unregistered.
+
+    Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_blocking",
+        "_end",
+        "_fd",
+        "_keys",
+        "_open",
+        "_plain",
+        "_provider",
+        "_read_lock",
+        "_state_lock",
+        "_wakeup",
+        "_write_lock",
+    )
+
+    _valid_ops: int = 0
+
+    def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:
+        self._provider = provider
+        self._end = end
+        self._fd = end.fileno()
+        self._open = True
+        self._blocking = True
+        self._plain = False  # a kernel mask without faults, cut to the interest set, is the ready set
+        self._keys: dict[Selector, SelectionKey] = {}
+        self._wakeup: Wakeup | None = None
+        self._read_lock = provider.rlock()
+        self._write_lock = provider.rlock()
+        self._state_lock = provider.rlock()
+
+    @property
+    def is_open(self) -> bool:
+        """True until ``close()``."""
+        return self._open
+
+    @property
+    def is_blocking(self) -> bool:
+        """The mode; a closed channel still answers with its last one."""
+        return self._blocking
+
+    @property
+    def is_registered(self) -> bool:
+        """True while any selector has a key of this channel, cancelled ones that are not flushed yet included."""
+        return bool(self._keys)
+
+    @property
+    def valid_ops(self) -> int:
+        """The operations that make sense for this kind of channel."""
+        return self._valid_ops
+
+    @property
+    def provider(self) -> SelectorProvider:
+        """The provider that opened this channel."""
+        return self._provider
+
+    def key_for(self, selector: Selector) -> SelectionKey | None:
+        """The key with ``selector``, also a cancelled one that is not flushed yet."""
+        return self._keys.get(selector)
+
+    def configure_blocking(self, blocking: bool) -> Self:
+        """Set the mode, waiting for whoever is inside the channel.
+
+        Raises ClosedChannelError, and IllegalBlockingModeError for blocking mode while a valid key exists.
+        """
+        if not isinstance(blocking, bool):
+            raise TypeError(f"blocking is True or False, not {blocking!r}")
+        with self._read_lock, self._write_lock, self._state_lock:
+            self._ensure_open()
+            if blocking and not self._blocking and any(key._valid for key in self._keys.values()):
+                raise IllegalBlockingModeError(f"{self!r} is registered; cancel its keys before blocking mode")
+            self._blocking = blocking
+        return self
+
+    def register(self, selector: Selector, ops: int, attachment: object = None) -> SelectionKey:
+        """Let ``selector`` watch this channel for ``ops`` and return the key; it shows in ``selector.keys`` at once.
+
+        Registering again returns the same key with the interest set *and the attachment* replaced. Checks, in this
+        order: IllegalArgumentError for operations outside ``valid_ops``, ClosedChannelError, IllegalBlockingModeError,
+        CancelledKeyError while a cancelled key waits to be flushed, IllegalSelectorError for a selector of another
+        provider, ClosedSelectorError. Returns at once while another thread selects, and counts from the next selection.
+        """
+        ops = check_ops(ops, self._valid_ops)
+        with self._state_lock:
+            self._ensure_open()
+            if self._blocking:
+                raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
+            key = self._keys.get(selector)
+            if key is not None:
+                key._attachment = attachment
+                key.interest_ops = ops
+                return key
+            if selector.provider is not self._provider:
+                raise IllegalSelectorError(f"{self!r} is of {self._provider!r}, {selector!r} of {selector.provider!r}")
+            key = selector._register(self, ops, attachment)
+            self._keys[selector] = key
+            return key
+
+    def close(self) -> None:
+        """Close the channel: keys are cancelled, sleepers raise AsynchronousCloseError. Closing again is nothing."""
+        with self._state_lock:
+            if not self._open:
+                return
+            self._open = False
+            keys = tuple(self._keys.values())
+            if self._wakeup is not None:
+                self._wakeup.set()
+        for key in keys:
+            key.cancel()
+        with self._read_lock, self._write_lock:
+            if keys:
+                self._announce_close()
+            self._give_back()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _announce_close(self) -> None:
+        """Tell the peer now, although the descriptor stays until the selectors let go."""
+
+    def _give_back(self) -> None:
+        with self._state_lock:
+            if self._open or self._keys:
+                return
+            self._wakeup = None
+        self._end.close()
+
+    def _deregistered(self, selector: Selector) -> None:
+        with self._state_lock:
+            self._keys.pop(selector, None)
+            if self._open:
+                return
+        with self._read_lock, self._write_lock:
+            self._give_back()
+
+    def _ready(self, mask: int, interest: int) -> int:
+        """The kernel's mask as a ready set: a fault is news for whatever the key is interested in."""
+        return interest if mask & FAULT else mask & interest
+
+    def _ensure_open(self) -> None:
+        if not self._open:
+            raise ClosedChannelError(f"{self!r}")
+
+    def _attempt(self, mask: int, call: Callable[..., T], *args: object) -> T | None:
+        """``call(*args)``; when the kernel says "not now": None in non-blocking mode, else sleep and try again."""
+        while True:
+            try:
+                return call(*args)
+            except BlockingIOError:
+                if not self._blocking:
+                    return None
+                self._sleep(mask)
+            except OSError:
+                self._ensure_not_closed_meanwhile()
+                raise
+
+    def _sleep(self, mask: int, timeout: float | None = None) -> None:
+        with self._state_lock:
+            self._ensure_not_closed_meanwhile()
+            if self._wakeup is None:
+                self._wakeup = self._provider.open_wakeup()
+            wakeup = self._wakeup
+        self._provider.wait_for(self._fd, mask, wakeup.fileno(), timeout)
+        self._ensure_not_closed_meanwhile()
+
+    def _ensure_not_closed_meanwhile(self) -> None:
+        if not self._open:
+            raise AsynchronousCloseError(f"{self!r} was closed while a thread was inside")

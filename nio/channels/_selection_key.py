@@ -1,0 +1,181 @@
+"""SelectionKey: one channel's registration with one selector."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from nio.errors import CancelledKeyError, IllegalArgumentError
+
+if TYPE_CHECKING:
+    from nio.channels._selectable_channel import SelectableChannel
+    from nio.channels._selector import Selector
+
+
+class Ops(enum.IntFlag):
+    """The four operations, with the JDK's values."""
+
+    OP_READ = 1
+    OP_WRITE = 4
+    OP_CONNECT = 8
+    OP_ACCEPT = 16
+
+
+def check_ops(ops: object, valid: int) -> int:
+    """``ops`` as a plain int; TypeError for what is no int, IllegalArgumentError for bits outside ``valid``."""
+    if isinstance(ops, bool) or not isinstance(ops, int):
+        raise TypeError(f"an interest set is an int of OP_ bits, not {ops!r}")
+    if ops & ~valid:
+        raise IllegalArgumentError(f"interest set {int(ops)} has bits outside the channel's valid operations {valid}")
+    return int(ops)
+
+
+class SelectionKey:
+    """The registration of one channel with one selector, made by ``channel.register(selector, ops, attachment)``.
+
+    It holds two sets of operations, both plain ints made of ``OP_READ`` (1), ``OP_WRITE`` (4), ``OP_CONNECT`` (8) and
+    ``OP_ACCEPT`` (16):
+
+    - the *interest set*: what the next selection asks the kernel for. A change takes effect when a selection starts;
+      one that is under way neither sees it nor ends for it: call ``selector.wakeup()``.
+    - the *ready set*: what the last selection that reported this key found. It is a hint, never a promise, and
+      nothing but a selection changes it; the channel may be drained meanwhile.
+
+    A key is valid until it is cancelled, its channel is closed or its selector is closed. Cancelling takes effect in
+    two steps: the key is invalid at once, and it leaves the selector's sets at that selector's next selection. Of an
+    invalid key only ``attachment``, ``attach``, ``channel``, ``selector``, ``is_valid`` and ``cancel`` can be used;
+    the rest raises :class:`~nio.errors.CancelledKeyError`.
+
+    Concurrency: every method may be called from any thread; ``attach`` and the ``interest_ops_or`` and
+    ``interest_ops_and`` forms are atomic.
+    """
+
+    __slots__ = ("_armed", "_attachment", "_channel", "_fd", "_interest", "_queued", "_ready", "_selector", "_valid")
+
+    OP_READ = Ops.OP_READ
+    OP_WRITE = Ops.OP_WRITE
+    OP_CONNECT = Ops.OP_CONNECT
+    OP_ACCEPT = Ops.OP_ACCEPT
+
+    def __init__(self, channel: SelectableChannel, selector: Selector, ops: int, attachment: object) -> None:
+        self._channel = channel
+        self._selector = selector
+        self._fd = channel._fd
+        self._interest = ops
+        self._ready = 0
+        self._armed = 0  # the mask the poller watches for, 0: the poller does not know the descriptor
+        self._queued = False  # waits in the selector's queue of changed interest sets
+        self._valid = True
+        self._attachment = attachment
+
+    @property
+    def channel(self) -> SelectableChannel:
+        """The channel, also after the key is cancelled."""
+        return self._channel
+
+    @property
+    def selector(self) -> Selector:
+        """The selector, also after the key is cancelled."""
+        return self._selector
+
+    @property
+    def is_valid(self) -> bool:
+        """False once the key is cancelled, its channel closed or its selector closed."""
+        return self._valid
+
+    @property
+    def interest_ops(self) -> int:
+        """The interest set; a new one is checked against the channel's ``valid_ops``, the next selection sees it."""
+        self._ensure_valid()
+        return self._interest
+
+    @interest_ops.setter
+    def interest_ops(self, ops: int) -> None:
+        self._ensure_valid()
+        self._interest = check_ops(ops, self._channel._valid_ops)
+        self._changed()
+
+    def interest_ops_or(self, ops: int) -> int:
+        """Add operations and return the previous set."""
+        self._ensure_valid()
+        with self._channel._state_lock:
+            previous = self._interest
+            self._interest = previous | check_ops(ops, self._channel._valid_ops)
+        self._changed()
+        return previous
+
+    def interest_ops_and(self, ops: int) -> int:
+        """Keep only the operations in ``ops``, any int, and return the previous set."""
+        self._ensure_valid()
+        with self._channel._state_lock:
+            previous = self._interest
+            self._interest = previous & check_ops(ops, -1)
+        self._changed()
+        return previous
+
+    @property
+    def ready_ops(self) -> int:
+        """The ready set as the last selection left it."""
+        self._ensure_valid()
+        return self._ready
+
+    @property
+    def is_readable(self) -> bool:
+        """The ready set holds ``OP_READ``: data, the end of the stream or an error."""
+        self._ensure_valid()
+        return self._ready & 1 != 0
+
+    @property
+    def is_writable(self) -> bool:
+        """The ready set holds ``OP_WRITE``."""
+        self._ensure_valid()
+        return self._ready & 4 != 0
+
+    @property
+    def is_connectable(self) -> bool:
+        """The ready set holds ``OP_CONNECT``: only ``finish_connect()`` tells success from failure."""
+        self._ensure_valid()
+        return self._ready & 8 != 0
+
+    @property
+    def is_acceptable(self) -> bool:
+        """The ready set holds ``OP_ACCEPT``."""
+        self._ensure_valid()
+        return self._ready & 16 != 0
+
+    @property
+    def attachment(self) -> object:
+        """What was attached last, None when nothing was."""
+        return self._attachment
+
+    def attach(self, attachment: object) -> object:
+        """Attach an object, None detaches; returns the previous one."""
+        with self._channel._state_lock:
+            previous, self._attachment = self._attachment, attachment
+        return previous
+
+    def cancel(self) -> None:
+        """Make the key invalid; the channel stays open. Cancelling again is nothing."""
+        with self._channel._state_lock:
+            if not self._valid:
+                return
+            self._valid = False
+        self._selector._cancelled.append(self)
+
+    def _changed(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self._selector._updates.append(self)
+
+    def _ensure_valid(self) -> None:
+        if not self._valid:
+            raise CancelledKeyError(f"the key of {self._channel!r} is cancelled")
+
+    def __repr__(self) -> str:
+        if not self._valid:
+            return f"SelectionKey({self._channel!r}, cancelled)"
+        return f"SelectionKey({self._channel!r}, interest={_letters(self._interest)}, ready={_letters(self._ready)})"
+
+
+def _letters(ops: int) -> str:
+    return "".join(letter for bit, letter in ((1, "r"), (4, "w"), (8, "c"), (16, "a")) if ops & bit) or "-"

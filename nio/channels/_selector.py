@@ -1,0 +1,384 @@
+"""Selector: the demultiplexer, with the JDK's rules about its three key sets.
+
+**The order of a selection** is what makes it safe from every thread: interest sets changed since the last one are told
+to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
+then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
+
+**Wake-up** is a flag and a descriptor, without a lock, so that a signal handler may call it. ``wakeup()`` sets the flag
+and then the descriptor; the selecting thread clears the descriptor and then the flag. A caller that finds the flag set
+can leave: the selection that will clear it has not returned yet, and whatever the caller queued before calling is seen
+after that selection. In the other order, a caller between the two steps would set a flag that nobody clears, and every
+later wake-up would be lost.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Set
+from typing import NoReturn, Self
+
+from nio.channels._selectable_channel import SelectableChannel
+from nio.channels._selection_key import SelectionKey
+from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateError
+from nio.spi import READABLE, WRITABLE, SelectorProvider, Wakeup
+
+Action = Callable[[SelectionKey], object]
+
+_LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
+# Interest set to kernel mask: read and accept wait for input, write and connect for output.
+_MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
+
+
+class _LiveSet(Set[SelectionKey]):
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: set[SelectionKey]) -> None:
+        self._keys = keys
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, key: SelectionKey) -> NoReturn:
+        """Refused (io.UnsupportedOperation): only a selector adds keys."""
+        raise io.UnsupportedOperation("only a selector adds keys to its sets")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self._keys)})"
+
+
+class KeySet(_LiveSet):
+    """``selector.keys``: a live view; iterating it is safe while other threads register."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[SelectionKey]:
+        return iter(tuple(self._keys))
+
+    def remove(self, key: SelectionKey) -> NoReturn:
+        """Refused (io.UnsupportedOperation): cancel the key."""
+        raise io.UnsupportedOperation("keys leave this set by cancel() and the next selection")
+
+    def clear(self) -> NoReturn:
+        """Refused (io.UnsupportedOperation): cancel the keys."""
+        raise io.UnsupportedOperation("keys leave this set by cancel() and the next selection")
+
+
+class SelectedKeySet(_LiveSet):
+    """``selector.selected_keys``: a live view from which keys can be removed but none added.
+
+    For the selecting thread; a selection that adds a key while this is iterated makes the iteration fail
+    (RuntimeError).
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[SelectionKey]:
+        return iter(self._keys)
+
+    def remove(self, key: SelectionKey) -> None:
+        """Take a key out; KeyError when it is not selected."""
+        self._keys.remove(key)
+
+    def discard(self, key: SelectionKey) -> None:
+        """Take a key out if it is there."""
+        self._keys.discard(key)
+
+    def clear(self) -> None:
+        """Take all keys out."""
+        self._keys.clear()
+
+
+class Selector:
+    """Tells which of many channels are ready.
+
+    A selector keeps three sets:
+
+    - ``keys``: every registration. Cancelled keys stay until the next selection.
+    - ``selected_keys``: the keys a selection found ready. Selections only add to it; whoever handles a key removes it.
+      A key that is not removed hides the next event of the same kind: it counts as old news.
+    - the cancelled keys, which cannot be seen.
+
+    A selection (``select``, ``select_now``) takes these steps:
+
+    1. Interest sets that changed since the last selection take effect, cancelled keys leave all sets.
+    2. The kernel is asked; ``select`` sleeps until a channel is ready, ``wakeup()`` or ``close()`` is called, or the
+       timeout is over.
+    3. Keys cancelled meanwhile leave all sets.
+    4. Of each ready channel: a key not in ``selected_keys`` gets its ready set overwritten and is added; one that is
+       in it gets the new bits OR-ed in. The result is the number of keys *whose ready set was updated*, so that an
+       unchanged key that is still selected counts 0.
+
+    With an ``action``, step 4 instead hands each ready key to the action, its ready set overwritten, and never touches
+    ``selected_keys``; the result is the number of keys handed over.
+
+    Concurrency: one thread selects at a time, a second waits. From any thread, at any time and without waiting for the
+    selecting one: ``wakeup``, ``close``, ``channel.register``, ``channel.close`` and everything on a key. Such changes
+    take effect at the next selection. ``selected_keys`` belongs to the selecting thread.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_by_fd",
+        "_cancelled",
+        "_key_set",
+        "_keys",
+        "_lock",
+        "_open",
+        "_poller",
+        "_provider",
+        "_selected",
+        "_selected_key_set",
+        "_selecting",
+        "_updates",
+        "_wakeup",
+        "_wakeup_fd",
+        "_woken",
+    )
+
+    def __init__(self, provider: SelectorProvider | None = None) -> None:
+        self._provider = provider if provider is not None else SelectorProvider.default()
+        self._lock = self._provider.rlock()
+        self._open = True
+        self._selecting = False
+        self._keys: set[SelectionKey] = set()
+        self._selected: set[SelectionKey] = set()
+        self._key_set = KeySet(self._keys)
+        self._selected_key_set = SelectedKeySet(self._selected)
+        self._updates: deque[SelectionKey] = deque()
+        self._cancelled: deque[SelectionKey] = deque()
+        self._by_fd: dict[int, SelectionKey] = {}
+        self._poller = self._provider.open_poller()
+        self._wakeup: Wakeup | None = self._provider.open_wakeup()
+        self._wakeup_fd = self._wakeup.fileno()
+        self._woken = False
+        self._poller.add(self._wakeup_fd, READABLE)
+
+    @classmethod
+    def open(cls, provider: SelectorProvider | None = None) -> Self:
+        """A new selector of the default provider or of the one given."""
+        return cls(provider)
+
+    @property
+    def is_open(self) -> bool:
+        """True until ``close()``."""
+        return self._open
+
+    @property
+    def provider(self) -> SelectorProvider:
+        """The provider that opened this selector."""
+        return self._provider
+
+    @property
+    def keys(self) -> KeySet:
+        """Every registration: the same live view each time; ClosedSelectorError once closed."""
+        self._ensure_open()
+        return self._key_set
+
+    @property
+    def selected_keys(self) -> SelectedKeySet:
+        """The keys found ready: the same live view each time; ClosedSelectorError once closed."""
+        self._ensure_open()
+        return self._selected_key_set
+
+    def select(self, timeout: float | None = None, action: Action | None = None) -> int:
+        """Wait until something is ready, at most ``timeout`` seconds (None for ever, 0 polls); the count of step 4.
+
+        Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError when called
+        from an ``action`` of this selector.
+        """
+        if timeout is not None:
+            check_timeout(timeout)
+        with self._lock:
+            self._ensure_open()
+            if self._selecting:
+                raise IllegalStateError("select() called from inside a selection of the same selector")
+            self._selecting = True
+            try:
+                return self._select(timeout, action)
+            finally:
+                self._selecting = False
+
+    def select_now(self, action: Action | None = None) -> int:
+        """As ``select(0, action)``; uses up a pending wake-up."""
+        return self.select(0, action)
+
+    def ready_keys(self, timeout: float | None = None) -> Iterator[SelectionKey]:
+        """Select, then yield each selected key after taking it out of ``selected_keys``.
+
+        A key that was cancelled meanwhile, by the handling of an earlier one say, is passed over.
+        """
+        self.select(timeout)
+        while self._selected:
+            key = self._selected.pop()
+            if key._valid:
+                yield key
+
+    def wakeup(self) -> Self:
+        """End the selection under way at once, or else the next one; several calls count as one."""
+        if not self._woken:
+            self._woken = True
+            wakeup = self._wakeup
+            if wakeup is not None:
+                wakeup.set()
+        return self
+
+    def close(self) -> None:
+        """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
+        self._open = False
+        self.wakeup()
+        with self._lock:
+            if self._wakeup is None:
+                return
+            for key in tuple(self._keys):
+                key._valid = False
+                self._deregister(key)
+            self._updates.clear()
+            self._cancelled.clear()
+            self._poller.close()
+            self._wakeup = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if not self._open:
+            return "Selector(closed)"
+        return f"Selector(provider={self._provider.name}, keys={len(self._keys)}, selected={len(self._selected)})"
+
+    def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
+        self._ensure_open()
+        limit = self._poller.limit
+        if limit is not None and channel._fd >= limit:
+            raise IllegalArgumentError(
+                f"descriptor {channel._fd} is beyond the {limit} that {self._provider.name} can watch; "
+                f"use another of: {', '.join(self._provider.available())}"
+            )
+        key = SelectionKey(channel, self, ops, attachment)
+        self._keys.add(key)
+        key._changed()
+        if not self._open:  # closed meanwhile: the one that closed may or may not have seen this key
+            self._keys.discard(key)
+            key._valid = False
+            raise ClosedSelectorError("the selector was closed during the registration")
+        return key
+
+    def _select(self, timeout: float | None, action: Action | None) -> int:
+        if self._updates:
+            self._apply_updates()
+        if self._cancelled:
+            self._flush_cancelled()
+        events = self._wait(timeout)
+        if self._cancelled:
+            self._flush_cancelled()
+        return self._sort(events) if action is None else self._hand_over(events, action)
+
+    def _apply_updates(self) -> None:
+        for _ in range(len(self._updates)):
+            key = self._updates.popleft()
+            key._queued = False  # before the interest set is read: a change after that queues the key again
+            if key._valid:
+                self._arm(key, _MASKS[key._interest])
+
+    def _arm(self, key: SelectionKey, mask: int) -> None:
+        armed, fd = key._armed, key._fd
+        if mask == armed:
+            return
+        if not armed:
+            self._poller.add(fd, mask)
+            self._by_fd[fd] = key
+        elif mask:
+            self._poller.modify(fd, mask)
+        else:
+            del self._by_fd[fd]
+            self._poller.remove(fd)
+        key._armed = mask
+
+    def _flush_cancelled(self) -> None:
+        for _ in range(len(self._cancelled)):
+            self._deregister(self._cancelled.popleft())
+
+    def _deregister(self, key: SelectionKey) -> None:
+        self._arm(key, 0)
+        self._selected.discard(key)
+        self._keys.discard(key)
+        key._channel._deregistered(self)
+
+    def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        wait = self._poller.wait
+        if timeout is None or timeout <= _LONGEST_SLEEP:
+            return wait(timeout)
+        deadline = self._provider.clock() + int(timeout * 1e9)
+        while (left := (deadline - self._provider.clock()) / 1e9) > 0:
+            events = wait(min(left, _LONGEST_SLEEP))
+            if events:
+                return events
+        return []
+
+    def _sort(self, events: list[tuple[int, int]]) -> int:
+        updated = 0
+        woken = False
+        for fd, mask in events:
+            key = self._by_fd.get(fd)
+            if key is None:
+                woken = woken or fd == self._wakeup_fd
+                continue
+            ready = key._channel._ready(mask, key._interest)
+            if key in self._selected:
+                updated += ready & ~key._ready != 0
+                key._ready = ready if mask >= 8 else key._ready | ready  # a fault overwrites, as in the JDK
+            else:
+                key._ready = ready
+                if ready:
+                    self._selected.add(key)
+                    updated += 1
+        if woken:
+            self._clear_wakeup()
+        return updated
+
+    def _hand_over(self, events: list[tuple[int, int]], action: Action) -> int:
+        """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
+        handed = 0
+        woken = False
+        by_fd = self._by_fd
+        for fd, mask in events:
+            key = by_fd.get(fd)
+            if key is None:
+                woken = woken or fd == self._wakeup_fd
+                continue
+            interest = key._interest
+            ready = mask & interest if mask < 8 and key._channel._plain else key._channel._ready(mask, interest)
+            key._ready = ready
+            if ready:
+                handed += 1
+                action(key)
+                if not self._open:
+                    self._ensure_open()
+        if woken:
+            self._clear_wakeup()
+        return handed
+
+    def _clear_wakeup(self) -> None:
+        wakeup = self._wakeup
+        if wakeup is not None:
+            wakeup.clear()
+        self._woken = False
+
+    def _ensure_open(self) -> None:
+        if not self._open:
+            raise ClosedSelectorError("the selector is closed")
+
+
+def check_timeout(timeout: object) -> None:
+    """Refuse what is no number of seconds from 0 up."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"a timeout is a number of seconds or None, not {timeout!r}")
+    if timeout < 0 or math.isnan(timeout):
+        raise IllegalArgumentError(f"a timeout is 0 or more seconds, not {timeout!r}")

@@ -1,0 +1,73 @@
+"""ServerSocketChannel: a listening socket."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, supported
+from nio.channels._selection_key import Ops
+from nio.channels._socket_channel import SocketChannel
+from nio.errors import AsynchronousCloseError, NotYetBoundError
+from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider
+
+
+class ServerSocketChannel(NetworkChannel):
+    """Listens for connections; ``SO_REUSEADDR`` is set from the start, so a server restarts on its port at once."""
+
+    __slots__ = ()
+
+    _valid_ops = int(Ops.OP_ACCEPT)
+    _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
+    _unix_options = supported("SO_RCVBUF")
+
+    @classmethod
+    def open(
+        cls, family: ProtocolFamily = ProtocolFamily.INET, *, provider: SelectorProvider | None = None
+    ) -> ServerSocketChannel:
+        """A channel that is not bound yet."""
+        provider = provider if provider is not None else SelectorProvider.default()
+        channel = cls(provider, provider.open_socket(family), family)
+        if family is not ProtocolFamily.UNIX:
+            channel.set_option("SO_REUSEADDR", True)
+        return channel
+
+    def bind(self, address: Address | None = None, backlog: int = 0) -> Self:
+        """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
+
+        ``backlog`` is how many finished connections may wait to be accepted; below 1: 1024, or what the kernel grants
+        where that is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError,
+        UnsupportedAddressTypeError, and OSError with ``EADDRINUSE`` or ``EACCES``.
+        """
+        if isinstance(backlog, bool) or not isinstance(backlog, int):
+            raise TypeError(f"backlog is an int, not {backlog!r}")
+        with self._read_lock, self._write_lock, self._state_lock:
+            self._ensure_open()
+            self._bind(address)
+            self._sock.listen(backlog if backlog >= 1 else min(1024, self._provider.max_backlog()))
+        return self
+
+    def accept(self) -> SocketChannel | None:
+        """The next connection, in blocking mode whatever this channel's is; None when none waits in non-blocking mode.
+
+        Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when closed by another thread meanwhile, and
+        what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with ``EMFILE``).
+        """
+        with self._read_lock:
+            if not self._open and self._blocking:
+                raise AsynchronousCloseError(f"{self!r}")
+            self._ensure_open()
+            if not self._bound:
+                raise NotYetBoundError(f"{self!r} is not bound")
+            accepted = self._attempt(READABLE, self._provider.accept, self._sock)
+        if accepted is None:
+            return None
+        sock, address = accepted
+        return SocketChannel._of_accepted(self._provider, sock, self._family, address)
+
+    def _ready(self, mask: int, interest: int) -> int:
+        return interest if mask else 0  # there is one operation, and a fault is news for it too
+
+    def __repr__(self) -> str:
+        if not self._open:
+            return "ServerSocketChannel(closed)"
+        return f"ServerSocketChannel({self.local_address if self._bound else 'unbound'})"

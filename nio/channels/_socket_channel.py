@@ -1,0 +1,246 @@
+"""SocketChannel: one end of a connection."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Self
+
+from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, supported
+from nio.channels._selectable_channel import FAULT
+from nio.channels._selection_key import Ops
+from nio.errors import (
+    AlreadyConnectedError,
+    AsynchronousCloseError,
+    ConnectionPendingError,
+    NoConnectionPendingError,
+    NotYetConnectedError,
+)
+from nio.spi import OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
+
+_UNCONNECTED, _PENDING, _CONNECTED = range(3)
+
+
+class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
+    """A stream connection, of TCP or of the Unix domain."""
+
+    __slots__ = ("_connection", "_input_shut", "_output_shut", "_remote_address", "_reset")
+
+    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE | Ops.OP_CONNECT)
+    _options = supported(
+        "SO_SNDBUF",
+        "SO_RCVBUF",
+        "SO_KEEPALIVE",
+        "SO_REUSEADDR",
+        "SO_REUSEPORT",
+        "SO_LINGER",
+        "SO_OOBINLINE",
+        "TCP_NODELAY",
+        "IP_TOS",
+        *KEEP_ALIVE_OPTIONS,
+    )
+    _unix_options = supported("SO_SNDBUF", "SO_RCVBUF", "SO_LINGER")
+
+    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+        super().__init__(provider, sock, family)
+        self._connection = _UNCONNECTED
+        self._remote_address: Address | None = None
+        self._input_shut = self._output_shut = self._reset = False
+
+    @classmethod
+    def open(
+        cls,
+        address: Address | None = None,
+        family: ProtocolFamily | None = None,
+        *,
+        provider: SelectorProvider | None = None,
+    ) -> SocketChannel:
+        """A channel that is not connected, or with an address one that is: then blocks until it is.
+
+        Without ``family`` it is the address's: a path is Unix-domain, a host with a colon IPv6, all else IPv4.
+        """
+        provider = provider if provider is not None else SelectorProvider.default()
+        if family is None:
+            family = _family_of(address)
+        channel = cls(provider, provider.open_socket(family), family)
+        if address is not None:
+            try:
+                channel.connect(address)
+            except BaseException:
+                channel.close()
+                raise
+        return channel
+
+    @classmethod
+    def _of_accepted(
+        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address
+    ) -> SocketChannel:
+        """The address is the one accept() gave: asking later fails when the peer has already reset the connection."""
+        channel = cls(provider, sock, family)
+        channel._bound = True
+        channel._remote_address = address
+        channel._established()
+        return channel
+
+    @property
+    def is_connected(self) -> bool:
+        """True from the connection's success until ``close()``."""
+        return self._open and self._connection == _CONNECTED
+
+    @property
+    def is_connection_pending(self) -> bool:
+        """True between ``connect()`` and the end of ``finish_connect()``."""
+        return self._open and self._connection == _PENDING
+
+    @property
+    def remote_address(self) -> Address | None:
+        """The peer's address, None before the connection; ClosedChannelError once closed."""
+        self._ensure_open()
+        return self._remote_address if self._connection == _CONNECTED else None
+
+    def bind(self, address: Address | None) -> Self:
+        """Choose the local address before connecting; None is any.
+
+        Raises ClosedChannelError, ConnectionPendingError, AlreadyBoundError, and OSError with ``EADDRINUSE``.
+        """
+        with self._read_lock, self._write_lock, self._state_lock:
+            self._ensure_open()
+            if self._connection == _PENDING:
+                raise ConnectionPendingError(f"{self!r} is being connected")
+            self._bind(address)
+        return self
+
+    def connect(self, address: Address) -> bool:
+        """Start connecting: True when connected, False when ``finish_connect()`` must tell. Blocking mode waits.
+
+        Raises UnresolvedAddressError and UnsupportedAddressTypeError (the channel stays as it was), ClosedChannelError,
+        AlreadyConnectedError, ConnectionPendingError, and what the system says (ConnectionRefusedError, TimeoutError
+        ...), which closes the channel.
+        """
+        self._provider.check_address(self._family, address)
+        with self._read_lock, self._write_lock:
+            self._ensure_connectable()
+            if self._connection == _CONNECTED:
+                raise AlreadyConnectedError(f"{self!r} is connected")
+            if self._connection == _PENDING:
+                raise ConnectionPendingError(f"{self!r} is being connected")
+            self._remote_address = address
+            self._connection = _PENDING
+            code = self._sock.connect_ex(address)
+            if code == 0:
+                self._established()
+                return True
+            if code != errno.EINPROGRESS:
+                self._fail(code)
+            return self._blocking and self.finish_connect()
+
+    def finish_connect(self) -> bool:
+        """Finish what ``connect()`` started: True when connected, now and on every later call; False while pending.
+
+        Blocking mode waits. Raises NoConnectionPendingError, ClosedChannelError, and what the system says
+        (ConnectionRefusedError ...), which closes the channel.
+        """
+        with self._read_lock, self._write_lock:
+            if self.is_connected:
+                return True
+            self._ensure_connectable()
+            if self._connection != _PENDING:
+                raise NoConnectionPendingError(f"{self!r} has no connection under way")
+            if self._blocking:
+                self._sleep(WRITABLE)
+            elif not self._provider.wait_for(self._fd, WRITABLE, None, 0):
+                return False
+            code = self._provider.connect_error(self._sock)
+            if code:
+                self._fail(code)
+            self._established()
+            return True
+
+    def shutdown_input(self) -> Self:
+        """Read no more: reads return EOF at once, even if data waits. Twice is nothing; NotYetConnectedError."""
+        with self._state_lock:
+            self._ensure_connected()
+            if not self._input_shut:
+                self._input_shut = True
+                self._shutdown(self._provider.shutdown_input)
+        return self
+
+    def shutdown_output(self) -> Self:
+        """Write no more: the peer reads the end of the stream after what was written. Twice is nothing."""
+        with self._state_lock:
+            self._ensure_connected()
+            if not self._output_shut:
+                self._output_shut = True
+                self._shutdown(self._provider.shutdown_output)
+        return self
+
+    def _shutdown(self, shutdown: Callable[[Socket], None]) -> None:
+        try:
+            shutdown(self._sock)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:  # the peer has reset the connection: nothing left to shut
+                raise
+
+    def _ensure_connectable(self) -> None:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        self._ensure_open()
+
+    def _ensure_connected(self) -> None:
+        self._ensure_open()
+        if self._connection != _CONNECTED:
+            raise NotYetConnectedError(f"{self!r} is not connected")
+
+    def _established(self) -> None:
+        self._connection = _CONNECTED
+        self._bound = True
+        self._plain = True
+
+    def _fail(self, code: int) -> None:
+        self.close()
+        raise OSError(code, f"{os.strerror(code)}: {self._remote_address!r}")
+
+    def _input_ended(self) -> bool:
+        self._ensure_connected()
+        if self._reset:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset")
+        return self._input_shut
+
+    def _output_ended(self) -> bool:
+        self._ensure_connected()
+        return self._output_shut
+
+    def _receive(self, views: list[memoryview]) -> int:
+        try:
+            return super()._receive(views)
+        except ConnectionResetError:
+            self._reset = True
+            raise
+
+    def _announce_close(self) -> None:
+        """With a linger time of 0 the peer gets a reset, and only when the descriptor goes."""
+        if self._connection == _CONNECTED and self._provider.get_option(self._sock, OPTIONS["SO_LINGER"]) != 0:
+            self._shutdown(self._provider.shutdown_output)
+
+    def _ready(self, mask: int, interest: int) -> int:
+        """Before the connection there is nothing to read or write: a kernel that says otherwise means a hang-up."""
+        if self._connection == _PENDING and not mask & FAULT:
+            return interest & Ops.OP_CONNECT.value if mask & WRITABLE else 0
+        return super()._ready(mask, interest) if self._connection else interest
+
+    def __repr__(self) -> str:
+        if not self._open:
+            return "SocketChannel(closed)"
+        if self._connection == _CONNECTED:
+            return f"SocketChannel(remote={self._remote_address!r})"
+        return "SocketChannel(connection pending)" if self._connection else "SocketChannel(unconnected)"
+
+
+def _family_of(address: object) -> ProtocolFamily:
+    if isinstance(address, (str, bytes)):
+        return ProtocolFamily.UNIX
+    if isinstance(address, tuple) and address and ":" in str(address[0]):
+        return ProtocolFamily.INET6
+    return ProtocolFamily.INET

@@ -1,0 +1,75 @@
+"""Bytes between a buffer and an endpoint: which memory takes part, and moving the positions afterwards.
+
+A single buffer may be a ByteBuffer or any contiguous object with the buffer protocol; a vector is a list or tuple of
+them. A ByteBuffer's position moves by what was transferred; other objects have none, so they count from their start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from nio.buffers import ByteBuffer
+from nio.errors import IllegalArgumentError
+
+Source: TypeAlias = "ByteBuffer | bytes | bytearray | memoryview"
+Target: TypeAlias = "ByteBuffer | bytearray | memoryview"
+Sources: TypeAlias = "Source | Sequence[Source]"
+Targets: TypeAlias = "Target | Sequence[Target]"
+
+_IOV_MAX = 1024  # more buffers in one system call are refused by the kernel
+
+
+class Transfer:
+    """The memory of one read or write, in order; ``remaining`` bytes of it are still free or still to be sent."""
+
+    __slots__ = ("_buffers", "_first", "_views", "remaining")
+
+    def __init__(self, buffers: Sources, offset: int, length: int | None, *, writable: bool) -> None:
+        if isinstance(buffers, (list, tuple)):
+            self._buffers = _part(buffers, offset, length)
+        elif offset or length is not None:
+            raise TypeError("offset and length choose among several buffers; one buffer has a position and a limit")
+        else:
+            self._buffers = (buffers,)  # type: ignore[assignment]  # mypy does not see that the vectors went to _part
+        self._views = [_view(buffer) for buffer in self._buffers]
+        if writable and any(view.readonly for view in self._views):
+            raise IllegalArgumentError("cannot read into a read-only buffer")
+        self.remaining = sum(map(len, self._views))
+        self._first = 0
+
+    def views(self) -> list[memoryview]:
+        """What is left, without empty pieces, at most as many as one system call takes."""
+        while self._first < len(self._views) and not self._views[self._first]:
+            self._first += 1
+        return [view for view in self._views[self._first : self._first + _IOV_MAX] if view]
+
+    def advance(self, count: int) -> None:
+        """``count`` bytes were transferred: move the positions, first buffer first."""
+        self.remaining -= count
+        for index in range(self._first, len(self._views)):
+            view, buffer = self._views[index], self._buffers[index]
+            step = min(count, len(view))
+            if isinstance(buffer, ByteBuffer):
+                buffer.position += step
+            self._views[index] = view[step:]
+            count -= step
+            if not count:
+                return
+
+
+def _part(buffers: Sequence[Source], offset: int, length: int | None) -> Sequence[Source]:
+    if length is None:
+        length = len(buffers) - offset
+    if offset < 0 or length < 0 or offset + length > len(buffers):
+        raise IndexError(f"offset {offset} and length {length} do not fit {len(buffers)} buffers")
+    return buffers[offset : offset + length]
+
+
+def _view(buffer: object) -> memoryview:
+    if isinstance(buffer, ByteBuffer):
+        return buffer.view()
+    if not isinstance(buffer, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a channel transfers ByteBuffers or bytes-like objects, not {type(buffer).__name__}")
+    view: memoryview = memoryview(buffer).cast("B")
+    return view

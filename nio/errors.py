@@ -1,0 +1,149 @@
+"""Every exception of nio, in one tree.
+
+A name is the Java name with ``Error`` for ``Exception``; the second base is the builtin a Python programmer would
+catch. What the operating system reports stays what Python makes of it (``ConnectionRefusedError``,
+``ConnectionResetError``, ``BrokenPipeError``, ``OSError`` with ``EADDRINUSE`` ...).
+
+::
+
+    IllegalStateError (RuntimeError)            the call comes at the wrong time
+    ├── InvalidMarkError                        reset() without a mark
+    ├── ClosedSelectorError
+    ├── CancelledKeyError
+    ├── IllegalBlockingModeError
+    ├── NotYetBoundError
+    ├── NotYetConnectedError
+    ├── NoConnectionPendingError
+    ├── AlreadyBoundError
+    ├── AlreadyConnectedError
+    ├── ConnectionPendingError
+    └── RejectedExecutionError                  a pool that is full or shut down
+    IllegalArgumentError (ValueError)           the value is of the right type and still wrong
+    ├── IllegalSelectorError                    a selector of another provider
+    ├── UnresolvedAddressError
+    ├── UnsupportedAddressTypeError
+    └── ProviderUnavailableError                NIO_PROVIDER names what this machine does not have
+    BufferOverflowError (BufferError)           relative put without room
+    BufferUnderflowError (BufferError)          relative get without data
+    ReadOnlyBufferError (TypeError)             write to a read-only buffer
+    ClosedChannelError (OSError)                use of a closed channel
+    └── AsynchronousCloseError                  closed by another thread during a blocking call
+    FramingError (ValueError)                   the byte stream breaks the rule of its framing
+    ├── RecordTooLongError
+    ├── TruncatedRecordError                    the stream ended inside a record
+    └── DelimiterInRecordError                  a record to be sent holds its own delimiter
+    ProtocolError (ValueError)                  raised by process(): the record is the peer's fault
+
+An index outside a buffer is a plain ``IndexError``; an operation that a kind of channel or buffer does not have is
+``io.UnsupportedOperation``.
+"""
+
+from __future__ import annotations
+
+
+class IllegalStateError(RuntimeError):
+    """The call comes at the wrong time."""
+
+
+class InvalidMarkError(IllegalStateError):
+    """``reset()`` on a buffer whose mark is not set."""
+
+
+class ClosedSelectorError(IllegalStateError):
+    """Use of a closed selector."""
+
+
+class CancelledKeyError(IllegalStateError):
+    """Use of a cancelled key, or registration before such a key has been flushed by a selection."""
+
+
+class IllegalBlockingModeError(IllegalStateError):
+    """A channel in blocking mode was registered, or blocking mode was asked for while registered."""
+
+
+class NotYetBoundError(IllegalStateError):
+    """``accept()`` before ``bind()``."""
+
+
+class NotYetConnectedError(IllegalStateError):
+    """Reading, writing or shutting down a channel that is not connected."""
+
+
+class NoConnectionPendingError(IllegalStateError):
+    """``finish_connect()`` without a ``connect()`` under way."""
+
+
+class AlreadyBoundError(IllegalStateError):
+    """A second ``bind()``."""
+
+
+class AlreadyConnectedError(IllegalStateError):
+    """``connect()`` on a connected channel."""
+
+
+class ConnectionPendingError(IllegalStateError):
+    """``connect()`` or ``bind()`` while a connection is under way."""
+
+
+class RejectedExecutionError(IllegalStateError):
+    """The pool takes no more work: it is full (saturation policy *abort*) or shut down."""
+
+
+class IllegalArgumentError(ValueError):
+    """The value has the right type and is still not one the method takes."""
+
+
+class IllegalSelectorError(IllegalArgumentError):
+    """The selector was opened by another provider than the channel."""
+
+
+class UnresolvedAddressError(IllegalArgumentError):
+    """The address names a host that is not resolved; nio never asks the resolver on its own."""
+
+
+class UnsupportedAddressTypeError(IllegalArgumentError):
+    """The address is not of the channel's family."""
+
+
+class ProviderUnavailableError(IllegalArgumentError):
+    """The forced back end is unknown or this machine does not have it; the message names those it has."""
+
+
+class BufferOverflowError(BufferError):
+    """A relative put found fewer free elements than it needs."""
+
+
+class BufferUnderflowError(BufferError):
+    """A relative get found fewer remaining elements than it needs."""
+
+
+class ReadOnlyBufferError(TypeError):
+    """A write to a read-only buffer, or its array asked for."""
+
+
+class ClosedChannelError(OSError):
+    """Use of a closed channel, or of a direction that is shut down."""
+
+
+class AsynchronousCloseError(ClosedChannelError):
+    """The channel was closed by another thread while this one was blocked in it."""
+
+
+class FramingError(ValueError):
+    """The byte stream breaks the rule of its framing; nothing after the offence is decoded."""
+
+
+class RecordTooLongError(FramingError):
+    """A record is longer than the framing's maximum."""
+
+
+class TruncatedRecordError(FramingError):
+    """The stream ended inside a record."""
+
+
+class DelimiterInRecordError(FramingError):
+    """A record to be sent holds its own delimiter: the peer would read two."""
+
+
+class ProtocolError(ValueError):
+    """Raised by ``process()`` for a record that is the peer's fault: the connection ends with that reason."""

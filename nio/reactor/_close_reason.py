@@ -1,0 +1,21 @@
+"""Why a connection ended."""
+
+from __future__ import annotations
+
+import enum
+
+
+class CloseReason(enum.Enum):
+    """Why a connection ended; handed to ``on_close`` and counted in ``reactor.statistics().closed``."""
+
+    PEER_FIN = "the peer ended the stream"
+    PEER_RST = "the peer reset the connection, or the network did"
+    LOCAL = "this side closed it"
+    IDLE_TIMEOUT = "nothing was received for the idle time"
+    WRITE_TIMEOUT = "the peer took nothing for the write time"
+    TOO_SLOW = "the peer was too slow with a record, or with taking what it asked for"
+    FRAME_TOO_LONG = "a record was longer than its framing allows"
+    PROTOCOL_ERROR = "the peer broke the protocol"
+    HANDLER_ERROR = "the handler raised"
+    OVERLOAD = "there was no room for the request or for its reply"
+    DRAIN = "the reactor is stopping"

@@ -1,0 +1,162 @@
+"""Decoded requests to workers, replies back: the way out and the way home of the pooled reactor.
+
+A connection has at most one record under way, so one :class:`Job` per connection serves for all its life. The jobs
+that one selection brings travel together: a :class:`~nio.executors.WorkerPool` gets them in one queue operation, any
+other executor one ``submit`` each. Whatever the pool's saturation policy says, the reactor itself never waits for
+room: with *block* it is the connections that wait, with their reading off.
+
+A worker sees a record and gives back a reply. Both ends of the connection's state stay with the reactor: the worker
+posts a completion to it (``reactor.execute``), and the reactor decides what that is still worth.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Protocol
+
+from nio.errors import IllegalArgumentError
+from nio.executors import Saturation, WorkerPool
+
+if TYPE_CHECKING:
+    from nio.reactor._reactor import Reactor
+
+Process = Callable[[bytes], "bytes | None"]
+
+_RETRY = 0.01  # seconds, when a pool shared with others is full of their work
+
+
+class Client(Protocol):
+    """Whoever hands records off; called on the reactor's thread."""
+
+    def handle_reply(self, reply: bytes | None) -> None: ...
+
+    def handle_failure(self, error: BaseException) -> None: ...
+
+    def handle_rejection(self) -> None: ...
+
+
+class Job:
+    """One connection's current record, as a callable without arguments for a worker."""
+
+    __slots__ = ("_client", "_reactor", "hand_off", "process", "record")
+
+    def __init__(self, reactor: Reactor, hand_off: HandOff, client: Client, process: Process) -> None:
+        self._reactor = reactor
+        self.hand_off = hand_off
+        self._client = client
+        self.process = process
+        self.record = b""
+
+    def __call__(self) -> None:
+        """In a worker thread: process the record, post the completion."""
+        try:
+            reply = self.process(self.record)
+        except BaseException as error:
+            self._reactor.post(self._client.handle_failure, error)
+        else:
+            self._reactor.post(self._client.handle_reply, reply)
+
+    def settle(self, future: Future[bytes | None]) -> None:
+        """In whatever thread a future ends: post its result."""
+        if future.cancelled():
+            self.cancel()
+        elif (error := future.exception()) is not None:
+            self._reactor.post(self._client.handle_failure, error)
+        else:
+            self._reactor.post(self._client.handle_reply, future.result())
+
+    def cancel(self) -> None:
+        """From any thread: nobody will process the record."""
+        self._reactor.post(self._client.handle_rejection)
+
+
+class HandOff:
+    """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread."""
+
+    __slots__ = ("_executor", "_jobs", "_reactor", "_retrying", "leaves_process")
+
+    def __init__(self, reactor: Reactor, executor: Executor) -> None:
+        self._reactor = reactor
+        self._executor = executor
+        self._jobs: deque[Job] = deque()
+        self._retrying = False
+        processes = sys.modules.get("concurrent.futures.process")
+        self.leaves_process = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
+
+    def job(self, client: Client, process: Process) -> Job:
+        """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
+        self.check(process, type(client).__name__)
+        return Job(self._reactor, self, client, process)
+
+    def check(self, process: object, owner: str) -> None:
+        """Refuse a ``process`` that cannot leave this process where the executor is a pool of processes."""
+        if self.leaves_process and not _is_plain(process):
+            raise IllegalArgumentError(
+                f"{owner}.process is bound to its handler, and {type(self._executor).__name__} runs it in another "
+                "process: make it a static method or a module's function (plain data in, plain data out)"
+            )
+
+    def add(self, job: Job) -> None:
+        """Send the job off with the next ``flush()``."""
+        self._jobs.append(job)
+
+    def flush(self) -> None:
+        """Send off what was added, as far as there is room; called once a turn."""
+        if not self._jobs:
+            return
+        if isinstance(self._executor, WorkerPool):
+            self._offer(self._executor)
+        else:
+            while self._jobs:
+                self._submit(self._jobs.popleft())
+
+    def _submit(self, job: Job) -> None:
+        try:
+            future = self._executor.submit(job.process, job.record)
+        except RuntimeError:  # shut down, broken, or full
+            job.cancel()
+        else:
+            future.add_done_callback(job.settle)
+
+    def _offer(self, pool: WorkerPool) -> None:
+        jobs = self._jobs
+        try:
+            while jobs:
+                for _ in range(pool.offer(tuple(jobs))):
+                    jobs.popleft()
+                if jobs and not self._make_room(pool):
+                    return
+        except RuntimeError:  # shut down
+            while jobs:
+                jobs.popleft().cancel()
+
+    def _make_room(self, pool: WorkerPool) -> bool:
+        """The pool is full: do what its saturation policy says; False when the rest has to wait."""
+        jobs = self._jobs
+        if pool.saturation is Saturation.BLOCK:
+            self._retry_later()
+            return False
+        if pool.saturation is Saturation.CALLER_RUNS:
+            jobs.popleft()()
+        elif pool.saturation is not Saturation.DISCARD_OLDEST or pool.discard_oldest() is None:
+            jobs.popleft().cancel()
+        return True
+
+    def _retry_later(self) -> None:
+        """Our own completions bring the next turn; the timer is for a pool that is full of somebody else's work."""
+        if not self._retrying:
+            self._retrying = True
+            self._reactor.call_later(_RETRY, self._retry)
+
+    def _retry(self) -> None:
+        self._retrying = False
+        self.flush()
+
+
+def _is_plain(process: object) -> bool:
+    inner = getattr(process, "func", process)  # functools.partial
+    name = getattr(inner, "__qualname__", "")
+    return callable(inner) and getattr(inner, "__self__", None) is None and "<" not in name

@@ -1,0 +1,74 @@
+"""Handler: what the reactor calls when a key is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nio.channels import SelectableChannel, SelectionKey
+from nio.reactor._close_reason import CloseReason
+
+if TYPE_CHECKING:
+    from nio.reactor._reactor import Reactor
+
+
+class Handler:
+    """Bound to one key by ``reactor.register``; every method runs on the reactor's thread.
+
+    Override the ``handle_`` methods for the operations the key is registered for. They must not block. One that raises
+    loses its channel, never the reactor.
+    """
+
+    __slots__ = ("channel", "key", "reactor")
+
+    reactor: Reactor
+    key: SelectionKey
+    channel: SelectableChannel
+
+    counts_progress = False
+    """True where all bytes moved are told to the reactor, which may then call a key that moves none a spin."""
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+        """The key exists now; called once, before any other."""
+        self.reactor = reactor
+        self.key = key
+        self.channel = key.channel
+
+    def handle_ready(self, ready: int) -> None:
+        """The ready set as a plain int; calls the method of each operation in it, while the channel is open."""
+        if ready & 16:
+            self.handle_accept()
+        if ready & 8:
+            self.handle_connect()
+        if ready & 1 and self.channel.is_open:
+            self.handle_read()
+        if ready & 4 and self.channel.is_open:
+            self.handle_write()
+
+    def handle_accept(self) -> None:
+        """A connection waits to be accepted."""
+        raise NotImplementedError(f"{type(self).__name__} is registered for OP_ACCEPT and has no handle_accept")
+
+    def handle_connect(self) -> None:
+        """A connection attempt has ended: call ``finish_connect()``."""
+        raise NotImplementedError(f"{type(self).__name__} is registered for OP_CONNECT and has no handle_connect")
+
+    def handle_read(self) -> None:
+        """There is something to read: data, the end of the stream or an error."""
+        raise NotImplementedError(f"{type(self).__name__} is registered for OP_READ and has no handle_read")
+
+    def handle_write(self) -> None:
+        """There is room to write."""
+        raise NotImplementedError(f"{type(self).__name__} is registered for OP_WRITE and has no handle_write")
+
+    def handle_error(self, error: Exception) -> None:
+        """One of the methods above raised ``error``, which is logged already."""
+        self.close(CloseReason.HANDLER_ERROR)
+
+    def handle_drain(self) -> None:
+        """The reactor is stopping: finish what is owed, then close."""
+        self.close(CloseReason.DRAIN)
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Close the channel at once and leave the reactor; closing again is nothing."""
+        self.reactor.forget(self, reason)
+        self.channel.close()

@@ -1,0 +1,512 @@
+"""StreamHandler: Lea's handler, grown up: framing, outbox, back-pressure, deadlines, one way to close.
+
+**One place arms, one place closes.** The interest set is computed from the state, in ``_arm`` and nowhere else; the
+connection ends in ``close`` and nowhere else. Everything between is a state::
+
+    READING ──record──> (process) ──reply──> READING          a reply the kernel takes at once changes nothing
+    READING ──record──> PROCESSING ──completion──> READING     with workers: no interest while one has the record
+    READING ──output over the high mark──> SENDING ──output below the low mark──> READING
+    READING, PROCESSING, SENDING ──end, error, drain──> CLOSING ──output sent──> LINGERING ──> CLOSED
+
+**Write first, arm later.** A reply is sent at once; ``OP_WRITE`` is armed only for what the kernel did not take. In the
+steady state a request costs two system calls, one recv and one send.
+
+**Records wait as bytes.** At most 64 are decoded at a time; the rest of what was read stays undecoded in the decoder,
+so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the
+mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
+
+**Closing so that the last reply arrives.** A kernel that closes a socket with unread input sends a reset, and a reset
+makes the peer's kernel drop what its program has not read yet. So when this side ends the conversation it shuts its
+output down and reads on, discarding, until the peer closes too, 64 KiB came or 2 seconds passed.
+
+**One timer a connection, moved lazily.** Reading only notes the time. The timer looks, when it fires, whether one of
+the deadlines has really passed, and otherwise sets itself to the next.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
+from nio.errors import IllegalStateError, ProtocolError, RecordTooLongError
+from nio.framing import Framing, Lines
+from nio.reactor._close_reason import CloseReason
+from nio.reactor._hand_off import Job
+from nio.reactor._handler import Handler
+from nio.reactor._timers import Timer
+
+if TYPE_CHECKING:
+    from nio.reactor._reactor import Reactor
+
+_READ, _WRITE = 1, 4
+_READ_SIZE = 65536  # also the most one connection reads in a turn
+_BATCH = 64  # records decoded at a time
+_LINGER_BYTES = 65536
+_LINGER_NS = 2_000_000_000
+_RATE_NS = 10_000_000_000  # a reader over the high mark must take _RATE_BYTES in this time
+_RATE_BYTES = 1024
+_NOTHING: Iterator[bytes] = iter(())
+
+
+class State(enum.Enum):
+    """Where a connection stands; see the head of the module."""
+
+    READING = "reading"
+    PROCESSING = "processing"
+    SENDING = "sending"
+    CLOSING = "closing"
+    LINGERING = "lingering"
+    CLOSED = "closed"
+
+
+_ENDED = (State.CLOSING, State.LINGERING, State.CLOSED)
+
+
+class StreamHandler(Handler):
+    """One connection's handler: records in, replies out. Subclass it and write ``process``.
+
+    Class attributes are the settings; a subclass or an ``__init__`` may set them, they are read when the connection
+    opens.
+
+    - ``framing``: how bytes become records and replies bytes (:class:`~nio.framing.Lines` by default).
+    - ``idle_timeout``: seconds without input, while nothing is owed, until the connection ends (60; None never).
+    - ``record_timeout``: seconds a record may take from its first byte to its last (10; None any time).
+    - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
+    - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
+      processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
+
+    With workers, ``process`` runs in one of them, one record of a connection at a time, in order; everything else runs
+    on the reactor's thread. An exception of ``process`` ends the connection, after the replies that are owed for the
+    records before it: :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_clock",
+        "_decoder",
+        "_draining",
+        "_ending",
+        "_eof",
+        "_heard_at",
+        "_job",
+        "_lingered",
+        "_more",
+        "_out",
+        "_out_size",
+        "_reason",
+        "_record_since",
+        "_records",
+        "_recv",
+        "_send",
+        "_sent_at",
+        "_state",
+        "_taken",
+        "_taken_since",
+        "_timer",
+    )
+
+    _state: State
+    _records: Iterator[bytes]
+
+    framing: Framing = Lines()
+    idle_timeout: float | None = 60.0
+    record_timeout: float | None = 10.0
+    write_timeout: float | None = 60.0
+    low_mark = 32 * 1024
+    high_mark = 64 * 1024
+    max_output = 1024 * 1024
+
+    counts_progress = True
+    channel: SocketChannel
+
+    # for the user
+
+    def process(self, record: bytes) -> bytes | None:
+        """The reply to one record, without its ending; None for no reply."""
+        raise NotImplementedError(f"{type(self).__name__} has no process()")
+
+    def on_open(self) -> None:
+        """The connection is there; called once, before any record."""
+
+    def on_close(self, reason: CloseReason) -> None:
+        """The connection is gone; called once, after everything else."""
+
+    def send(self, record: bytes) -> None:
+        """Queue a record of your own, framed, behind the replies already made; for the reactor's thread."""
+        if self._state in _ENDED:
+            raise IllegalStateError(f"the connection is {self._state.value}: its output has ended")
+        self._queue(self.framing.encode(record))
+        self.reactor.execute(self._flush_and_arm)
+
+    def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Process no more records, send what is owed, then close; for the reactor's thread."""
+        if self._state not in _ENDED:
+            self._reason = reason
+            self._state = State.CLOSING
+            self._records = _NOTHING
+            self.reactor.execute(self._flush_and_arm)  # not now: the process() that asks may still return a reply
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._state
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of output that the kernel has not taken yet."""
+        return self._out_size
+
+    # for the reactor
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+        super().handle_open(reactor, key)
+        sock = self.channel.socket
+        self._recv, self._send = sock.recv, sock.send
+        self._decoder = self.framing.decoder()
+        self._records = _NOTHING
+        self._more = False  # the decoder may hold complete records
+        self._out: list[bytes | memoryview] = []
+        self._out_size = 0
+        self._armed = key.interest_ops
+        self._state = State.READING
+        self._reason = CloseReason.LOCAL
+        self._ending: CloseReason | None = None  # why to finish once the records have run out
+        self._eof = False
+        self._draining = 0  # when that began
+        self._clock = reactor.provider.clock
+        self._heard_at = self._sent_at = self._clock()
+        self._record_since = self._taken = self._taken_since = self._lingered = 0
+        self._timer: Timer | None = None
+        self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self.process)
+        if StandardSocketOptions.TCP_NODELAY in self.channel.supported_options:
+            self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
+        self._check_deadlines()
+        self.on_open()
+
+    def handle_read(self) -> None:
+        """Lea's read: bytes in, records out, then process them or hand one off."""
+        try:
+            data = self._recv(_READ_SIZE)
+        except BlockingIOError:
+            if self._draining:
+                self._drained()
+            return
+        except OSError as error:
+            self._lost(error)
+            return
+        if not data:
+            self._input_ended()
+            return
+        reactor = self.reactor
+        reactor.bytes_in += len(data)
+        self._heard_at = self._clock()
+        if self._state is State.LINGERING:
+            self._discard(len(data))
+            return
+        records = self._decoder.feed(data, _BATCH)
+        if records:
+            self._record_since = 0
+            self._more = len(records) == _BATCH
+            self._records = iter(records)
+        self._work()
+
+    def handle_write(self) -> None:
+        """There is room for what is left of the output."""
+        self._flush()
+        if self._state is State.SENDING and self._out_size <= self.low_mark:
+            self._state = State.READING
+            self._work()
+        else:
+            self._arm()
+
+    def handle_reply(self, reply: bytes | None) -> None:
+        """A worker's completion."""
+        if self._state in (State.LINGERING, State.CLOSED):
+            self.reactor.dropped += 1
+            return
+        if self._state is State.PROCESSING:
+            self._state = State.READING
+        try:
+            if reply is not None:
+                self._queue(self.framing.encode(reply))
+        except Exception as error:
+            self._raised(error)
+        if self._out_size >= self.high_mark:
+            self._flush()
+            if self._state is State.READING and self._out_size >= self.high_mark:
+                self._over_the_mark()
+        self._work()
+
+    def handle_failure(self, error: BaseException) -> None:
+        """A worker's completion: process raised."""
+        if self._state in (State.LINGERING, State.CLOSED):
+            self.reactor.dropped += 1
+        else:
+            self._raised(error)
+
+    def handle_rejection(self) -> None:
+        """No worker will take the record."""
+        self._finish(CloseReason.OVERLOAD)
+
+    def handle_drain(self) -> None:
+        """Answer what was received so far, then close; at once when nothing is owed."""
+        self._draining = self._clock()
+        self._drain()
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
+        if self._state is State.CLOSED:
+            return
+        self._state = State.CLOSED
+        if self._timer is not None:
+            self._timer.cancel()
+        self._job = None
+        self._records = _NOTHING
+        self._out.clear()
+        self._out_size = 0
+        super().close(reason)
+        try:
+            self.on_close(reason)
+        except Exception as error:
+            self.reactor.report("on_close", logging.ERROR, "%s.on_close raised", type(self).__name__, error=error)
+
+    # records
+
+    def _work(self) -> None:
+        """Process records until there are none, a worker has one or output is over the mark; then send and arm."""
+        if self._state is State.READING:
+            if self._job is None:
+                self._process_records()
+            else:
+                self._hand_off_record(self._job)
+            if self._state is State.READING and (self._draining or not self._decoder.clean):
+                self._ran_out()
+        if self._out:
+            self._flush()
+        self._arm()
+
+    def _process_records(self) -> None:
+        process, encode, out = self.process, self.framing.encode, self._out
+        try:
+            while True:
+                for record in self._records:
+                    self.reactor.requests += 1
+                    reply = process(record)
+                    if reply is not None:
+                        data = encode(reply)
+                        out.append(data)
+                        self._out_size += len(data)
+                        if self._out_size >= self.high_mark:
+                            self._flush()
+                            if self._out_size >= self.high_mark:
+                                self._over_the_mark()
+                    if self._state is not State.READING:
+                        return
+                if not self._decode_more():
+                    return
+        except Exception as error:
+            self._raised(error)
+
+    def _hand_off_record(self, job: Job) -> None:
+        record = next(self._records, None)
+        if record is None and self._decode_more():
+            record = next(self._records, None)
+        if record is not None:
+            self.reactor.requests += 1
+            self._state = State.PROCESSING
+            job.record = record
+            job.hand_off.add(job)
+
+    def _decode_more(self) -> bool:
+        """The next batch of what was read already; False when that has run out."""
+        if not self._more:
+            return False
+        records = self._decoder.feed(b"", _BATCH)
+        self._more = len(records) == _BATCH
+        self._records = iter(records)
+        return bool(records)
+
+    def _ran_out(self) -> None:
+        """All complete records are done: is the stream broken or ended, or is the next record on its way?"""
+        error = self._decoder.error
+        if error is not None:
+            self._blame(CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else None, error)
+        elif self._ending is not None:
+            self._finish(self._ending)
+        elif self._draining:
+            self.reactor.execute(self._drain)
+        elif not self._record_since:
+            self._record_since = self._heard_at
+            self._check_deadlines()
+
+    def _input_ended(self) -> None:
+        self._eof = True
+        if self._state is State.LINGERING:
+            self.close(self._reason)
+            return
+        self._ending = CloseReason.PEER_FIN
+        self._decoder.end()
+        self._work()
+
+    # output
+
+    def _queue(self, data: bytes) -> None:
+        self._out.append(data)
+        self._out_size += len(data)
+        if self._out_size > self.max_output and len(self._out) > 1:
+            self.close(CloseReason.OVERLOAD)
+
+    def _flush(self) -> None:
+        out = self._out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self._lost(error)
+                return
+            self.reactor.bytes_out += sent
+            left = len(data) - sent
+            self._out_size = left
+            if left:
+                self._left_over(memoryview(data)[sent:], sent)
+                return
+            out.clear()
+        if self._state is State.CLOSING:
+            self._end_output()
+
+    def _left_over(self, rest: memoryview, sent: int) -> None:
+        first = not self._armed & _WRITE
+        self._out[:] = (rest,)
+        self._taken += sent
+        if sent or first:
+            self._sent_at = self._clock()
+        if first:
+            self._taken, self._taken_since = 0, self._sent_at
+            self._check_deadlines()
+
+    def _flush_and_arm(self) -> None:
+        self._flush()
+        self._arm()
+
+    def _over_the_mark(self) -> None:
+        if self._state is State.READING:
+            self._state = State.SENDING
+
+    def _arm(self) -> None:
+        """The one place where interest comes from state."""
+        state = self._state
+        if state is State.READING:
+            ops = _READ | _WRITE if self._out else _READ
+        elif state is State.CLOSED:
+            return
+        else:
+            ops = _READ if state is State.LINGERING else _WRITE if self._out else 0
+        if ops != self._armed:
+            self._armed = ops
+            self.key.interest_ops = ops
+
+    # the end
+
+    def _raised(self, error: BaseException) -> None:
+        if isinstance(error, ProtocolError):
+            self._blame(None, error)
+        else:
+            name = type(self).__name__
+            self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
+            self._finish(CloseReason.HANDLER_ERROR)
+
+    def _blame(self, reason: CloseReason | None, error: Exception) -> None:
+        """The peer's fault."""
+        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self._finish(reason if reason is not None else CloseReason.PROTOCOL_ERROR)
+
+    def _lost(self, error: OSError) -> None:
+        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self.close(self._reason if self._state in _ENDED else CloseReason.PEER_RST)
+
+    def _finish(self, reason: CloseReason) -> None:
+        """Nothing more is processed: send what is owed, then close."""
+        if self._state not in _ENDED:
+            self._reason = reason
+            self._state = State.CLOSING
+            self._records = _NOTHING
+            self._flush_and_arm()
+
+    def _end_output(self) -> None:
+        """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""
+        if self._eof:
+            self.close(self._reason)
+            return
+        self._state = State.LINGERING
+        self._sent_at = self._clock()
+        self.channel.shutdown_output()
+        self._check_deadlines()
+
+    def _discard(self, count: int) -> None:
+        self._lingered += count
+        if self._lingered > _LINGER_BYTES:
+            self.close(self._reason)
+
+    def _drain(self) -> None:
+        """One more read, as long as the kernel still has something that was received."""
+        if self._state is State.READING:
+            self.handle_read()
+
+    def _drained(self) -> None:
+        if self._state is State.READING:
+            if self._out or self._heard_at >= self._draining:
+                self._finish(CloseReason.DRAIN)
+            else:
+                self.close(CloseReason.DRAIN)
+
+    # deadlines
+
+    def _check_deadlines(self) -> None:
+        """Close if one has passed, else look again when the next one may have."""
+        now = self._clock()
+        due, reason = self._next_deadline(now)
+        if reason is not None and due <= now:
+            self.close(reason)
+        elif due and (self._timer is None or not self._timer.is_active or due < self._timer.when):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.reactor.call_at(due, self._check_deadlines)
+
+    def _next_deadline(self, now: int) -> tuple[int, CloseReason | None]:
+        """When the connection must end if nothing changes, and why; or when to look again; or 0."""
+        deadlines: list[tuple[int, CloseReason | None]] = []
+        if self._state is State.LINGERING:
+            deadlines.append((self._sent_at + _LINGER_NS, self._reason))
+        elif self._out:
+            if self.write_timeout is not None:
+                deadlines.append((self._sent_at + _ns(self.write_timeout), CloseReason.WRITE_TIMEOUT))
+            if self._state is not State.READING:
+                deadlines.append(self._rate_deadline(now))
+        elif self._state is State.READING and self._record_since and self.record_timeout is not None:
+            deadlines.append((self._record_since + _ns(self.record_timeout), CloseReason.TOO_SLOW))
+        if self.idle_timeout is not None and self._state is not State.LINGERING:
+            if self._state is State.READING and not self._out:
+                deadlines.append((self._heard_at + _ns(self.idle_timeout), CloseReason.IDLE_TIMEOUT))
+            else:
+                deadlines.append((now + _ns(self.idle_timeout), None))
+        return min(deadlines, key=_when, default=(0, None))
+
+    def _rate_deadline(self, now: int) -> tuple[int, CloseReason | None]:
+        """A peer that takes a byte now and then would hold its output for ever."""
+        if now - self._taken_since >= _RATE_NS and self._taken >= _RATE_BYTES:
+            self._taken, self._taken_since = 0, now
+        return self._taken_since + _RATE_NS, CloseReason.TOO_SLOW
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1e9)
+
+
+def _when(deadline: tuple[int, CloseReason | None]) -> int:
+    return deadline[0]

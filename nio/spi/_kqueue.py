@@ -1,0 +1,90 @@
+"""kqueue(2): two filters per descriptor, reported apart, so one wait's events are merged per descriptor.
+
+``EV_EOF`` on the read filter is the peer's half-close: readable, as with epoll. On the write filter it means that
+nobody will read any more, which epoll reports as an error. The kernel's names come in as a namespace (``select`` on a
+machine that has them), because the contract suite runs this file over a faithful fake elsewhere.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from nio.spi._base import BROKEN, READABLE, WRITABLE
+
+
+class Kevent(Protocol):
+    """One change or one event, as ``select.kevent``."""
+
+    ident: int
+    filter: int
+    flags: int
+
+
+class Kqueue(Protocol):
+    """The queue, as ``select.kqueue``."""
+
+    def control(
+        self, changes: Sequence[Kevent] | None, max_events: int, timeout: float | None = None, /
+    ) -> list[Kevent]: ...
+
+    def close(self) -> None: ...
+
+
+class Kernel(Protocol):
+    """What ``select`` holds on a system with kqueue."""
+
+    KQ_FILTER_READ: int
+    KQ_FILTER_WRITE: int
+    KQ_EV_ADD: int
+    KQ_EV_DELETE: int
+    KQ_EV_EOF: int
+
+    def kqueue(self) -> Kqueue: ...
+
+    def kevent(self, ident: int, filter: int, flags: int, /) -> Kevent: ...
+
+
+class KqueuePoller:
+    """Readiness by kqueue."""
+
+    __slots__ = ("_filters", "_kernel", "_masks", "_queue")
+
+    limit = None
+
+    def __init__(self, kernel: Kernel | None = None) -> None:
+        self._kernel = kernel if kernel is not None else cast(Kernel, select)
+        self._queue = self._kernel.kqueue()
+        self._masks: dict[int, int] = {}
+        self._filters = ((READABLE, self._kernel.KQ_FILTER_READ), (WRITABLE, self._kernel.KQ_FILTER_WRITE))
+
+    def add(self, fd: int, mask: int) -> None:
+        self.modify(fd, mask)
+
+    def modify(self, fd: int, mask: int) -> None:
+        old = self._masks.get(fd, 0)
+        changes = [
+            self._kernel.kevent(fd, name, self._kernel.KQ_EV_ADD if mask & bit else self._kernel.KQ_EV_DELETE)
+            for bit, name in self._filters
+            if (old ^ mask) & bit
+        ]
+        if changes:
+            self._queue.control(changes, 0)
+        self._masks[fd] = mask
+
+    def remove(self, fd: int) -> None:
+        self.modify(fd, 0)
+        del self._masks[fd]
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        masks: dict[int, int] = {}
+        for event in self._queue.control(None, max(1, 2 * len(self._masks)), timeout):
+            mask = READABLE
+            if event.filter == self._kernel.KQ_FILTER_WRITE:
+                mask = WRITABLE | BROKEN if event.flags & self._kernel.KQ_EV_EOF else WRITABLE
+            masks[event.ident] = masks.get(event.ident, 0) | mask
+        return list(masks.items())
+
+    def close(self) -> None:
+        self._queue.close()

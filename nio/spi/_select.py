@@ -1,0 +1,55 @@
+"""select(2), the fallback every system has: at most descriptors below ``FD_SETSIZE``, and a wait costs their number.
+
+It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too.
+"""
+
+from __future__ import annotations
+
+import select
+
+from nio.spi._base import READABLE, WRITABLE
+from nio.spi._rotation import Rotation
+
+
+class SelectPoller:
+    """Readiness by select."""
+
+    __slots__ = ("_readers", "_rotation", "_writers")
+
+    limit = 1024  # FD_SETSIZE, which Python does not tell; the same on Linux, macOS and the BSDs
+
+    def __init__(self) -> None:
+        self._readers: set[int] = set()
+        self._writers: set[int] = set()
+        self._rotation = Rotation()
+
+    def add(self, fd: int, mask: int) -> None:
+        self.modify(fd, mask)
+
+    def modify(self, fd: int, mask: int) -> None:
+        (self._readers.add if mask & READABLE else self._readers.discard)(fd)
+        (self._writers.add if mask & WRITABLE else self._writers.discard)(fd)
+
+    def remove(self, fd: int) -> None:
+        self._readers.discard(fd)
+        self._writers.discard(fd)
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+        masks = dict.fromkeys(readable, READABLE)
+        for fd in writable:
+            masks[fd] = masks.get(fd, 0) | WRITABLE
+        return self._rotation.turn(list(masks.items()))
+
+    def close(self) -> None:
+        self._readers.clear()
+        self._writers.clear()
+
+
+def wait_for(fd: int, mask: int, wakeup: int | None, timeout: float | None) -> bool:
+    """Sleep until ``fd`` answers to ``mask`` (True), ``wakeup`` is set or ``timeout`` seconds are over (False)."""
+    readers = [fd] if mask & READABLE else []
+    if wakeup is not None:
+        readers.append(wakeup)
+    readable, writable, _ = select.select(readers, [fd] if mask & WRITABLE else (), (), timeout)
+    return fd in readable or fd in writable

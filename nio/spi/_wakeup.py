@@ -1,0 +1,51 @@
+"""What wakes a sleeping wait: an eventfd, where the kernel has none a pipe.
+
+A thread may be inside ``set()`` while another closes: were the descriptor given back at once, the write could land in
+a stranger that got the same number. So nobody closes it; the last reference does. An owner that is done drops its
+reference, a thread inside ``set()`` holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a pipe takes anything
+
+
+class Wakeup:
+    """A descriptor that is readable from ``set()`` until ``clear()``; neither blocks, however often it is called."""
+
+    __slots__ = ("_reader", "_writer")
+
+    def __init__(self, *, eventfd: bool = hasattr(os, "eventfd")) -> None:
+        self._reader = self._writer = -1
+        if eventfd:
+            self._reader = self._writer = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self._reader, self._writer = os.pipe()
+            os.set_blocking(self._reader, False)
+            os.set_blocking(self._writer, False)
+
+    def fileno(self) -> int:
+        """The descriptor to watch for input."""
+        return self._reader
+
+    def set(self) -> None:
+        """Make the descriptor readable; takes no lock, so a signal handler may call it."""
+        try:
+            os.write(self._writer, _ONE)
+        except BlockingIOError:
+            pass  # a pipe that is full is readable all the same
+
+    def clear(self) -> None:
+        """Make the descriptor silent again, whatever number of ``set()`` went before."""
+        try:
+            while len(os.read(self._reader, 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+
+    def __del__(self) -> None:
+        for fd in {self._reader, self._writer} - {-1}:
+            os.close(fd)

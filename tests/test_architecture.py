@@ -1,0 +1,405 @@
+"""The layers of ``nio/`` hold: every rule is a function over source text, run on the package and on planted offenders.
+
+Nothing is imported here, so a package that does not even start is still judged. A rule answers with one line per
+offence, ``module:line: what is wrong``; the right reaction to a red test is to move the code, seldom to edit a table.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+BASE = {"errors", "buffers", "spi", "channels"}
+
+# Who may import whom, one line per package; "nio" is the front door, nio/__init__.py. Imports inside functions and
+# those for annotations only count too: knowing a higher layer is the fault, not paying for it.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "buffers": {"errors"},
+    "charset": {"errors", "buffers"},
+    "framing": {"errors", "buffers"},
+    "spi": {"errors"},
+    "executors": {"errors", "spi"},
+    "channels": {"errors", "spi", "buffers"},
+    "reactor": BASE | {"framing", "executors"},
+    "tasks": BASE | {"framing", "executors", "reactor"},
+    "tls": BASE | {"framing", "executors", "reactor"},
+    "testing": BASE | {"charset", "framing", "executors", "reactor", "tasks", "tls", "nio"},
+    "nio": BASE | {"charset"},
+}
+
+DOOR = {"socket", "select", "selectors", "threading", "time", "signal", "random", "importlib"}
+DOOR |= {"_socket", "_thread", "_signal", "_random"}
+UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "re"}
+UNSAFE_BUILTINS = {"eval", "exec", "compile", "__import__"}
+WALL_CLOCKS = {"time", "time_ns"}
+MAX_FUNCTION = 60  # lines, the docstring aside
+MAX_MODULE = 500
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file; a package's ``__init__`` carries the package's name."""
+
+    name: str
+    text: str
+    is_package: bool = False
+
+    @property
+    def layer(self) -> str:
+        return layer_of(self.name)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.name)
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        return list(find_imports(self.tree.body))
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: ``import module`` has no name, ``from module import name`` has one."""
+
+    module: str
+    name: str
+    line: int
+    typing_only: bool
+    deferred: bool
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    def target(self, tree: Tree) -> str:
+        """The module of the package that is meant, a submodule named after ``import`` included."""
+        submodule = f"{self.module}.{self.name}"
+        return submodule if submodule in tree or (self.module == "nio" and self.name in ARROWS) else self.module
+
+
+Tree = dict[str, Module]
+Rule = Callable[[Tree], list[str]]
+
+
+def layer_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else "nio"
+
+
+def find_imports(nodes: Iterable[ast.AST], typing_only: bool = False, deferred: bool = False) -> Iterator[Import]:
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                yield from (Import(alias.name, "", node.lineno, typing_only, deferred) for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                source = "." * level + (module or "")
+                yield from (Import(source, alias.name, node.lineno, typing_only, deferred) for alias in names)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                yield from find_imports(node.body, True, deferred)
+                yield from find_imports(node.orelse, typing_only, deferred)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield from find_imports(ast.iter_child_nodes(node), typing_only, True)
+            case _:
+                yield from find_imports(ast.iter_child_nodes(node), typing_only, deferred)
+
+
+def arrows(tree: Tree) -> list[str]:
+    found = []
+    for module in tree.values():
+        if module.layer not in ARROWS:
+            found.append(f"{module.name}:1: {module.layer} has no line in the table of layers")
+            continue
+        for item in module.imports:
+            target = layer_of(item.target(tree))
+            if item.top == "nio" and target != module.layer and target not in ARROWS[module.layer]:
+                found.append(f"{module.name}:{item.line}: {module.layer} must not import {target}")
+    return found
+
+
+def absolute_imports(tree: Tree) -> list[str]:
+    return [
+        f"{module.name}:{item.line}: relative import of {item.module}"
+        for module in tree.values()
+        for item in module.imports
+        if item.module.startswith(".")
+    ]
+
+
+def cycles(tree: Tree) -> list[str]:
+    graph = {
+        module.name: {item.target(tree) for item in module.imports if not item.typing_only and not item.deferred}
+        for module in tree.values()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # The sorter lists predecessors: read backwards it says who imports whom.
+        return ["import cycle: " + " -> ".join(reversed(error.args[1]))]
+    return []
+
+
+def one_door(tree: Tree) -> list[str]:
+    return [
+        f"{module.name}:{item.line}: {item.top} outside nio.spi"
+        for module in tree.values()
+        for item in module.imports
+        if module.layer != "spi" and item.top in DOOR and not item.typing_only
+    ]
+
+
+def standard_library_only(tree: Tree) -> list[str]:
+    return [
+        f"{module.name}:{item.line}: {item.top} is not of the standard library"
+        for module in tree.values()
+        for item in module.imports
+        if item.top not in ("", "nio") and item.top not in sys.stdlib_module_names and not item.typing_only
+    ]
+
+
+def nothing_unsafe(tree: Tree) -> list[str]:
+    found = []
+    for module in tree.values():
+        found += [f"{module.name}:{item.line}: {item.top}" for item in module.imports if item.top in UNSAFE_MODULES]
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Name) and node.id in UNSAFE_BUILTINS:
+                found.append(f"{module.name}:{node.lineno}: {node.id}()")
+    return found
+
+
+def no_wall_clock(tree: Tree) -> list[str]:
+    found = []
+    for module in tree.values():
+        clocks = {"time"}
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                clocks |= {alias.asname for alias in node.names if alias.name == "time" and alias.asname}
+        for item in module.imports:
+            if item.module == "time" and item.name in WALL_CLOCKS:
+                found.append(f"{module.name}:{item.line}: time.{item.name} is a wall clock")
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Attribute(value=ast.Name(id=clock), attr=attr) if clock in clocks and attr in WALL_CLOCKS:
+                    found.append(f"{module.name}:{node.lineno}: time.{attr} is a wall clock")
+    return found
+
+
+def span(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def sizes(tree: Tree) -> list[str]:
+    found = []
+    for module in tree.values():
+        lines = len(module.text.splitlines())
+        if lines > MAX_MODULE:
+            found.append(f"{module.name}:1: {lines} lines, more than {MAX_MODULE}")
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = span(node) - (span(node.body[0]) if ast.get_docstring(node) else 0)
+                if length > MAX_FUNCTION:
+                    found.append(
+                        f"{module.name}:{node.lineno}: {node.name} has {length} lines, more than {MAX_FUNCTION}"
+                    )
+    return found
+
+
+def private_modules(tree: Tree) -> list[str]:
+    return [
+        f"{module.name}:1: a module's name starts with an underscore"
+        for module in tree.values()
+        if not (module.is_package or module.name == "nio.errors" or module.name.rpartition(".")[2].startswith("_"))
+    ]
+
+
+RULES: list[Rule] = [
+    arrows,
+    absolute_imports,
+    cycles,
+    one_door,
+    standard_library_only,
+    nothing_unsafe,
+    no_wall_clock,
+    sizes,
+    private_modules,
+]
+
+
+def load(package: Path) -> Tree:
+    tree = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        tree[name] = Module(name, path.read_text(encoding="utf-8"), is_package)
+    return tree
+
+
+def plant(sources: dict[str, str]) -> Tree:
+    """A tree of strings; a name that ends in a dot is a package's ``__init__``."""
+    modules = [Module(name.rstrip("."), text, name.endswith(".")) for name, text in sources.items()]
+    return {module.name: module for module in modules}
+
+
+@pytest.fixture(scope="module")
+def package() -> Tree:
+    spec = importlib.util.find_spec("nio")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return load(Path(spec.submodule_search_locations[0]))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule is not no_wall_clock])
+def test_package_keeps_rule(rule: Rule, package: Tree) -> None:
+    assert "nio" in package
+    assert rule(package) == []
+
+
+def test_G01_no_wall_clock_in_the_package(package: Tree) -> None:
+    assert no_wall_clock(package) == []
+
+
+def test_table_of_layers_has_no_cycle_and_nobody_sees_testing() -> None:
+    assert {layer for allowed in ARROWS.values() for layer in allowed} <= set(ARROWS)
+    assert not any("testing" in allowed for allowed in ARROWS.values())
+    TopologicalSorter(ARROWS).prepare()
+
+
+# A small package of every layer that breaks nothing: the rules must be silent on what is allowed.
+SOUND = {
+    "nio.": "from nio.buffers import ByteBuffer as ByteBuffer\nfrom nio.channels import Selector as Selector\n",
+    "nio.errors": "class ClosedChannelError(OSError): ...\n",
+    "nio.buffers.": "from nio.buffers._byte import ByteBuffer as ByteBuffer\n",
+    "nio.buffers._byte": (
+        "from typing import TYPE_CHECKING\nfrom nio.errors import ClosedChannelError\n"
+        "if TYPE_CHECKING:\n    import socket\n    from _typeshed import ReadableBuffer\n"
+        "    from nio.buffers._view import View\n"
+        "class ByteBuffer:\n    def eval(self): return self.eval()\n"
+    ),
+    "nio.buffers._view": "from nio.buffers._byte import ByteBuffer\nclass View(ByteBuffer): ...\n",
+    "nio.spi.": "import importlib, socket, threading, time\nnow = time.monotonic_ns\n",
+    "nio.channels.": "from nio.buffers import ByteBuffer\nfrom nio import spi\nclass Selector: ...\n",
+    "nio.testing.": "import nio\nfrom nio.reactor import Reactor\n",
+    "nio.reactor.": "from nio.channels import Selector\ndef late():\n    from nio.executors import WorkerPool\n",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_is_silent_on_a_sound_package(rule: Rule) -> None:
+    assert rule(plant(SOUND)) == []
+
+
+LONG_DOCSTRING = '    """Words.\n' + "    words\n" * MAX_FUNCTION + '    """\n'
+
+PLANTED: list[tuple[Rule, dict[str, str], str]] = [
+    (
+        arrows,
+        {"nio.buffers._a": "\nfrom nio.channels import Selector"},
+        "nio.buffers._a:2: buffers must not import channels",
+    ),
+    (arrows, {"nio.buffers._a": "import nio.spi._epoll"}, "nio.buffers._a:1: buffers must not import spi"),
+    (arrows, {"nio.spi._a": "from nio import channels"}, "nio.spi._a:1: spi must not import channels"),
+    (arrows, {"nio.spi._a": "from nio import Selector"}, "nio.spi._a:1: spi must not import nio"),
+    (arrows, {"nio.channels._a": "import nio"}, "nio.channels._a:1: channels must not import nio"),
+    (arrows, {"nio.errors": "def f():\n    from nio.spi import X"}, "nio.errors:2: errors must not import spi"),
+    (
+        arrows,
+        {"nio.framing._a": "if TYPE_CHECKING:\n    from nio.reactor import X"},
+        "nio.framing._a:2: framing must not import reactor",
+    ),
+    (arrows, {"nio.reactor._a": "import nio.testing"}, "nio.reactor._a:1: reactor must not import testing"),
+    (arrows, {"nio.": "from nio.reactor import Reactor as Reactor"}, "nio:1: nio must not import reactor"),
+    (arrows, {"nio.gadgets._a": ""}, "nio.gadgets._a:1: gadgets has no line in the table of layers"),
+    (absolute_imports, {"nio.spi._a": "from . import _b"}, "nio.spi._a:1: relative import of ."),
+    (absolute_imports, {"nio.spi._a": "from .._b import c"}, "nio.spi._a:1: relative import of .._b"),
+    (
+        cycles,
+        {"nio.spi._a": "from nio.spi._b import B", "nio.spi._b": "import nio.spi._a"},
+        "import cycle: nio.spi._a -> nio.spi._b -> nio.spi._a",
+    ),
+    (
+        cycles,
+        {"nio.spi.": "from nio.spi._a import A as A", "nio.spi._a": "from nio.spi import A"},
+        "import cycle: nio.spi -> nio.spi._a -> nio.spi",
+    ),
+    (
+        cycles,
+        {"nio.spi._a": "try:\n    from nio.spi import _b\nfinally: ...", "nio.spi._b": "from nio.spi import _a"},
+        "import cycle: nio.spi._a -> nio.spi._b -> nio.spi._a",
+    ),
+    *[
+        (one_door, {"nio.channels._a": f"import {name}"}, f"nio.channels._a:1: {name} outside nio.spi")
+        for name in sorted(DOOR)
+    ],
+    (one_door, {"nio.reactor._a": "from time import sleep"}, "nio.reactor._a:1: time outside nio.spi"),
+    (one_door, {"nio.reactor._a": "def f():\n    import os, socket as s"}, "nio.reactor._a:2: socket outside nio.spi"),
+    (
+        one_door,
+        {"nio.reactor._a": "if TYPE_CHECKING:\n    import os\nelse:\n    import socket"},
+        "nio.reactor._a:4: socket outside nio.spi",
+    ),
+    (standard_library_only, {"nio.spi._a": "import attr"}, "nio.spi._a:1: attr is not of the standard library"),
+    *[
+        (nothing_unsafe, {"nio.spi._a": f"def f():\n    import {name}"}, f"nio.spi._a:2: {name}")
+        for name in sorted(UNSAFE_MODULES)
+    ],
+    (nothing_unsafe, {"nio.framing._a": "from re import compile as c"}, "nio.framing._a:1: re"),
+    *[
+        (nothing_unsafe, {"nio.errors": f"x = 1\nrun = {name}\n"}, f"nio.errors:2: {name}()")
+        for name in sorted(UNSAFE_BUILTINS)
+    ],
+    (no_wall_clock, {"nio.spi._a": "import time\nt = time.time()"}, "nio.spi._a:2: time.time is a wall clock"),
+    (no_wall_clock, {"nio.spi._a": "import time as t\nf = t.time_ns"}, "nio.spi._a:2: time.time_ns is a wall clock"),
+    (no_wall_clock, {"nio.spi._a": "from time import time as now"}, "nio.spi._a:1: time.time is a wall clock"),
+    (
+        sizes,
+        {"nio.errors": "def f():\n" + "    x = 1\n" * MAX_FUNCTION},
+        "nio.errors:1: f has 61 lines, more than 60",
+    ),
+    (
+        sizes,
+        {"nio.errors": "class A:\n  async def f():\n" + LONG_DOCSTRING + "    x = 1\n" * MAX_FUNCTION},
+        "nio.errors:2: f has 61 lines, more than 60",
+    ),
+    (sizes, {"nio.errors": "x = 1\n" * 501}, "nio.errors:1: 501 lines, more than 500"),
+    (private_modules, {"nio.spi.epoll": ""}, "nio.spi.epoll:1: a module's name starts with an underscore"),
+    (private_modules, {"nio.spi.errors": ""}, "nio.spi.errors:1: a module's name starts with an underscore"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "sources", "offence"), PLANTED, ids=[f"{rule.__name__}-{offence}" for rule, _, offence in PLANTED]
+)
+def test_rule_sees_a_planted_offender(rule: Rule, sources: dict[str, str], offence: str) -> None:
+    assert rule(plant(sources)) == [offence]
+
+
+def test_sizes_at_the_limit_pass() -> None:
+    body = LONG_DOCSTRING + "    x = 1\n" * (MAX_FUNCTION - 1)
+    assert sizes(plant({"nio.errors": "def f():\n" + body, "nio.spi._a": "x = 1\n" * MAX_MODULE})) == []
+
+
+def test_every_rule_has_a_planted_offender() -> None:
+    assert {rule.__name__ for rule, _, _ in PLANTED} == {rule.__name__ for rule in RULES}
+
+
+def test_load_names_modules_as_python_does(tmp_path: Path) -> None:
+    for name in ("__init__.py", "errors.py", "spi/__init__.py", "spi/_epoll.py"):
+        path = tmp_path / "nio" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("# text\n", encoding="utf-8")
+    tree = load(tmp_path / "nio")
+    assert {name: module.is_package for name, module in tree.items()} == {
+        "nio": True,
+        "nio.errors": False,
+        "nio.spi": True,
+        "nio.spi._epoll": False,
+    }
+    assert tree["nio.spi._epoll"].text == "# text\n"
