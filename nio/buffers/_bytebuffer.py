@@ -177,11 +177,11 @@ class ByteBuffer(ElementBuffer[int]):
         return self._fetch(DOUBLE, index)
 
     def put_double(self, value: float) -> Self:
-        """Write a 8-byte IEEE number at the position, which moves past it."""
+        """Write an 8-byte IEEE number at the position, which moves past it."""
         return self._store(DOUBLE, value)
 
     def put_double_at(self, index: int, value: float) -> Self:
-        """Write a 8-byte IEEE number at byte ``index``."""
+        """Write an 8-byte IEEE number at byte ``index``."""
         return self._store_at(DOUBLE, index, value)
 
     def _fetch(self, element: Element[N], index: int | None) -> N:
@@ -219,27 +219,27 @@ class ByteBuffer(ElementBuffer[int]):
         return self
 
     def as_char_buffer(self) -> CharBuffer:
-        """The remaining bytes as UTF-16 code units."""
+        """A view of the remaining bytes as UTF-16 code units, in the byte order of this moment."""
         return self._as(CharBuffer)
 
     def as_short_buffer(self) -> ShortBuffer:
-        """The remaining bytes as signed 2-byte integers."""
+        """A view of the remaining bytes as signed 2-byte integers, in the byte order of this moment."""
         return self._as(ShortBuffer)
 
     def as_int_buffer(self) -> IntBuffer:
-        """The remaining bytes as signed 4-byte integers."""
+        """A view of the remaining bytes as signed 4-byte integers, in the byte order of this moment."""
         return self._as(IntBuffer)
 
     def as_long_buffer(self) -> LongBuffer:
-        """The remaining bytes as signed 8-byte integers."""
+        """A view of the remaining bytes as signed 8-byte integers, in the byte order of this moment."""
         return self._as(LongBuffer)
 
     def as_float_buffer(self) -> FloatBuffer:
-        """The remaining bytes as 4-byte IEEE numbers."""
+        """A view of the remaining bytes as 4-byte IEEE numbers, in the byte order of this moment."""
         return self._as(FloatBuffer)
 
     def as_double_buffer(self) -> DoubleBuffer:
-        """The remaining bytes as 8-byte IEEE numbers."""
+        """A view of the remaining bytes as 8-byte IEEE numbers, in the byte order of this moment."""
         return self._as(DoubleBuffer)
 
     def _as(self, kind: type[V]) -> V:

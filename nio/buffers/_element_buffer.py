@@ -255,6 +255,8 @@ class ElementBuffer(Buffer, Generic[T]):
 
         With an equality that changes as the buffer is used there is no hash.
         """
+        if isinstance(other, (memoryview, bytearray)):
+            return False  # from Python 3.12 on NotImplemented would let them compare our __buffer__
         if not isinstance(other, ElementBuffer) or other._element is not self._element:
             return NotImplemented
         if self.remaining != other.remaining or self.view() == self._ordered(other.view(), other._order):

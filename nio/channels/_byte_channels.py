@@ -76,6 +76,8 @@ class WritableByteChannel(SelectableChannel):
                 transfer.advance(count)
                 if not self._blocking:
                     break
+                if transfer.remaining:
+                    self._ensure_not_closed_meanwhile()
             return total
 
     def _output_ended(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import ClassVar, Final, Self
 
 from nio.channels._selectable_channel import SelectableChannel
@@ -100,11 +101,9 @@ class NetworkChannel(SelectableChannel):
             names = ", ".join(sorted(self.supported_options))
             raise io.UnsupportedOperation(f"{option!r} is not an option of {type(self).__name__}; it has: {names}")
 
-    def _bind(self, address: Address | None) -> None:
+    def _bind(self, address: Address | os.PathLike[str] | None) -> None:
         if self._bound:
             raise AlreadyBoundError(f"{self!r} is bound already")
         if address is None:
             address = "" if self._family is ProtocolFamily.UNIX else ("", 0)
-        self._provider.check_address(self._family, address)
-        self._sock.bind(address)
-        self._bound = True
+        self._sock.bind(self._provider.check_address(self._family, address))

@@ -28,7 +28,7 @@ from nio.errors import (
     IllegalBlockingModeError,
     IllegalSelectorError,
 )
-from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket, Wakeup
+from nio.spi import BROKEN, HUNG_UP, READABLE, PipeEnd, SelectorProvider, Socket, Wakeup
 
 if TYPE_CHECKING:
     from nio.channels._selector import Selector
@@ -152,7 +152,7 @@ class SelectableChannel:
         for key in keys:
             key.cancel()
         with self._read_lock, self._write_lock:
-            if keys:
+            if self._keys:  # still: the selector may have let go meanwhile, and the descriptor with it
                 self._announce_close()
             self._give_back()
 
@@ -170,7 +170,7 @@ class SelectableChannel:
             if self._open or self._keys:
                 return
             self._wakeup = None
-        self._end.close()
+            self._end.close()
 
     def _deregistered(self, selector: Selector) -> None:
         with self._state_lock:
@@ -201,14 +201,26 @@ class SelectableChannel:
                 self._ensure_not_closed_meanwhile()
                 raise
 
-    def _sleep(self, mask: int, timeout: float | None = None) -> None:
+    def _sleep(self, mask: int) -> None:
+        closing = self._closing()
+        try:
+            self._provider.wait_for(self._fd, mask, closing.fileno(), None)
+        except OSError:  # a signal handler closed the channel, and the kernel misses the descriptor
+            self._ensure_not_closed_meanwhile()
+            raise
+        self._ensure_not_closed_meanwhile()
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep where there is no descriptor to wait on."""
+        self._provider.wait_for(self._closing().fileno(), READABLE, None, seconds)
+        self._ensure_not_closed_meanwhile()
+
+    def _closing(self) -> Wakeup:
         with self._state_lock:
             self._ensure_not_closed_meanwhile()
             if self._wakeup is None:
                 self._wakeup = self._provider.open_wakeup()
-            wakeup = self._wakeup
-        self._provider.wait_for(self._fd, mask, wakeup.fileno(), timeout)
-        self._ensure_not_closed_meanwhile()
+            return self._wakeup
 
     def _ensure_not_closed_meanwhile(self) -> None:
         if not self._open:

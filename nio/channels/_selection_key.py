@@ -91,8 +91,11 @@ class SelectionKey:
 
     @interest_ops.setter
     def interest_ops(self, ops: int) -> None:
-        self._ensure_valid()
-        self._interest = check_ops(ops, self._channel._valid_ops)
+        if not self._valid:
+            self._ensure_valid()
+        ops = check_ops(ops, self._channel._valid_ops)
+        with self._channel._state_lock:  # not between the two halves of an interest_ops_or
+            self._interest = ops
         self._changed()
 
     def interest_ops_or(self, ops: int) -> int:
@@ -116,7 +119,8 @@ class SelectionKey:
     @property
     def ready_ops(self) -> int:
         """The ready set as the last selection left it."""
-        self._ensure_valid()
+        if not self._valid:
+            self._ensure_valid()
         return self._ready
 
     @property

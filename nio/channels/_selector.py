@@ -8,16 +8,19 @@ then the answer is sorted into keys. Other threads never touch the poller or the
 and then the descriptor; the selecting thread clears the descriptor and then the flag. A caller that finds the flag set
 can leave: the selection that will clear it has not returned yet, and whatever the caller queued before calling is seen
 after that selection. In the other order, a caller between the two steps would set a flag that nobody clears, and every
-later wake-up would be lost.
+later wake-up would be lost. Both are cleared before any key is handed over, so a wake-up from an action is the next
+selection's.
+
+**A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
+selection, which is in the middle of using what the close gives back.
 """
 
 from __future__ import annotations
 
 import io
-import math
 from collections import deque
-from collections.abc import Callable, Iterator, Set
-from typing import NoReturn, Self
+from collections.abc import Callable, Iterable, Iterator, Set
+from typing import NoReturn, Self, TypeVar
 
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._selection_key import SelectionKey
@@ -25,8 +28,10 @@ from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateEr
 from nio.spi import READABLE, WRITABLE, SelectorProvider, Wakeup
 
 Action = Callable[[SelectionKey], object]
+T = TypeVar("T")
 
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
+_LONGEST_TIMEOUT = 1e9  # 31 years: beyond it nanoseconds outgrow a float
 # Interest set to kernel mask: read and accept wait for input, write and connect for output.
 _MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
 
@@ -49,6 +54,10 @@ class _LiveSet(Set[SelectionKey]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self._keys)})"
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[T]) -> Set[T]:
+        return frozenset(it)  # what & | - ^ give is no view of a selector
 
 
 class KeySet(_LiveSet):
@@ -114,7 +123,8 @@ class Selector:
        unchanged key that is still selected counts 0.
 
     With an ``action``, step 4 instead hands each ready key to the action, its ready set overwritten, and never touches
-    ``selected_keys``; the result is the number of keys handed over.
+    ``selected_keys``; the result is the number of keys handed over. A key that an earlier action cancelled is passed
+    over.
 
     Concurrency: one thread selects at a time, a second waits. From any thread, at any time and without waiting for the
     selecting one: ``wakeup``, ``close``, ``channel.register``, ``channel.close`` and everything on a key. Such changes
@@ -134,6 +144,7 @@ class Selector:
         "_selected",
         "_selected_key_set",
         "_selecting",
+        "_start",
         "_updates",
         "_wakeup",
         "_wakeup_fd",
@@ -156,6 +167,8 @@ class Selector:
         self._wakeup: Wakeup | None = self._provider.open_wakeup()
         self._wakeup_fd = self._wakeup.fileno()
         self._woken = False
+        self._start = 0
+        self._check_limit(self._wakeup_fd)
         self._poller.add(self._wakeup_fd, READABLE)
 
     @classmethod
@@ -202,6 +215,8 @@ class Selector:
                 return self._select(timeout, action)
             finally:
                 self._selecting = False
+                if not self._open:
+                    self._close()
 
     def select_now(self, action: Action | None = None) -> int:
         """As ``select(0, action)``; uses up a pending wake-up."""
@@ -232,15 +247,11 @@ class Selector:
         self._open = False
         self.wakeup()
         with self._lock:
-            if self._wakeup is None:
-                return
-            for key in tuple(self._keys):
-                key._valid = False
-                self._deregister(key)
-            self._updates.clear()
-            self._cancelled.clear()
-            self._poller.close()
-            self._wakeup = None
+            if self._selecting:
+                for key in tuple(self._keys):
+                    key._valid = False
+            else:
+                self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -253,14 +264,28 @@ class Selector:
             return "Selector(closed)"
         return f"Selector(provider={self._provider.name}, keys={len(self._keys)}, selected={len(self._selected)})"
 
-    def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
-        self._ensure_open()
+    def _close(self) -> None:
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is None:
+            return
+        for key in tuple(self._keys):
+            key._valid = False
+            self._deregister(key)
+        self._updates.clear()
+        self._cancelled.clear()
+        self._poller.close()
+
+    def _check_limit(self, fd: int) -> None:
         limit = self._poller.limit
-        if limit is not None and channel._fd >= limit:
+        if limit is not None and fd >= limit:
             raise IllegalArgumentError(
-                f"descriptor {channel._fd} is beyond the {limit} that {self._provider.name} can watch; "
+                f"descriptor {fd} is beyond the {limit} that {self._provider.name} can watch; "
                 f"use another of: {', '.join(self._provider.available())}"
             )
+
+    def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
+        self._ensure_open()
+        self._check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         self._keys.add(key)
         key._changed()
@@ -276,8 +301,13 @@ class Selector:
         if self._cancelled:
             self._flush_cancelled()
         events = self._wait(timeout)
+        if (self._wakeup_fd, READABLE) in events:
+            self._clear_wakeup()
         if self._cancelled:
             self._flush_cancelled()
+        if len(events) > 1:  # kernels report in a fixed order: nobody is always the last
+            self._start = start = (self._start + 1) % len(events)
+            events = events[start:] + events[:start]
         return self._sort(events) if action is None else self._hand_over(events, action)
 
     def _apply_updates(self) -> None:
@@ -315,7 +345,7 @@ class Selector:
         wait = self._poller.wait
         if timeout is None or timeout <= _LONGEST_SLEEP:
             return wait(timeout)
-        deadline = self._provider.clock() + int(timeout * 1e9)
+        deadline = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9
         while (left := (deadline - self._provider.clock()) / 1e9) > 0:
             events = wait(min(left, _LONGEST_SLEEP))
             if events:
@@ -324,11 +354,9 @@ class Selector:
 
     def _sort(self, events: list[tuple[int, int]]) -> int:
         updated = 0
-        woken = False
         for fd, mask in events:
             key = self._by_fd.get(fd)
-            if key is None:
-                woken = woken or fd == self._wakeup_fd
+            if key is None or not key._valid:  # the wake-up, or cancelled just now
                 continue
             ready = key._channel._ready(mask, key._interest)
             if key in self._selected:
@@ -339,19 +367,15 @@ class Selector:
                 if ready:
                     self._selected.add(key)
                     updated += 1
-        if woken:
-            self._clear_wakeup()
         return updated
 
     def _hand_over(self, events: list[tuple[int, int]], action: Action) -> int:
         """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
         handed = 0
-        woken = False
         by_fd = self._by_fd
         for fd, mask in events:
             key = by_fd.get(fd)
-            if key is None:
-                woken = woken or fd == self._wakeup_fd
+            if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
                 continue
             interest = key._interest
             ready = mask & interest if mask < 8 and key._channel._plain else key._channel._ready(mask, interest)
@@ -359,10 +383,7 @@ class Selector:
             if ready:
                 handed += 1
                 action(key)
-                if not self._open:
-                    self._ensure_open()
-        if woken:
-            self._clear_wakeup()
+        self._ensure_open()
         return handed
 
     def _clear_wakeup(self) -> None:
@@ -380,5 +401,5 @@ def check_timeout(timeout: object) -> None:
     """Refuse what is no number of seconds from 0 up."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"a timeout is a number of seconds or None, not {timeout!r}")
-    if timeout < 0 or math.isnan(timeout):
+    if not timeout >= 0:  # so asked, NaN is refused too
         raise IllegalArgumentError(f"a timeout is 0 or more seconds, not {timeout!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Self
 
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, supported
@@ -31,7 +32,7 @@ class ServerSocketChannel(NetworkChannel):
             channel.set_option("SO_REUSEADDR", True)
         return channel
 
-    def bind(self, address: Address | None = None, backlog: int = 0) -> Self:
+    def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
         """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
 
         ``backlog`` is how many finished connections may wait to be accepted; below 1: 1024, or what the kernel grants
@@ -44,6 +45,7 @@ class ServerSocketChannel(NetworkChannel):
             self._ensure_open()
             self._bind(address)
             self._sock.listen(backlog if backlog >= 1 else min(1024, self._provider.max_backlog()))
+            self._bound = True
         return self
 
     def accept(self) -> SocketChannel | None:

@@ -21,6 +21,7 @@ from nio.errors import (
 from nio.spi import OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
+_QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
 class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
@@ -52,7 +53,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
     @classmethod
     def open(
         cls,
-        address: Address | None = None,
+        address: Address | os.PathLike[str] | None = None,
         family: ProtocolFamily | None = None,
         *,
         provider: SelectorProvider | None = None,
@@ -100,7 +101,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
         self._ensure_open()
         return self._remote_address if self._connection == _CONNECTED else None
 
-    def bind(self, address: Address | None) -> Self:
+    def bind(self, address: Address | os.PathLike[str] | None) -> Self:
         """Choose the local address before connecting; None is any.
 
         Raises ClosedChannelError, ConnectionPendingError, AlreadyBoundError, and OSError with ``EADDRINUSE``.
@@ -110,28 +111,31 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
             if self._connection == _PENDING:
                 raise ConnectionPendingError(f"{self!r} is being connected")
             self._bind(address)
+            self._bound = True
         return self
 
-    def connect(self, address: Address) -> bool:
+    def connect(self, address: Address | os.PathLike[str]) -> bool:
         """Start connecting: True when connected, False when ``finish_connect()`` must tell. Blocking mode waits.
 
         Raises UnresolvedAddressError and UnsupportedAddressTypeError (the channel stays as it was), ClosedChannelError,
         AlreadyConnectedError, ConnectionPendingError, and what the system says (ConnectionRefusedError, TimeoutError
         ...), which closes the channel.
         """
-        self._provider.check_address(self._family, address)
+        address = self._provider.check_address(self._family, address)
         with self._read_lock, self._write_lock:
             self._ensure_connectable()
             if self._connection == _CONNECTED:
                 raise AlreadyConnectedError(f"{self!r} is connected")
             if self._connection == _PENDING:
                 raise ConnectionPendingError(f"{self!r} is being connected")
+            code = self._sock.connect_ex(address)
+            while code == errno.EAGAIN and self._blocking:  # only the Unix domain says so: the listener's queue is full
+                self._pause(_QUEUE_IS_FULL)
+                code = self._sock.connect_ex(address)
             self._remote_address = address
             self._connection = _PENDING
-            code = self._sock.connect_ex(address)
             if code == 0:
-                self._established()
-                return True
+                return self._succeed()
             if code != errno.EINPROGRESS:
                 self._fail(code)
             return self._blocking and self.finish_connect()
@@ -155,8 +159,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
             code = self._provider.connect_error(self._sock)
             if code:
                 self._fail(code)
-            self._established()
-            return True
+            return self._succeed()
 
     def shutdown_input(self) -> Self:
         """Read no more: reads return EOF at once, even if data waits. Twice is nothing; NotYetConnectedError."""
@@ -192,6 +195,12 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
         self._ensure_open()
         if self._connection != _CONNECTED:
             raise NotYetConnectedError(f"{self!r} is not connected")
+
+    def _succeed(self) -> bool:
+        if self._provider.is_connected_to_itself(self._sock):
+            self._fail(errno.ECONNREFUSED)
+        self._established()
+        return True
 
     def _established(self) -> None:
         self._connection = _CONNECTED
@@ -239,7 +248,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
 
 
 def _family_of(address: object) -> ProtocolFamily:
-    if isinstance(address, (str, bytes)):
+    if isinstance(address, (str, bytes, os.PathLike)):
         return ProtocolFamily.UNIX
     if isinstance(address, tuple) and address and ":" in str(address[0]):
         return ProtocolFamily.INET6

@@ -40,8 +40,8 @@ class FutureJob(Generic[T]):
 
     def cancel(self) -> None:
         """The job is dropped: cancel the future, and tell those who wait for several futures."""
-        if self.future.cancel():
-            self.future.set_running_or_notify_cancel()
+        self.future.cancel()
+        self.future.set_running_or_notify_cancel()
 
 
 def run(job: Job) -> None:
@@ -50,6 +50,8 @@ def run(job: Job) -> None:
         Context().run(job)
     except BaseException as error:
         report("a job raised", error)
+    finally:
+        del job  # a traceback kept by a future reaches this frame
 
 
 def drop(job: Job) -> None:

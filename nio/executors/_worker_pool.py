@@ -11,18 +11,19 @@ is. So **one sleeper is woken at a time, and it hands the wake on before it runs
 
 If the job blocks or releases the GIL, the next worker is up meanwhile: n slow jobs have n workers after n hand-ons. If
 the jobs are tiny, the second worker waits for the GIL while the first empties the deque, and one wake too many is all
-that a batch costs. Waking one for every job at once gains nothing; measured with 2 processors: 6.1 ms a round either way
-for 32 jobs of 5 ms, 0.9 million tiny jobs a second either way in batches of 100. Guessing from past run times was left
-out: waiting for the GIL looks like slowness, so a guess can be wrong and stay wrong; here nothing is remembered.
+that a batch costs. Waking one for every job at once gains nothing; measured with 2 processors: 6.1 ms a round both
+ways for 32 jobs of 5 ms, 0.9 million tiny jobs a second both ways in batches of 100. Guessing from past run times was
+left out: waiting for the GIL looks like slowness, so a guess can be wrong and stay wrong; here nothing is remembered.
 
 **No wake is lost.** Let S be the workers that sleep and T the tokens in the queue. Under the lock:
 
 - ``_idle`` = S - T: falling asleep adds one to both sides, putting a token takes one from both, getting one changes
-  neither; a worker whose patience ends looks for a token under the lock and only without one counts itself out.
+  neither; a worker whose patience ends counts itself out. (If a token came just then, it stays for the next to fall
+  asleep, and ``_idle`` may be -1 until then.)
 - Whenever the lock is free, *jobs queued and _idle > 0* implies *_waking*. Queuing keeps it by rule 1; a worker falls
   asleep only when it sees the deque empty, under the lock; ``popleft`` only takes jobs away. ``_waking`` ends only in
   the hands of the worker that got the token, which keeps it by rule 2 before it lets go of the lock.
-- So at most one token is under way, somebody is there to get it (S >= T), and its worker comes to look at the deque.
+- So at most one token is under way, a sleeper gets it if there is one, and its worker comes to look at the deque.
 
 **Waiting for room** (BLOCK) meets a ``popleft`` without a lock: the submitter first raises ``_blocked``, then looks for
 room, then waits; the worker first takes the job, then looks at ``_blocked``. One of the two sees the other.
@@ -166,7 +167,7 @@ class WorkerPool(Executor):
         """The figures as they are now; taken without a lock, so that each is right but they may be of two moments."""
         return PoolStatistics(
             threads=self._size,
-            idle=min(self._idle, self._size),
+            idle=max(0, min(self._idle, self._size)),
             queued=len(self._jobs),
             completed=sum(tally.completed for tally in tuple(self._tallies)),
             rejected=self._rejected,
@@ -238,7 +239,7 @@ class WorkerPool(Executor):
                 taken += 1
             fits = min(total - taken, self.capacity - len(self._jobs))
             if fits > 0:
-                if self._idle and not self._waking:
+                if self._idle > 0 and not self._waking:
                     self._wake()
                 self._jobs.extend(jobs if fits == total else jobs[taken : taken + fits])
                 taken += fits
@@ -354,9 +355,11 @@ class WorkerPool(Executor):
             with self._lock:
                 if woken:
                     self._waking = False
+                elif expired:
+                    self._idle -= 1
                 job = self._pop()
                 if job is not None:
-                    if self._jobs and self._idle and not self._waking:
+                    if self._jobs and self._idle > 0 and not self._waking:
                         self._wake()
                     return job
                 surplus = self._size > self.minimum
@@ -364,23 +367,11 @@ class WorkerPool(Executor):
                     self._leave(tally)
                     return None
                 self._idle += 1
-            woken = self._sleep(self.keep_alive if surplus else None)
-            expired = not woken
-
-    def _sleep(self, patience: float | None) -> bool:
-        """Wait for a token; False when none came in time."""
-        try:
-            self._tokens.get(timeout=patience)
-            return True
-        except Empty:
-            pass
-        with self._lock:
             try:
-                self._tokens.get_nowait()
-                return True
+                self._tokens.get(timeout=self.keep_alive if surplus else None)
+                woken, expired = True, False
             except Empty:
-                self._idle -= 1
-                return False
+                woken, expired = False, True
 
     def _leave(self, tally: Tally) -> None:
         self._size -= 1

@@ -13,7 +13,8 @@ connection, which holds that stream's state and nothing else: no socket, no cloc
    ``feed(b"")`` again, now or when there is room, until it returns fewer.
 4. **Memory is bounded by the caller and the framing together.** ``pending`` counts the bytes held: an unfinished record
    and whatever lies undecoded behind a full ``limit``. An unfinished record never grows beyond what the framing
-   allows, so a caller who drains (rule 3) before he reads on holds one record and one read at most.
+   allows, so a caller who drains (rule 3) before he reads on holds one record and one read at most. ``clean`` says in
+   one look that nothing is held, nothing is wrong and nothing has ended.
 5. **The end of the stream is told with ``end()``.** Bytes of an unfinished record then are an error
    (``TruncatedRecordError``). Complete records that a full ``limit`` left behind stay due: drain as in rule 3, and the
    error, if any, shows after the last of them. Feeding bytes after ``end()`` is the caller's mistake.

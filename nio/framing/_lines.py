@@ -64,18 +64,18 @@ class Lines:
         """The record and its ending; ``DelimiterInRecordError`` for a record that would not be read back as it is."""
         line = record if type(record) is bytes else bytes(memoryview(record))
         ending = self.ending
-        if ending in line:
-            raise DelimiterInRecordError(f"byte {line.find(ending)} of the record of {len(line)} begins {ending!r}")
-        if line[-1:] == b"\r" and ending == b"\n":
+        framed: bytes = line + ending
+        if (at := framed.find(ending)) != len(line):
+            raise DelimiterInRecordError(f"byte {at} of the record of {len(line)} begins {ending!r}")
+        if line and line[-1] == _CR and ending == b"\n":
             raise DelimiterInRecordError(f"the record of {len(line)} bytes ends in b'\\r', which its reader would drop")
-        return line + ending
+        return framed
 
 
 class LinesDecoder:
     """The decoder of ``Lines``; the contract is that of ``Decoder``."""
 
     __slots__ = (
-        "_clean",
         "_drop",
         "_ended",
         "_ending",
@@ -116,8 +116,10 @@ class LinesDecoder:
         """
         if self.clean and type(data) is bytes:
             end = data.find(self._ending)
-            if 0 <= end <= self._max_length and end + self._width == len(data) and limit > 0:
-                return [data[:end].removesuffix(self._drop)]
+            if end >= 0 and end == len(data) - self._width and end <= self._max_length and limit > 0:
+                if data[end - 1] == _CR and self._drop:
+                    end -= 1
+                return [data[:end]]
         return self._feed(data, limit)
 
     def end(self) -> None:

@@ -43,8 +43,8 @@ class Acceptor(Handler):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        if reactor.hand_off is not None and inspect.isclass(self._handler) and hasattr(self._handler, "process"):
-            reactor.hand_off.check(inspect.getattr_static(self._handler, "process"), self._handler.__name__)
+        if reactor.hand_off is not None and inspect.isclass(self._handler):
+            reactor.hand_off.check_class(self._handler)
 
     def handle_accept(self) -> None:
         """Accept what waits, within bounds."""

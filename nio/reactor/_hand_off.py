@@ -11,6 +11,7 @@ posts a completion to it (``reactor.execute``), and the reactor decides what tha
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -99,6 +100,12 @@ class HandOff:
                 "process: make it a static method or a module's function (plain data in, plain data out)"
             )
 
+    def check_class(self, handler: type) -> None:
+        """As ``check`` for a handler's class, before there is a handler; one set up by ``__init__`` is seen later."""
+        process = inspect.getattr_static(handler, "process", None)
+        if inspect.isfunction(process) and process.__qualname__.startswith(f"{handler.__name__}."):
+            self.check(None, handler.__name__)  # a plain function in a class is bound when there is a handler
+
     def add(self, job: Job) -> None:
         """Send the job off with the next ``flush()``."""
         self._jobs.append(job)
@@ -116,7 +123,7 @@ class HandOff:
     def _submit(self, job: Job) -> None:
         try:
             future = self._executor.submit(job.process, job.record)
-        except RuntimeError:  # shut down, broken, or full
+        except Exception:  # shut down, broken, full: the executor's own way to say no
             job.cancel()
         else:
             future.add_done_callback(job.settle)
@@ -141,7 +148,9 @@ class HandOff:
             return False
         if pool.saturation is Saturation.CALLER_RUNS:
             jobs.popleft()()
-        elif pool.saturation is not Saturation.DISCARD_OLDEST or pool.discard_oldest() is None:
+        elif pool.saturation is Saturation.DISCARD_OLDEST:
+            pool.discard_oldest()  # which cancels it
+        else:
             jobs.popleft().cancel()
         return True
 

@@ -70,5 +70,5 @@ class Handler:
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once and leave the reactor; closing again is nothing."""
-        self.reactor.forget(self, reason)
+        self.reactor.forget(self.key, reason)
         self.channel.close()

@@ -39,6 +39,7 @@ _SPIN = 512
 _RESERVE = 32  # descriptors kept for everything that is not a connection
 _MAX_CONNECTIONS = 10_000
 _ROOM = 0.95
+_PATIENCE = 5.0  # seconds for workers to end at close()
 
 
 class Reactor:
@@ -74,7 +75,6 @@ class Reactor:
         executor = self._pool if self._pool is not None else workers
         self.hand_off = HandOff(self, executor) if isinstance(executor, Executor) else None
         self._stopped = self._draining = self._closed = False
-        self._last_key: SelectionKey | None = None
         self._idle_turns = 0
         self.bytes_in = self.bytes_out = self.requests = self.dropped = 0
         self._accepted = self._turns = self._abandoned = self._spins = self._connections = 0
@@ -103,17 +103,19 @@ class Reactor:
         try:
             handler.handle_open(self, key)
         except BaseException:
-            self.forget(handler, CloseReason.HANDLER_ERROR)
+            self.forget(key, CloseReason.HANDLER_ERROR)
             key.cancel()
             raise
         if self._draining:
             self.execute(self._drain, handler)
         return key
 
-    def forget(self, handler: Handler, reason: CloseReason) -> None:
-        """A handler's own last call: its key is dispatched no more. For ``Handler.close``."""
-        if self._handlers.pop(handler.key, None) is None:
+    def forget(self, key: SelectionKey, reason: CloseReason) -> None:
+        """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
+        handler = self._handlers.pop(key, None)
+        if handler is None:
             return
+        key.attach(None)
         if not isinstance(handler, Acceptor):
             self._connections -= 1
             self._closed_by[reason] = self._closed_by.get(reason, 0) + 1
@@ -176,8 +178,12 @@ class Reactor:
         if drain is None:
             self._stopped = True
             self._selector.wakeup()
-        elif not self._closed:
-            self.execute(self._begin_drain, drain)
+            return
+        if isinstance(drain, bool) or not isinstance(drain, (int, float)):
+            raise TypeError(f"drain is a number of seconds or None, not {drain!r}")
+        if not drain >= 0:
+            raise IllegalArgumentError(f"drain is 0 or more seconds, not {drain!r}")
+        self.post(self._begin_drain, drain)
 
     def wakeup(self) -> None:
         """End the sleep of the turn under way, or of the next."""
@@ -191,7 +197,9 @@ class Reactor:
         for handler in tuple(self._handlers.values()):
             self._guarded(handler.close, CloseReason.LOCAL)
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            if stuck := self._pool.join(_PATIENCE):
+                logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
         while self._ticks:
             fn, args = self._ticks.popleft()
             self._guarded(fn, *args)
@@ -252,9 +260,8 @@ class Reactor:
         handler = self._handlers.get(key)
         if handler is None:
             return  # closed by the handler of an earlier key
-        self._last_key = key
         try:
-            ready = key.ready_ops
+            ready = key._ready  # the property would cost as much as all the rest here
             if ready == 1:
                 handler.handle_read()
             else:
@@ -297,10 +304,12 @@ class Reactor:
     def _no_progress(self) -> None:
         self._idle_turns += 1
         if self._idle_turns == _SPIN:
-            handler = self._handlers.get(self._last_key) if self._last_key is not None else None
-            if handler is not None and handler.counts_progress:
+            ready: list[SelectionKey] = []
+            self._selector.select_now(ready.append)
+            to_blame = [key for key in ready if key in self._handlers and self._handlers[key].counts_progress]
+            if to_blame:
                 self._spins += 1
-                self.report("spin", logging.WARNING, "%d turns without progress, last %r", _SPIN, self._last_key)
+                self.report("spin", logging.WARNING, "%d turns without progress; ready: %.500r", _SPIN, to_blame)
 
     # the end
 

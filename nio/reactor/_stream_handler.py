@@ -20,7 +20,8 @@ makes the peer's kernel drop what its program has not read yet. So when this sid
 output down and reads on, discarding, until the peer closes too, 64 KiB came or 2 seconds passed.
 
 **One timer a connection, moved lazily.** Reading only notes the time. The timer looks, when it fires, whether one of
-the deadlines has really passed, and otherwise sets itself to the next.
+the deadlines has really passed, and otherwise sets itself to the next. It looks at the end of its turn, so that input
+that was waiting in the kernel, of a process that was stopped for a while say, is read before anybody is called silent.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-_ENDED = (State.CLOSING, State.LINGERING, State.CLOSED)
+# A member of an enum costs a look-up through its class; the fast path asks for the state ten times.
+_READING, _PROCESSING, _SENDING, _CLOSING, _LINGERING, _CLOSED = State
+_ENDED = (_CLOSING, _LINGERING, _CLOSED)
 
 
 class StreamHandler(Handler):
@@ -87,15 +90,18 @@ class StreamHandler(Handler):
         "_armed",
         "_clock",
         "_decoder",
-        "_draining",
+        "_drain_began",
+        "_encode",
         "_ending",
         "_eof",
         "_heard_at",
         "_job",
         "_lingered",
+        "_mark",
         "_more",
         "_out",
         "_out_size",
+        "_process",
         "_reason",
         "_record_since",
         "_records",
@@ -103,6 +109,7 @@ class StreamHandler(Handler):
         "_send",
         "_sent_at",
         "_state",
+        "_steady",
         "_taken",
         "_taken_since",
         "_timer",
@@ -110,6 +117,7 @@ class StreamHandler(Handler):
 
     _state: State
     _records: Iterator[bytes]
+    _ending: CloseReason | None
 
     framing: Framing = Lines()
     idle_timeout: float | None = 60.0
@@ -138,16 +146,21 @@ class StreamHandler(Handler):
         """Queue a record of your own, framed, behind the replies already made; for the reactor's thread."""
         if self._state in _ENDED:
             raise IllegalStateError(f"the connection is {self._state.value}: its output has ended")
-        self._queue(self.framing.encode(record))
-        self.reactor.execute(self._flush_and_arm)
+        self._queue(self._encode(record))
+        if self._out_size >= self._mark:
+            self._mind_the_mark()
+        self.reactor.execute(self.handle_write)
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; for the reactor's thread."""
-        if self._state not in _ENDED:
-            self._reason = reason
-            self._state = State.CLOSING
-            self._records = _NOTHING
-            self.reactor.execute(self._flush_and_arm)  # not now: the process() that asks may still return a reply
+        if self._state in _ENDED:
+            return
+        self._records, self._more = _NOTHING, False
+        if self._state is _PROCESSING:
+            self._ending = reason  # a reply is owed
+        else:
+            self._state, self._reason = _CLOSING, reason
+            self.reactor.execute(self.handle_write)  # not now: the process() that asks may still return a reply
 
     @property
     def state(self) -> State:
@@ -165,33 +178,41 @@ class StreamHandler(Handler):
         super().handle_open(reactor, key)
         sock = self.channel.socket
         self._recv, self._send = sock.recv, sock.send
+        # What the class holds is looked up in two places at every use; these are read with every request.
+        self._process, self._encode, self._mark = self.process, self.framing.encode, self.high_mark
         self._decoder = self.framing.decoder()
-        self._records = _NOTHING
-        self._more = False  # the decoder may hold complete records
+        self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
         self._out: list[bytes | memoryview] = []
         self._out_size = 0
         self._armed = key.interest_ops
-        self._state = State.READING
-        self._reason = CloseReason.LOCAL
-        self._ending: CloseReason | None = None  # why to finish once the records have run out
+        self._state, self._reason = _READING, CloseReason.LOCAL
+        self._ending = None  # why to finish once the records have run out
         self._eof = False
-        self._draining = 0  # when that began
         self._clock = reactor.provider.clock
         self._heard_at = self._sent_at = self._clock()
-        self._record_since = self._taken = self._taken_since = self._lingered = 0
+        self._drain_began = self._record_since = self._taken = self._taken_since = self._lingered = 0
         self._timer: Timer | None = None
-        self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self.process)
+        self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self._process)
+        self._steady = self._job is None and self._armed == _READ  # see _reply_at_once
         if StandardSocketOptions.TCP_NODELAY in self.channel.supported_options:
             self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
         self._check_deadlines()
-        self.on_open()
+        try:
+            self.on_open()
+        except BaseException:
+            self.close(CloseReason.HANDLER_ERROR)
+            raise
 
     def handle_read(self) -> None:
         """Lea's read: bytes in, records out, then process them or hand one off."""
+        if self._state is not _READING:
+            if self._state is _LINGERING:
+                self._discard()
+            return  # an earlier handler of this selection had this one send more than the peer takes
         try:
             data = self._recv(_READ_SIZE)
         except BlockingIOError:
-            if self._draining:
+            if self._drain_began:
                 self._drained()
             return
         except OSError as error:
@@ -200,13 +221,12 @@ class StreamHandler(Handler):
         if not data:
             self._input_ended()
             return
-        reactor = self.reactor
-        reactor.bytes_in += len(data)
+        self.reactor.bytes_in += len(data)
         self._heard_at = self._clock()
-        if self._state is State.LINGERING:
-            self._discard(len(data))
-            return
         records = self._decoder.feed(data, _BATCH)
+        if len(records) == 1 and self._steady and self._decoder.clean:
+            self._reply_at_once(records[0])
+            return
         if records:
             self._record_since = 0
             self._more = len(records) == _BATCH
@@ -214,38 +234,36 @@ class StreamHandler(Handler):
         self._work()
 
     def handle_write(self) -> None:
-        """There is room for what is left of the output."""
+        """There is room for what is left of the output, or something new to send."""
         self._flush()
-        if self._state is State.SENDING and self._out_size <= self.low_mark:
-            self._state = State.READING
+        if self._state is _SENDING and self._out_size <= self.low_mark:
+            self._state = _READING
             self._work()
         else:
             self._arm()
 
     def handle_reply(self, reply: bytes | None) -> None:
         """A worker's completion."""
-        if self._state in (State.LINGERING, State.CLOSED):
+        if self._state is not _PROCESSING:
             self.reactor.dropped += 1
             return
-        if self._state is State.PROCESSING:
-            self._state = State.READING
+        self._state = _READING
+        self._heard_at = self._clock()  # the peer waited for us, not we for the peer
         try:
             if reply is not None:
-                self._queue(self.framing.encode(reply))
+                self._queue(self._encode(reply))
         except Exception as error:
             self._raised(error)
-        if self._out_size >= self.high_mark:
-            self._flush()
-            if self._state is State.READING and self._out_size >= self.high_mark:
-                self._over_the_mark()
+        if self._out_size >= self._mark:
+            self._mind_the_mark()
         self._work()
 
     def handle_failure(self, error: BaseException) -> None:
         """A worker's completion: process raised."""
-        if self._state in (State.LINGERING, State.CLOSED):
-            self.reactor.dropped += 1
-        else:
+        if self._state is _PROCESSING:
             self._raised(error)
+        else:
+            self.reactor.dropped += 1
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""
@@ -253,20 +271,22 @@ class StreamHandler(Handler):
 
     def handle_drain(self) -> None:
         """Answer what was received so far, then close; at once when nothing is owed."""
-        self._draining = self._clock()
-        self._drain()
+        self._drain_began = self._clock()
+        self._steady = False
+        if self._ending is None:
+            self._ending = CloseReason.DRAIN
+        self._read_on()
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return
-        self._state = State.CLOSED
+        self._state = _CLOSED
         if self._timer is not None:
             self._timer.cancel()
-        self._job = None
-        self._records = _NOTHING
-        self._out.clear()
-        self._out_size = 0
+        self._out, self._out_size = [], 0
+        self._records, self._job = _NOTHING, None
+        del self._process  # with the key's attachment the last cycle: no garbage collection is needed
         super().close(reason)
         try:
             self.on_close(reason)
@@ -275,55 +295,72 @@ class StreamHandler(Handler):
 
     # records
 
+    def _reply_at_once(self, record: bytes) -> None:
+        """The steady state: one record was read, nothing is owed, and as a rule the kernel takes the whole reply."""
+        self.reactor.requests += 1
+        self._record_since = 0
+        try:
+            reply = self._process(record)
+            if reply is None:
+                return
+            data = self._encode(reply)
+        except Exception as error:
+            self._raised(error)
+            return
+        if self._state is _READING and not self._out:
+            self._transmit(data)
+            if self._out:
+                self._arm()
+        elif self._state is not _CLOSED:
+            self._queue(data)  # behind what process() sent itself; its tick is on the way
+
     def _work(self) -> None:
         """Process records until there are none, a worker has one or output is over the mark; then send and arm."""
-        if self._state is State.READING:
+        if self._state is _READING:
             if self._job is None:
                 self._process_records()
             else:
                 self._hand_off_record(self._job)
-            if self._state is State.READING and (self._draining or not self._decoder.clean):
+            if self._out and self._state is not _SENDING:
+                self._flush()
+            if self._state is _READING and (self._ending is not None or not self._decoder.clean):
                 self._ran_out()
-        if self._out:
-            self._flush()
         self._arm()
 
     def _process_records(self) -> None:
-        process, encode, out = self.process, self.framing.encode, self._out
+        """``size`` is what would be unsent if nothing had been sent since the last look: never less than there is."""
+        process, encode, out, size = self._process, self._encode, self._out, self._out_size
+        reactor = self.reactor
         try:
             while True:
                 for record in self._records:
-                    self.reactor.requests += 1
+                    reactor.requests += 1
                     reply = process(record)
                     if reply is not None:
                         data = encode(reply)
-                        out.append(data)
-                        self._out_size += len(data)
-                        if self._out_size >= self.high_mark:
-                            self._flush()
-                            if self._out_size >= self.high_mark:
-                                self._over_the_mark()
-                    if self._state is not State.READING:
+                        out.append(data)  # of a connection that process() closed, nobody looks at this list again
+                        size += len(data)
+                        if size >= self._mark:
+                            size = self._mind_the_mark()
+                    if self._state is not _READING:
                         return
-                if not self._decode_more():
+                if not (self._more and self._decode_more()):
                     return
         except Exception as error:
             self._raised(error)
 
     def _hand_off_record(self, job: Job) -> None:
         record = next(self._records, None)
-        if record is None and self._decode_more():
+        if record is None and self._more and self._decode_more():
             record = next(self._records, None)
         if record is not None:
             self.reactor.requests += 1
-            self._state = State.PROCESSING
+            self._state = _PROCESSING
             job.record = record
             job.hand_off.add(job)
 
     def _decode_more(self) -> bool:
         """The next batch of what was read already; False when that has run out."""
-        if not self._more:
-            return False
         records = self._decoder.feed(b"", _BATCH)
         self._more = len(records) == _BATCH
         self._records = iter(records)
@@ -333,20 +370,18 @@ class StreamHandler(Handler):
         """All complete records are done: is the stream broken or ended, or is the next record on its way?"""
         error = self._decoder.error
         if error is not None:
-            self._blame(CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else None, error)
+            reason = CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else CloseReason.PROTOCOL_ERROR
+            self._blame(reason, error)
+        elif self._ending is CloseReason.DRAIN:
+            self.reactor.execute(self._read_on)
         elif self._ending is not None:
             self._finish(self._ending)
-        elif self._draining:
-            self.reactor.execute(self._drain)
         elif not self._record_since:
-            self._record_since = self._heard_at
+            self._record_since = self._clock()
             self._check_deadlines()
 
     def _input_ended(self) -> None:
         self._eof = True
-        if self._state is State.LINGERING:
-            self.close(self._reason)
-            return
         self._ending = CloseReason.PEER_FIN
         self._decoder.end()
         self._work()
@@ -362,51 +397,59 @@ class StreamHandler(Handler):
     def _flush(self) -> None:
         out = self._out
         if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError as error:
-                self._lost(error)
-                return
-            self.reactor.bytes_out += sent
-            left = len(data) - sent
-            self._out_size = left
-            if left:
-                self._left_over(memoryview(data)[sent:], sent)
-                return
-            out.clear()
-        if self._state is State.CLOSING:
+            self._transmit(out[0] if len(out) == 1 else b"".join(out))
+        if self._state is _CLOSING and not self._out:
             self._end_output()
 
-    def _left_over(self, rest: memoryview, sent: int) -> None:
-        first = not self._armed & _WRITE
-        self._out[:] = (rest,)
+    def _transmit(self, data: bytes | memoryview) -> None:
+        """Send ``data``, which is all the output there is; what the kernel does not take stays as the output."""
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._lost(error)
+            return
+        self.reactor.bytes_out += sent
+        if sent < len(data):
+            self._left_over(data, sent)
+        elif self._out:
+            self._out.clear()
+            self._out_size = 0
+
+    def _left_over(self, data: bytes | memoryview, sent: int) -> None:
+        self._out[:] = (memoryview(data)[sent:],)
+        self._out_size = len(data) - sent
         self._taken += sent
-        if sent or first:
+        if not self._armed & _WRITE:
             self._sent_at = self._clock()
-        if first:
-            self._taken, self._taken_since = 0, self._sent_at
             self._check_deadlines()
+        elif sent:
+            self._sent_at = self._clock()
 
-    def _flush_and_arm(self) -> None:
+    def _mind_the_mark(self) -> int:
+        """Output above the high mark that cannot be sent ends new work, until the peer has taken some; what is left."""
         self._flush()
-        self._arm()
+        if self._state is _READING and self._out_size >= self._mark:
+            self._state = _SENDING
+            self._watch_rate()
+            self._arm()
+        return self._out_size
 
-    def _over_the_mark(self) -> None:
-        if self._state is State.READING:
-            self._state = State.SENDING
+    def _watch_rate(self) -> None:
+        self._taken, self._taken_since = 0, self._clock()
+        self._check_deadlines()
 
     def _arm(self) -> None:
         """The one place where interest comes from state."""
         state = self._state
-        if state is State.READING:
+        if state is _READING:
             ops = _READ | _WRITE if self._out else _READ
-        elif state is State.CLOSED:
+        elif state is _CLOSED:
             return
         else:
-            ops = _READ if state is State.LINGERING else _WRITE if self._out else 0
+            ops = _READ if state is _LINGERING else _WRITE if self._out else 0
+        self._steady = ops == _READ and state is _READING and self._job is None and self._ending is None
         if ops != self._armed:
             self._armed = ops
             self.key.interest_ops = ops
@@ -415,16 +458,16 @@ class StreamHandler(Handler):
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, ProtocolError):
-            self._blame(None, error)
+            self._blame(CloseReason.PROTOCOL_ERROR, error)
         else:
             name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
             self._finish(CloseReason.HANDLER_ERROR)
 
-    def _blame(self, reason: CloseReason | None, error: Exception) -> None:
+    def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
         self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
-        self._finish(reason if reason is not None else CloseReason.PROTOCOL_ERROR)
+        self._finish(reason)
 
     def _lost(self, error: OSError) -> None:
         self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
@@ -433,34 +476,45 @@ class StreamHandler(Handler):
     def _finish(self, reason: CloseReason) -> None:
         """Nothing more is processed: send what is owed, then close."""
         if self._state not in _ENDED:
-            self._reason = reason
-            self._state = State.CLOSING
-            self._records = _NOTHING
-            self._flush_and_arm()
+            self._state, self._reason = _CLOSING, reason
+            self._records, self._more = _NOTHING, False
+            self._flush()
+            if self._out:
+                self._watch_rate()
+            self._arm()
 
     def _end_output(self) -> None:
         """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""
         if self._eof:
             self.close(self._reason)
             return
-        self._state = State.LINGERING
+        self._state = _LINGERING
         self._sent_at = self._clock()
         self.channel.shutdown_output()
         self._check_deadlines()
 
-    def _discard(self, count: int) -> None:
+    def _discard(self) -> None:
+        """While lingering: read and drop, up to a bound."""
+        try:
+            count = len(self._recv(_READ_SIZE))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lost(error)
+            return
+        self.reactor.bytes_in += count
         self._lingered += count
-        if self._lingered > _LINGER_BYTES:
+        if not count or self._lingered > _LINGER_BYTES:
             self.close(self._reason)
 
-    def _drain(self) -> None:
-        """One more read, as long as the kernel still has something that was received."""
-        if self._state is State.READING:
+    def _read_on(self) -> None:
+        """While draining: one more read, for what was received and not read yet."""
+        if self._state is _READING:
             self.handle_read()
 
     def _drained(self) -> None:
-        if self._state is State.READING:
-            if self._out or self._heard_at >= self._draining:
+        if self._state is _READING:
+            if self._out or self._heard_at >= self._drain_began:
                 self._finish(CloseReason.DRAIN)
             else:
                 self.close(CloseReason.DRAIN)
@@ -469,39 +523,36 @@ class StreamHandler(Handler):
 
     def _check_deadlines(self) -> None:
         """Close if one has passed, else look again when the next one may have."""
+        if self._state is _CLOSED:
+            return
         now = self._clock()
-        due, reason = self._next_deadline(now)
+        due, reason = min(self._deadlines(now), key=_when, default=(0, None))
         if reason is not None and due <= now:
             self.close(reason)
         elif due and (self._timer is None or not self._timer.is_active or due < self._timer.when):
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self.reactor.call_at(due, self._check_deadlines)
+            self._timer = self.reactor.call_at(due, self.reactor.post, self._check_deadlines)
 
-    def _next_deadline(self, now: int) -> tuple[int, CloseReason | None]:
-        """When the connection must end if nothing changes, and why; or when to look again; or 0."""
-        deadlines: list[tuple[int, CloseReason | None]] = []
-        if self._state is State.LINGERING:
-            deadlines.append((self._sent_at + _LINGER_NS, self._reason))
-        elif self._out:
-            if self.write_timeout is not None:
-                deadlines.append((self._sent_at + _ns(self.write_timeout), CloseReason.WRITE_TIMEOUT))
-            if self._state is not State.READING:
-                deadlines.append(self._rate_deadline(now))
-        elif self._state is State.READING and self._record_since and self.record_timeout is not None:
-            deadlines.append((self._record_since + _ns(self.record_timeout), CloseReason.TOO_SLOW))
-        if self.idle_timeout is not None and self._state is not State.LINGERING:
-            if self._state is State.READING and not self._out:
-                deadlines.append((self._heard_at + _ns(self.idle_timeout), CloseReason.IDLE_TIMEOUT))
+    def _deadlines(self, now: int) -> Iterator[tuple[int, CloseReason | None]]:
+        """When the connection must end if nothing changes, and why; or without a reason, when to look again."""
+        state = self._state
+        if state is _LINGERING:
+            yield self._sent_at + _LINGER_NS, self._reason
+            return
+        if self._out and self.write_timeout is not None:
+            yield self._sent_at + _ns(self.write_timeout), CloseReason.WRITE_TIMEOUT
+        if self._out and state in (_SENDING, _CLOSING):
+            if now - self._taken_since >= _RATE_NS and self._taken >= _RATE_BYTES:
+                self._taken, self._taken_since = 0, now
+            yield self._taken_since + _RATE_NS, CloseReason.TOO_SLOW
+        if state is _READING and self._record_since and self.record_timeout is not None:
+            yield self._record_since + _ns(self.record_timeout), CloseReason.TOO_SLOW
+        if self.idle_timeout is not None:
+            if state is _READING and not self._out:
+                yield self._heard_at + _ns(self.idle_timeout), CloseReason.IDLE_TIMEOUT
             else:
-                deadlines.append((now + _ns(self.idle_timeout), None))
-        return min(deadlines, key=_when, default=(0, None))
-
-    def _rate_deadline(self, now: int) -> tuple[int, CloseReason | None]:
-        """A peer that takes a byte now and then would hold its output for ever."""
-        if now - self._taken_since >= _RATE_NS and self._taken >= _RATE_BYTES:
-            self._taken, self._taken_since = 0, now
-        return self._taken_since + _RATE_NS, CloseReason.TOO_SLOW
+                yield now + _ns(self.idle_timeout), None
 
 
 def _ns(seconds: float) -> int:

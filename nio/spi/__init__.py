@@ -14,15 +14,16 @@ of a sleeping selection, the clock, threads and locks. Code above this package i
    0 polls. It is level-triggered: a descriptor is reported again as long as it is ready. Besides the bits asked for a
    mask may hold ``BROKEN`` (8) and ``HUNG_UP`` (16), which are reported whatever was asked. The values are those of
    poll(2), so that epoll and poll pass on what the kernel said. A signal does not end the wait early.
-3. No descriptor is starved: where the kernel reports in a fixed order, the back end rotates the start.
+3. The order of the answer is the kernel's; its start is rotated above. Where one answer cannot hold all that is ready,
+   the next ones hold the rest first.
 4. ``limit`` is None, or the first descriptor number that cannot be watched; ``close()`` may be called twice.
 
 **Wake-up** (:class:`Wakeup`): an eventfd, else a pipe; ``set()`` never blocks and takes no lock, so that a signal
 handler may call it. Coalescing is the caller's flag (see ``channels/_selector.py``); even without it nothing grows.
 
-**Sockets** are non-blocking and not inheritable from birth and never have a descriptor below 3, so that a closed
-standard stream cannot make one of them stdout. Blocking is made from ``wait_for(fd, mask, wakeup)``, which a close in
-another thread releases.
+**Sockets** are non-blocking and not inheritable from birth. They, pipes and wake-ups never have a descriptor below 3,
+so that a closed standard stream cannot make one of them stdout. Blocking is made from
+``wait_for(fd, mask, wakeup, timeout)``, which a close in another thread releases.
 
 **Addresses** are ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which
 blocks, is never asked.

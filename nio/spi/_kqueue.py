@@ -1,8 +1,12 @@
 """kqueue(2): two filters per descriptor, reported apart, so one wait's events are merged per descriptor.
 
-``EV_EOF`` on the read filter is the peer's half-close: readable, as with epoll. On the write filter it means that
-nobody will read any more, which epoll reports as an error. The kernel's names come in as a namespace (``select`` on a
-machine that has them), because the contract suite runs this file over a faithful fake elsewhere.
+``EV_EOF`` says that the filter's direction is at its end: on the read filter by the peer's half-close, on the write
+filter also by the channel's own, so by itself it is no fault. With the socket's error in ``fflags`` it is (``BROKEN``),
+and both directions at their end are what epoll calls a hang-up. One difference remains: a socket that was never
+connected is not reported at all, where Linux reports a hang-up.
+
+The kernel's names come in as a namespace (``select`` on a machine that has them), because the contract suite runs this
+file over a faithful fake elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import select
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from nio.spi._base import BROKEN, READABLE, WRITABLE
+from nio.spi._base import BROKEN, HUNG_UP, READABLE, WRITABLE
 
 
 class Kevent(Protocol):
@@ -20,6 +24,7 @@ class Kevent(Protocol):
     ident: int
     filter: int
     flags: int
+    fflags: int
 
 
 class Kqueue(Protocol):
@@ -79,11 +84,17 @@ class KqueuePoller:
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         masks: dict[int, int] = {}
+        ended: set[int] = set()
         for event in self._queue.control(None, max(1, 2 * len(self._masks)), timeout):
-            mask = READABLE
-            if event.filter == self._kernel.KQ_FILTER_WRITE:
-                mask = WRITABLE | BROKEN if event.flags & self._kernel.KQ_EV_EOF else WRITABLE
-            masks[event.ident] = masks.get(event.ident, 0) | mask
+            fd = event.ident
+            mask = WRITABLE if event.filter == self._kernel.KQ_FILTER_WRITE else READABLE
+            if event.flags & self._kernel.KQ_EV_EOF:
+                if event.fflags:
+                    mask |= BROKEN
+                elif fd in ended:
+                    mask |= HUNG_UP
+                ended.add(fd)
+            masks[fd] = masks.get(fd, 0) | mask
         return list(masks.items())
 
     def close(self) -> None:

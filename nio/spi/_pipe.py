@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 
 
@@ -12,8 +13,8 @@ class PipeEnd:
     __slots__ = ("_fd",)
 
     def __init__(self, fd: int) -> None:
-        os.set_blocking(fd, False)
         self._fd = fd
+        os.set_blocking(fd, False)
 
     def fileno(self) -> int:
         return self._fd
@@ -34,3 +35,11 @@ class PipeEnd:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def __repr__(self) -> str:
+        return f"PipeEnd(fd={self._fd})"
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            self.close()

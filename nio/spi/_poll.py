@@ -1,29 +1,27 @@
-"""poll(2): every wait hands the kernel the whole list, so the start of the answer is rotated here."""
+"""poll(2): every wait hands the kernel the whole list."""
 
 from __future__ import annotations
 
 import select
 
 from nio.spi._base import READABLE
-from nio.spi._rotation import Rotation
 
 
 class PollPoller:
     """Readiness by poll."""
 
-    __slots__ = ("_poll", "_rotation", "add", "modify", "remove")
+    __slots__ = ("_poll", "add", "modify", "remove")
 
     limit = None
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self._rotation = Rotation()
         self.add = self._poll.register
         self.modify = self._poll.modify
         self.remove = self._poll.unregister
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        return self._rotation.turn(self._poll.poll(None if timeout is None else timeout * 1000))
+        return self._poll.poll(None if timeout is None else timeout * 1000)
 
     def close(self) -> None:
         """Nothing to give back: poll keeps no kernel object."""

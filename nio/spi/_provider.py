@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import fcntl
 import os
 import queue
 import resource
@@ -19,6 +18,7 @@ from typing import ClassVar, TypeAlias
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
 from nio.spi import _poll, _select
 from nio.spi._base import Poller
+from nio.spi._descriptors import FIRST_FREE, above_standard
 from nio.spi._epoll import EpollPoller
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._options import OptionSpec
@@ -36,7 +36,6 @@ _POLLERS: dict[str, Callable[[], Poller]] = {
     "poll": _poll.PollPoller,
     "select": _select.SelectPoller,
 }
-_FIRST_FREE = 3
 
 
 class ProtocolFamily(enum.Enum):
@@ -105,16 +104,17 @@ class SelectorProvider:
 
     def open_pipe(self) -> tuple[PipeEnd, PipeEnd]:
         """Reading end and writing end."""
-        reader, writer = (_above_standard(fd) for fd in os.pipe())
+        reader, writer = map(above_standard, os.pipe())
         return PipeEnd(reader), PipeEnd(writer)
 
-    def check_address(self, family: ProtocolFamily, address: object) -> None:
-        """Refuse an address that is of another family or would need the resolver."""
+    def check_address(self, family: ProtocolFamily, address: object) -> Address:
+        """The address as the kernel takes it; refuses one of another family or one that would need the resolver."""
         if family is ProtocolFamily.UNIX:
             if not isinstance(address, (str, bytes, os.PathLike)):
                 raise UnsupportedAddressTypeError(f"a Unix-domain channel takes a path, not {address!r}")
-            return
-        if not (isinstance(address, tuple) and len(address) in (2, 4) and isinstance(address[0], str)):
+            return os.fsdecode(address)
+        lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
+        if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
             raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
         host, port = address[:2]
         if isinstance(port, bool) or not isinstance(port, int):
@@ -126,6 +126,7 @@ class SelectorProvider:
             if _is_numeric(other, host):
                 raise UnsupportedAddressTypeError(f"{host!r} is not an address of an {family.name} channel")
             raise UnresolvedAddressError(f"{host!r} is not a numeric address; resolve it first, the reactor never does")
+        return address
 
     @staticmethod
     def get_option(sock: Socket, spec: OptionSpec) -> bool | int:
@@ -150,6 +151,14 @@ class SelectorProvider:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     @staticmethod
+    def is_connected_to_itself(sock: Socket) -> bool:
+        """TCP does that when nobody listens on a port that the kernel then chooses for this end as well."""
+        try:
+            return bool(sock.getsockname() == sock.getpeername())
+        except OSError:
+            return False  # the peer has reset the connection meanwhile: there was one
+
+    @staticmethod
     def shutdown_input(sock: Socket) -> None:
         sock.shutdown(socket.SHUT_RD)
 
@@ -168,9 +177,9 @@ class SelectorProvider:
 
     @staticmethod
     def _born(sock: Socket) -> Socket:
-        if sock.fileno() < _FIRST_FREE:
+        if sock.fileno() < FIRST_FREE:
             family, kind, proto = sock.family, sock.type, sock.proto
-            sock = socket.socket(family, kind, proto, _above_standard(sock.detach()))
+            sock = socket.socket(family, kind, proto, above_standard(sock.detach()))
         sock.setblocking(False)
         return sock
 
@@ -207,18 +216,12 @@ class SelectorProvider:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _above_standard(fd: int) -> int:
-    if fd >= _FIRST_FREE:
-        return fd
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
-    finally:
-        os.close(fd)
-
-
 def _is_numeric(family: int, host: str) -> bool:
+    address, _, scope = host.partition("%") if family == socket.AF_INET6 else (host, "", "")
     try:
-        socket.inet_pton(family, host.split("%")[0])
+        socket.inet_pton(family, address)
+        if scope and not scope.isdigit():
+            socket.if_nametoindex(scope)
     except OSError:
         return False
     return True

@@ -8,20 +8,18 @@ from __future__ import annotations
 import select
 
 from nio.spi._base import READABLE, WRITABLE
-from nio.spi._rotation import Rotation
 
 
 class SelectPoller:
     """Readiness by select."""
 
-    __slots__ = ("_readers", "_rotation", "_writers")
+    __slots__ = ("_readers", "_writers")
 
     limit = 1024  # FD_SETSIZE, which Python does not tell; the same on Linux, macOS and the BSDs
 
     def __init__(self) -> None:
         self._readers: set[int] = set()
         self._writers: set[int] = set()
-        self._rotation = Rotation()
 
     def add(self, fd: int, mask: int) -> None:
         self.modify(fd, mask)
@@ -39,7 +37,7 @@ class SelectPoller:
         masks = dict.fromkeys(readable, READABLE)
         for fd in writable:
             masks[fd] = masks.get(fd, 0) | WRITABLE
-        return self._rotation.turn(list(masks.items()))
+        return list(masks.items())
 
     def close(self) -> None:
         self._readers.clear()

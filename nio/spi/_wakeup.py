@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from nio.spi._descriptors import above_standard
+
 _ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a pipe takes anything
 
 
@@ -21,9 +23,9 @@ class Wakeup:
     def __init__(self, *, eventfd: bool = hasattr(os, "eventfd")) -> None:
         self._reader = self._writer = -1
         if eventfd:
-            self._reader = self._writer = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._reader = self._writer = above_standard(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         else:
-            self._reader, self._writer = os.pipe()
+            self._reader, self._writer = map(above_standard, os.pipe())
             os.set_blocking(self._reader, False)
             os.set_blocking(self._writer, False)
 

@@ -18,6 +18,7 @@ DATA = Path(__file__).parent / "data"
 PROVIDERS = ("sun.nio.ch.EPollSelectorProvider", "sun.nio.ch.PollSelectorProvider")
 HOW_TO_GET_ONE = "no JDK here: install one (Debian: apt-get install openjdk-17-jdk-headless) or set JAVA_HOME"
 AT_ONCE = 8  # virtual machines; scenarios mostly sleep
+PATIENCE = 300.0  # seconds for one of them; a script may block for ever
 
 
 class NoJdkError(Exception):
@@ -42,7 +43,8 @@ class Jdk:
     def ask(self, lines: Sequence[str], *options: str) -> list[str]:
         """What the driver prints for these lines; ``options`` are the virtual machine's."""
         command = [self._java, *options, "-cp", self._classes, self._driver]
-        answer = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+        script = "\n".join(lines) + "\n"
+        answer = subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=PATIENCE)
         return answer.stdout.splitlines()
 
     def scenarios(self, scripts: Sequence[Sequence[str]], provider: str = PROVIDERS[0]) -> list[list[str]]:

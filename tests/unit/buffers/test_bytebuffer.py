@@ -209,7 +209,7 @@ def test_get_bytes_copies_and_moves() -> None:
     assert buffer.position == 4
     with pytest.raises(IllegalArgumentError, match="length -1"):
         buffer.get_bytes(-1)
-    with pytest.raises(BufferUnderflowError, match="3 wanted .2 remain"):
+    with pytest.raises(BufferUnderflowError, match=r"3 wanted .2 remain"):
         buffer.get_bytes(3)
 
 

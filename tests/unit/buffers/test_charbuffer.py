@@ -80,7 +80,7 @@ def test_append_and_put_of_a_text_are_all_or_nothing() -> None:
     buffer = CharBuffer.allocate(6)
     assert buffer.append("ab").put("cd").append("e").position == 5
     for call in (buffer.append, buffer.put):
-        with pytest.raises(BufferOverflowError, match="no room for 2 .1 remain"):
+        with pytest.raises(BufferOverflowError, match=r"no room for 2 .1 remain"):
             call("fg")
     assert str(buffer.put("fgh", 1, 2).flip()) == "abcdeg"
     assert str(buffer.clear().append("01234", 2).append("01234", 0, 1).flip()) == "2340"

@@ -62,11 +62,11 @@ def test_relative_access_is_bound_by_the_limit() -> None:
     for buffer in (ByteBuffer.allocate(4), IntBuffer.allocate(4)):
         buffer.limit = 2
         buffer.put(1).put(2)
-        with pytest.raises(BufferOverflowError, match="position 2, limit 2"):
+        with pytest.raises(BufferOverflowError, match=r"no room for 1 .* position 2, limit 2"):
             buffer.put(3)
         buffer.flip()
         assert (buffer.get(), buffer.get()) == (1, 2)
-        with pytest.raises(BufferUnderflowError, match="position 2, limit 2"):
+        with pytest.raises(BufferUnderflowError, match=r"1 wanted .* position 2, limit 2"):
             buffer.get()
         assert buffer.position == 2
 
@@ -106,7 +106,7 @@ def test_a_bulk_get_beyond_the_limit_touches_nothing() -> None:
         buffer.get_into(target)
     with pytest.raises(BufferUnderflowError, match="4 wanted"):
         buffer.get_bytes(4)
-    assert (target, buffer.position) == (b"9999", 0)
+    assert (bytes(target), buffer.position) == (b"9999", 0)
 
 
 def test_a_part_outside_the_array_is_found_before_the_space_is_asked_for() -> None:
@@ -117,6 +117,8 @@ def test_a_part_outside_the_array_is_found_before_the_space_is_asked_for() -> No
             buffer.get_into(bytearray(4), offset, length)
         with pytest.raises(IndexError, match=str(offset)):
             buffer.put(bytes(4), offset, length)
+    with pytest.raises(IndexError, match="the length 1"):
+        ints(7, 8, 9).get_into(array("i", [0]), 0, 2)
     for wrong in (True, 1.0):
         with pytest.raises(TypeError, match="offset must be an int"):
             buffer.put(b"ab", cast("int", wrong))
@@ -220,7 +222,7 @@ def test_absolute_bulk_transfer_is_bound_by_both_limits() -> None:
     for index, offset, length in [(3, 0, 2), (-1, 0, 1), (0, 3, 2), (0, 0, 5), (0, 0, -1), (5, 0, 0)]:
         with pytest.raises(IndexError):
             buffer.put_at(index, source, offset, length)
-    with pytest.raises(IndexError, match="2 elements from 3 .* limit 4"):
+    with pytest.raises(IndexError, match=r"2 elements from 3 .* limit 4"):
         buffer.get_into_at(3, bytearray(2))
     with pytest.raises(IndexError, match="limit 4"):
         buffer.put_at(3, b"ab")
@@ -367,7 +369,7 @@ def test_wrap_casts_contiguous_views_to_bytes_and_refuses_others() -> None:
     assert ByteBuffer.wrap(words).capacity == 12
     table = memoryview(bytearray(12)).cast("B", (3, 4))
     ByteBuffer.wrap(table).put_at(5, 1)
-    assert table.tolist()[1] == [0, 1, 0, 0]
+    assert table.tobytes() == bytes(5) + b"\1" + bytes(6)
     assert ByteBuffer.wrap(memoryview(bytearray(b"abcd"))[1:3]).capacity == 2
     for view in (memoryview(bytearray(8))[::2], memoryview(bytearray(8))[::-1]):
         with pytest.raises(TypeError, match="not a contiguous array"):
@@ -440,7 +442,7 @@ def test_writes_to_a_read_only_buffer_are_refused_before_anything_else(view: Cal
     buffer = view(ByteBuffer.allocate(16)).as_read_only_buffer()
     element = "a" if isinstance(buffer, CharBuffer) else 1
     buffer.position = buffer.limit
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: buffer.put(element),
         lambda: buffer.put(bytes(99)),
         lambda: buffer.put(buffer),
@@ -448,10 +450,12 @@ def test_writes_to_a_read_only_buffer_are_refused_before_anything_else(view: Cal
         lambda: buffer.put_at(99, element),
         lambda: buffer.put_at(-1, buffer, 9, 9),
         lambda: buffer.compact(),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(ReadOnlyBufferError, match="read-only"):
             call()
-    assert buffer.flip().mark().reset().limit == 16 // (len(bytes(buffer)) // buffer.limit)
+    buffer.flip().mark().limit = 1
+    assert (buffer.reset().position, buffer.limit) == (0, 1)
 
 
 def test_typed_puts_into_a_read_only_byte_buffer_are_refused() -> None:
@@ -547,7 +551,7 @@ def test_equality_looks_at_the_remaining_elements_only() -> None:
 def test_other_types_are_never_equal() -> None:
     # statement 46
     empty = ByteBuffer.allocate(0)
-    for other in (IntBuffer.allocate(0), CharBuffer.allocate(0), b"", None, "", 0, empty.view()):
+    for other in (IntBuffer.allocate(0), CharBuffer.allocate(0), b"", None, "", 0, empty.view(), bytearray()):
         assert (empty == other) is False
         assert (empty != other) is True
     assert IntBuffer.allocate(1) != FloatBuffer.allocate(1)
@@ -588,7 +592,7 @@ def test_nan_is_one_and_last_and_zero_has_no_sign(kind: type[FloatBuffer]) -> No
 
 def java_hash(values: list[int]) -> int:
     """The sum that the recursion amounts to: 31 ** n + the sum of v[i] * 31 ** i, as a signed 32-bit number."""
-    total = 31 ** len(values) + sum(value * 31**index for index, value in enumerate(values))
+    total: int = 31 ** len(values) + sum(value * 31**index for index, value in enumerate(values))
     return (total + 2**31) % 2**32 - 2**31
 
 
@@ -631,6 +635,8 @@ def test_compare_to_is_lexicographic_over_signed_bytes() -> None:
     assert of(127) >= of(127)
     assert not of(1) < of(1)
     assert not of(1) > of(1)
+    assert not of(1) >= of(2)
+    assert not of(2) <= of(1)
 
 
 def test_compare_to_of_the_wider_types() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -198,66 +199,79 @@ class Model:
         return differ[0] if differ else -1 if len(ours) == len(theirs) else common
 
     def hash_code(self) -> int:
-        sum_of_powers = sum(value * 31**index for index, value in enumerate(self.signed()))
-        return (31 ** len(self.signed()) + sum_of_powers + 2**31) % 2**32 - 2**31
+        sum_of_powers: int = sum(value * 31**index for index, value in enumerate(self.signed()))
+        total: int = 31 ** len(self.signed()) + sum_of_powers
+        return (total + 2**31) % 2**32 - 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The numbers of one operation, mostly legal."""
+
+    index: int
+    near: int
+    count: int
+    limit: int
+    byte: int
+    number: int
+    data: bytes
+    order: ByteOrder
 
 
 # Any: an operation is written once and runs on a ByteBuffer and on a Model, which share no type.
-Operation = Callable[[Any, Any], Any]
-
-
-def drawn(rng: random.Random, limit: int, capacity: int) -> Operation:
-    """One operation on (buffer, another buffer), its numbers mostly legal."""
-    inside, near = rng.randint(0, max(limit, 1)), rng.randint(-2, capacity + 2)
-    index = inside if rng.random() < 0.8 else near
-    count, byte, number = rng.randint(-1, 6), rng.randint(-130, 258), rng.randint(-(2**31) - 9, 2**31 + 8)
-    data, order = rng.randbytes(rng.randint(0, 6)), rng.choice(list(ByteOrder))
-    operations: list[Operation] = [
-        lambda a, _: setattr(a, "position", index),
-        lambda a, _: setattr(a, "limit", rng_limit),
-        lambda a, _: setattr(a, "order", order),
-        *[lambda a, _, name=name: getattr(a, name)() for name in PLAIN],
-        lambda a, _: a.get(index),
-        lambda a, _: a.get_int(index),
-        lambda a, _: a.get_bytes(count),
-        lambda a, _: a.put(byte),
-        lambda a, _: a.put(data),
-        lambda a, b: a.put(b),
-        lambda a, _: a.put_at(index, byte),
-        lambda a, _: a.put_at(index, data),
-        lambda a, b: a.put_at(index, b, near, count),
-        lambda a, b: a.put_at(index, b, 0, count),
-        lambda a, _: a.put_int(number),
-        lambda a, _: a.put_int_at(index, number),
-        lambda a, _: a.slice(index, count),
-        lambda a, b: a == b,
-        lambda a, b: a.compare_to(b),
-        lambda a, b: a.mismatch(b),
-    ]
-    rng_limit = rng.randint(-1, capacity + 1) if rng.random() < 0.3 else capacity
-    return rng.choice(operations)
-
-
-PLAIN = [
-    "mark",
-    "reset",
-    "clear",
-    "clear",
-    "flip",
-    "rewind",
-    "compact",
-    "get",
-    "get",
-    "get_int",
-    "duplicate",
-    "hash_code",
+Operation = Callable[[Any, Any, Draw], Any]
+OPERATIONS: list[Operation] = [
+    lambda a, b, n: setattr(a, "position", n.index),
+    lambda a, b, n: setattr(a, "limit", n.limit),
+    lambda a, b, n: setattr(a, "order", n.order),
+    lambda a, b, n: a.mark(),
+    lambda a, b, n: a.reset(),
+    lambda a, b, n: a.clear(),
+    lambda a, b, n: a.clear(),
+    lambda a, b, n: a.flip(),
+    lambda a, b, n: a.rewind(),
+    lambda a, b, n: a.compact(),
+    lambda a, b, n: a.duplicate(),
+    lambda a, b, n: a.as_read_only_buffer(),
+    lambda a, b, n: a.slice(n.index, n.count),
+    lambda a, b, n: a.get(),
+    lambda a, b, n: a.get(n.index),
+    lambda a, b, n: a.get_int(),
+    lambda a, b, n: a.get_int(n.index),
+    lambda a, b, n: a.get_bytes(n.count),
+    lambda a, b, n: a.put(n.byte),
+    lambda a, b, n: a.put(n.data),
+    lambda a, b, n: a.put(b),
+    lambda a, b, n: a.put_at(n.index, n.byte),
+    lambda a, b, n: a.put_at(n.index, n.data),
+    lambda a, b, n: a.put_at(n.index, b, n.near, n.count),
+    lambda a, b, n: a.put_at(n.index, b, 0, n.count),
+    lambda a, b, n: a.put_int(n.number),
+    lambda a, b, n: a.put_int_at(n.index, n.number),
+    lambda a, b, n: a == b,
+    lambda a, b, n: a.compare_to(b),
+    lambda a, b, n: a.mismatch(b),
+    lambda a, b, n: a.hash_code(),
 ]
-PLAIN += ["as_read_only_buffer"]
 
 
-def outcome(operation: Operation, subject: Any, other: Any) -> Any:
+def drawn(rng: random.Random, limit: int, capacity: int) -> Draw:
+    near = rng.randint(-2, capacity + 2)
+    return Draw(
+        index=rng.randint(0, max(limit, 1)) if rng.random() < 0.8 else near,
+        near=near,
+        count=rng.randint(-1, 6),
+        limit=near if rng.random() < 0.3 else capacity,
+        byte=rng.randint(-130, 258),
+        number=rng.randint(-(2**31) - 2**28, 2**31 + 2**28),
+        data=rng.randbytes(rng.randint(0, 6)),
+        order=rng.choice(list(ByteOrder)),
+    )
+
+
+def outcome(operation: Operation, subject: Any, other: Any, numbers: Draw) -> Any:
     try:
-        return operation(subject, other)
+        return operation(subject, other, numbers)
     except ERRORS as error:
         return next(kind for kind in ERRORS if isinstance(error, kind))
 
@@ -282,8 +296,8 @@ def test_a_random_program_runs_alike_on_the_model(seed: int) -> None:
             pairs[SLOTS - 1 :] = []
             pairs.insert(0, (ByteBuffer.wrap(shared), Model(list(shared), 0, len(shared))))
         (real, model), (other, other_model) = rng.choice(pairs), rng.choice(pairs)
-        operation = drawn(rng, model.limit, model.capacity)
-        got, expected = outcome(operation, real, other), outcome(operation, model, other_model)
+        operation, numbers = rng.choice(OPERATIONS), drawn(rng, model.limit, model.capacity)
+        got, expected = outcome(operation, real, other, numbers), outcome(operation, model, other_model, numbers)
         if isinstance(expected, Model):
             assert (got is real) == (expected is model), turn
             if got is not real:

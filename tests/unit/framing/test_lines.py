@@ -76,7 +76,7 @@ def test_M01_every_two_cut_of_a_stream_gives_the_same_records(ending: bytes) -> 
 @pytest.mark.parametrize("ending", [LF, CRLF])
 def test_M01_random_pieces_of_long_streams_give_the_same_records(ending: bytes, limit: int) -> None:
     chance = random.Random(20240 + limit)
-    for _ in range(60):
+    for _ in range(10 * min(limit, 4)):
         stream = bytes(chance.choice(b"\r\n\n\nabcdefgh") for _ in range(chance.randrange(1, 12_000)))
         marks = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(6)))
         pieces = [stream[i:j] for i, j in itertools.pairwise([0, *marks, len(stream)])]
@@ -359,6 +359,25 @@ def test_the_decoder_shows_its_state_and_keeps_no_peer_data_after_an_error() -> 
     assert "RecordTooLongError" in repr(decoder)
     assert decoder.error is not None
     assert decoder.error.__traceback__ is None
+
+
+def test_clean_says_that_nothing_is_held_wrong_or_ended() -> None:
+    decoder = Lines(4).decoder()
+    steps = [(b"", 64), (b"a\n", 64), (b"b", 64), (b"\n", 64), (b"a\nb\n", 1), (b"", 1), (b"abcd\r", 64), (b"\n", 64)]
+    states = []
+    for data, limit in steps:
+        decoder.feed(data, limit)
+        states.append(decoder.clean)
+    assert states == [True, True, False, True, False, True, False, True]
+    decoder.feed(b"a\ntoo long\n")
+    assert not decoder.clean
+    decoder.feed(b"")
+    assert not decoder.clean
+    ended = Lines().decoder()
+    ended.end()
+    assert not ended.clean
+    assert ended.feed(b"") == []
+    assert not ended.clean
 
 
 def test_lines_keeps_the_contract_of_a_framing() -> None:

@@ -1,0 +1,95 @@
+"""The hello server on each contender, as a child process: ``python3 -m benchmarks._servers NAME``.
+
+Each prints its port when it listens and ends when its standard input does. The work is the same everywhere: split
+lines, answer ``Hello NAME``, write the replies of one read together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from nio import SelectionKey, ServerSocketChannel
+from nio.framing import Lines
+from nio.reactor import Acceptor, Reactor, StreamHandler
+
+HOST = "127.0.0.1"
+WORKERS = 4
+
+
+class HelloHandler(StreamHandler):
+    framing = Lines(max_length=256)
+
+    def process(self, record: bytes) -> bytes:
+        return b"Hello " + record
+
+
+def nio_server(workers: int) -> None:
+    with Reactor.open(workers=workers) as reactor:
+        listener = ServerSocketChannel.open().bind((HOST, 0))
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
+        announce(listener.socket.getsockname()[1], reactor.stop)
+        reactor.run()
+
+
+class HelloProtocol(asyncio.Protocol):
+    """Lines in, greetings out, on the loop's thread."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.held = b""
+
+    def data_received(self, data: bytes) -> None:
+        *names, self.held = (self.held + data).split(b"\n") if self.held else data.split(b"\n")
+        self.transport.write(b"".join([b"Hello " + name.removesuffix(b"\r") + b"\n" for name in names]))
+
+
+class PooledHelloProtocol(HelloProtocol):
+    """The same with ``run_in_executor``, one request of a connection at a time."""
+
+    pool = ThreadPoolExecutor(WORKERS)
+
+    def data_received(self, data: bytes) -> None:
+        *names, self.held = (self.held + data).split(b"\n") if self.held else data.split(b"\n")
+        self.task = asyncio.get_running_loop().create_task(self.answer(names))
+
+    async def answer(self, names: list[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        for name in names:
+            self.transport.write(await loop.run_in_executor(self.pool, greet, name))
+
+
+def greet(name: bytes) -> bytes:
+    return b"Hello " + name.removesuffix(b"\r") + b"\n"
+
+
+def asyncio_server(protocol: type[asyncio.Protocol]) -> None:
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        server = await loop.create_server(protocol, HOST, 0)
+        announce(server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(ended.set))
+        await ended.wait()
+
+    asyncio.run(serve())
+
+
+def announce(port: int, stop: Callable[[], object]) -> None:
+    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
+    print(port, flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), stop()), daemon=True).start()
+
+
+SERVERS: dict[str, Callable[[], None]] = {
+    "nio single": lambda: nio_server(0),
+    "asyncio": lambda: asyncio_server(HelloProtocol),
+    "nio pooled": lambda: nio_server(WORKERS),
+    "asyncio executor": lambda: asyncio_server(PooledHelloProtocol),
+}
+
+if __name__ == "__main__":
+    SERVERS[sys.argv[1]]()

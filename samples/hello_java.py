@@ -1,0 +1,60 @@
+"""A hello-name server in java.nio's style: python3 -m samples.hello_java, then nc 127.0.0.1 9900."""
+
+import nio
+from nio import ByteBuffer, SelectionKey
+
+
+class Session:
+    def __init__(self) -> None:
+        self.inbox, self.outbox = ByteBuffer.allocate(1024), ByteBuffer.allocate(7 * 1024).flip()
+        self.over = False
+
+    def greet(self) -> None:
+        *names, rest = bytes(self.inbox.flip()).replace(b"\r\n", b"\n").split(b"\n")
+        self.inbox.clear().put(rest)
+        self.outbox.clear()
+        for name in names:
+            self.over |= len(name) > 256
+            self.outbox.put(b"" if self.over else b"Hello " + name + b"\n")
+        self.over |= len(rest) > 257  # with a CR that may belong to the ending
+        self.outbox.flip()
+
+
+def accept(key: SelectionKey) -> None:
+    assert isinstance(key.channel, nio.ServerSocketChannel)
+    if client := key.channel.accept():
+        client.configure_blocking(False).register(key.selector, SelectionKey.OP_READ, Session())
+
+
+def advance(key: SelectionKey) -> None:
+    client, session = key.channel, key.attachment
+    assert isinstance(client, nio.SocketChannel)
+    assert isinstance(session, Session)
+    try:
+        if key.is_readable:
+            session.over = client.read(session.inbox) == nio.EOF
+            session.greet()
+        client.write(session.outbox)
+    except OSError:
+        client.close()
+        return
+    if session.over and not session.outbox.has_remaining:
+        client.close()
+    else:
+        key.interest_ops = SelectionKey.OP_WRITE if session.outbox.has_remaining else SelectionKey.OP_READ
+
+
+def main(address: tuple[str, int] = ("127.0.0.1", 9900)) -> None:
+    with nio.Selector.open() as selector, nio.ServerSocketChannel.open() as server:
+        server.bind(address).configure_blocking(False)
+        server.register(selector, SelectionKey.OP_ACCEPT)
+        while True:
+            for key in selector.ready_keys():
+                if key.is_acceptable:
+                    accept(key)
+                else:
+                    advance(key)
+
+
+if __name__ == "__main__":
+    main()

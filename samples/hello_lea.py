@@ -1,0 +1,25 @@
+"""A hello-name server in Doug Lea's style: python3 -m samples.hello_lea, then nc 127.0.0.1 9900."""
+
+from nio import SelectionKey, ServerSocketChannel
+from nio.framing import Lines
+from nio.reactor import Acceptor, Reactor, StreamHandler
+
+
+class HelloHandler(StreamHandler):
+    """One per client: each line in is a name, each line out is a greeting."""
+
+    framing = Lines(max_length=256)
+
+    def process(self, name: bytes) -> bytes:
+        return b"Hello " + name
+
+
+def main(workers: int = 0) -> None:
+    with Reactor.open(workers=workers) as reactor:
+        server = ServerSocketChannel.open().bind(("127.0.0.1", 9900))
+        reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
+        reactor.run()
+
+
+if __name__ == "__main__":
+    main()

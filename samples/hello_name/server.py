@@ -1,0 +1,174 @@
+"""``server``: the service on a single or a pooled reactor, from READY to DONE.
+
+**Signals** only set a word and an alarm and call what of the reactor takes no lock, for they may interrupt anything, the
+reactor included; what there is to log, the loop logs. Two of them end the process on the spot: the second SIGINT, and
+the alarm, which is for a ``process`` that still holds the reactor's own thread when the drain time is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from types import FrameType
+
+from nio import SelectionKey, SelectorProvider, ServerSocketChannel
+from nio.errors import ProviderUnavailableError
+from nio.reactor import Acceptor, Reactor
+from samples.hello_name import _workers
+from samples.hello_name._console import Exit, Failure, reason_of, resolve, say, spell
+from samples.hello_name.handler import configured
+
+_GRACE = 1.0  # seconds from the end of the drain time to the alarm
+
+logger = logging.getLogger("hello_name")
+
+
+def serve(options: argparse.Namespace) -> Exit:
+    """Run until a signal; the options are those of the parser in ``_options.py``."""
+    logging.basicConfig(
+        level="ERROR" if options.quiet else options.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    provider = _provider()
+    handler = configured(options.max_name, options.idle_timeout or None, options.delay, options.delay_kind)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listen(provider, options.host, options.port, options.backlog))
+        workers = 0
+        if options.reactor == "pooled":
+            workers = stack.enter_context(_workers.started(options.executor, options.workers))
+        reactor = stack.enter_context(Reactor.open(workers=workers, max_connections=options.max_connections))
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
+        return _Run(reactor, listener, options).to_the_end()
+
+
+def _provider() -> SelectorProvider:
+    try:
+        return SelectorProvider.default()
+    except ProviderUnavailableError as error:
+        raise Failure(Exit.USAGE, str(error)) from None
+
+
+def _listen(provider: SelectorProvider, host: str, port: int, backlog: int) -> ServerSocketChannel:
+    listener = None
+    try:
+        family, address = resolve(host, port)[0]
+        listener = ServerSocketChannel.open(family, provider=provider)
+        return listener.bind(address, backlog)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise Failure(Exit.CANNOT_BIND, f"cannot listen on {spell((host, port))}: {reason_of(error)}") from None
+
+
+class _Run:
+    """One run of the server: what its first and last line say, and what its signals do."""
+
+    def __init__(self, reactor: Reactor, listener: ServerSocketChannel, options: argparse.Namespace) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._address = listener.local_address
+        self._reason = ""
+        self._interrupts = 0
+        self._over = False
+
+    def to_the_end(self) -> Exit:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, self._handle)
+        try:
+            self._write_port_file()
+            self._announce()
+            self._reactor.run()
+        finally:
+            self._over = True
+            self._remove_port_file()
+        _say(self._last_line())
+        return self._verdict()
+
+    def _announce(self) -> None:
+        options = self._options
+        workers = 0 if options.reactor == "single" else options.workers or "default"
+        _say(
+            f"READY hello_name {spell(self._address)} reactor={options.reactor} workers={workers} "
+            f"provider={self._reactor.provider.name} pid={os.getpid()}"
+        )
+
+    def _last_line(self) -> str:
+        done = self._reactor.statistics()
+        return (
+            f"DONE connections={done.connections} requests={done.requests} bytes_in={done.bytes_in} "
+            f"bytes_out={done.bytes_out} turns={done.turns} reason={self._reason}"
+        )
+
+    def _verdict(self) -> Exit:
+        done = self._reactor.statistics()
+        if done.closed:
+            ends = sorted(done.closed.items(), key=lambda item: (-item[1], item[0].name))
+            logger.info("connections ended: %s", ", ".join(f"{reason.name} {count}" for reason, count in ends))
+        if done.abandoned:
+            logger.warning("cut at the end of %g s of drain: %d connections", self._options.drain, done.abandoned)
+            return Exit.TIME_LIMIT
+        return Exit.DONE
+
+    # signals
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._interrupts += number == signal.SIGINT
+        if number == signal.SIGALRM:
+            self._leave(Exit.TIME_LIMIT)
+        if self._interrupts > 1:
+            self._leave(Exit.INTERRUPTED)
+        if not self._reason:
+            self._reason = signal.Signals(number).name
+            signal.setitimer(signal.ITIMER_REAL, self._options.drain + _GRACE)
+            if not self._over:
+                self._reactor.stop(self._options.drain)
+                self._reactor.execute(self._tell_drain)
+
+    def _tell_drain(self) -> None:
+        count = self._reactor.statistics().open
+        again = "; Ctrl-C again to end at once" if self._reason == "SIGINT" else ""
+        logger.info("%s: draining %d connections, %g s at most%s", self._reason, count, self._options.drain, again)
+
+    def _leave(self, code: Exit) -> None:
+        """End without another line of Python that might wait for something."""
+        if not self._over and sys.stdout is not None:
+            self._over = True  # a third signal finds stdout stuck
+            try:
+                os.write(sys.stdout.fileno(), self._last_line().encode() + b"\n")
+            except OSError:
+                pass
+            self._remove_port_file()
+        os._exit(code)
+
+    # the port file
+
+    def _write_port_file(self) -> None:
+        path = self._options.port_file
+        if path is None:
+            return
+        assert isinstance(self._address, tuple)
+        try:
+            with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
+                file.write(f"{self._address[1]}\n")
+            os.replace(file.name, path)
+        except OSError as error:
+            raise Failure(Exit.UNEXPECTED, f"cannot write --port-file {path}: {reason_of(error)}") from None
+
+    def _remove_port_file(self) -> None:
+        if self._options.port_file is not None:
+            try:
+                os.unlink(self._options.port_file)
+            except OSError:
+                pass
+
+
+def _say(line: str) -> None:
+    """To stdout, if anybody is there: a server does not end because nobody reads what it says."""
+    try:
+        say(line)
+    except Failure as failure:
+        logger.debug("stdout is closed %s", failure)

@@ -1,0 +1,239 @@
+"""Every stage of ``samples/lea_by_hand`` holds the same conversations, and each shows what its slide is about."""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import pytest
+
+from nio.channels import SelectionKey, Selector, SocketChannel
+from samples.lea_by_hand.basic_reactor import KeepAliveHandler, Reactor
+from samples.lea_by_hand.main_and_sub_reactors import MainReactor
+from samples.lea_by_hand.pooled_handler import HandlerWithThreadPool, PooledReactor
+from samples.lea_by_hand.state_objects import Handler, Sender
+from tests.integration.conversation import (
+    CONVERSATIONS,
+    PATIENCE,
+    ROOT,
+    Address,
+    Child,
+    ask,
+    client,
+    receive,
+    receive_all,
+)
+
+STAGES = [
+    "classic",
+    "basic_reactor",
+    "state_objects",
+    "pooled_handler",
+    "coordination --style hand-offs",
+    "coordination --style callbacks",
+    "coordination --style queues",
+    "coordination --style futures",
+    "main_and_sub_reactors",
+]
+WORK = 0.2  # seconds that a slow request takes
+
+
+def start(stage: str, *more: str) -> Child:
+    name, *options = stage.split()
+    return Child("-m", f"samples.lea_by_hand.{name}", *options, *more, "--port", "0")
+
+
+@pytest.fixture(scope="module", params=STAGES)
+def stage(request: pytest.FixtureRequest) -> Iterator[Address]:
+    child = start(request.param)
+    yield child.address
+    assert child.end(signal.SIGTERM) == (0, "")
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: str(conversation.__name__))
+def test_conversation(stage: Address, conversation: Callable[[Address], None]) -> None:
+    conversation(stage)
+
+
+@pytest.mark.parametrize("stage_name", STAGES)
+def test_interrupt_ends_a_stage_with_clients_at_once_and_without_a_traceback(stage_name: str) -> None:
+    child = start(stage_name)
+    with client(child.address) as asked, client(child.address) as half, client(child.address):
+        ask(asked, b"ann")
+        half.sendall(b"bo")
+        ask(asked, b"ann")
+        assert child.end(signal.SIGINT) == (0, "")
+        assert receive_all(asked) == b""
+    assert child.first_line == f"listening on 127.0.0.1:{child.address[1]}\n"
+
+
+def test_one_request_per_connection() -> None:
+    child = start("basic_reactor", "--one-request")
+    for said in (b"ann\n", b"ann\nbob\n"):
+        with client(child.address) as sock:
+            sock.sendall(said)
+            assert receive_all(sock) == b"Hello ann\n"
+    assert child.end() == (0, "")
+
+
+def test_a_port_that_is_taken_and_a_bad_option_are_told_in_a_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        for options, code in ((["--port", port], 1), (["--port", "70000"], 1), (["--workers", "0"], 2)):
+            command = [sys.executable, "-m", "samples.lea_by_hand.pooled_handler", *options]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+            assert (done.returncode, done.stdout) == (code, "")
+            assert options[1] in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def running(reactor: Reactor) -> Iterator[Address]:
+    """The reactor in a thread of this process."""
+    thread = threading.Thread(target=reactor.run)
+    thread.start()
+    try:
+        yield ("127.0.0.1", reactor.port)
+    finally:
+        reactor.stop()
+        thread.join(PATIENCE)
+        reactor.close()
+
+
+def test_a_sender_is_attached_while_a_reply_is_not_taken() -> None:
+    """Without a thread: the test makes the reactor's turns, and looks between them."""
+    reactor = Reactor().listen(0, Handler)
+
+    def turn(timeout: float) -> None:
+        for key in reactor.selector.ready_keys(timeout):
+            reactor.dispatch(key)
+
+    try:
+        with client(("127.0.0.1", reactor.port), kernel_buffers=16384) as sock:
+            turn(PATIENCE)
+            (key,) = (key for key in reactor.selector.keys if isinstance(key.attachment, Handler))
+            reader, said = key.attachment, 0
+            while key.attachment is reader:
+                sock.sendall(b"\n" * 1000)
+                said += 1000
+                turn(PATIENCE)
+            assert isinstance(key.attachment, Sender)
+            assert key.interest_ops == SelectionKey.OP_WRITE
+            left = said * len(b"Hello \n")
+            while left:
+                turn(0)
+                if select.select([sock], [], [], 0.001)[0]:
+                    left -= len(sock.recv(65536))
+            assert key.attachment is reader
+            assert key.interest_ops == SelectionKey.OP_READ
+    finally:
+        reactor.close()
+
+
+class CountingSelector(Selector):
+    """Counts its selections, the one under way included."""
+
+    selections = 0
+
+    def select(self, timeout: float | None = None, action: Callable[[SelectionKey], object] | None = None) -> int:
+        self.selections += 1
+        return super().select(timeout, action)
+
+
+class CountingReactor(PooledReactor):
+    def __init__(self, new_handler: Callable[[Executor, Selector, SocketChannel], KeepAliveHandler]) -> None:
+        super().__init__(workers=2)
+        self.selector.close()
+        self.selector = self.counter = CountingSelector.open()
+        self.listen(0, partial(new_handler, self.pool))
+
+
+class SlowHandler(HandlerWithThreadPool):
+    """The name *slow* keeps its worker busy for the time of WORK."""
+
+    def greeting(self, name: bytes) -> bytes:
+        if name == b"slow":
+            threading.Event().wait(WORK)
+        return super().greeting(name)
+
+
+class ArticleHandler(SlowHandler):
+    """As the article has it: OP_WRITE when the work is handed over."""
+
+    def execute(self) -> None:
+        super().execute()
+        self.key.interest_ops = SelectionKey.OP_WRITE
+
+
+def selections_of_a_slow_request(reactor: CountingReactor) -> int:
+    with running(reactor) as address, client(address) as sock:
+        ask(sock, b"ann")
+        ask(sock, b"bob")  # its reading began a selection of which nothing is left
+        before = reactor.counter.selections
+        ask(sock, b"slow")
+        return reactor.counter.selections - before
+
+
+def test_the_selector_sleeps_while_a_request_is_processed() -> None:
+    assert selections_of_a_slow_request(CountingReactor(SlowHandler)) <= 4
+
+
+def test_the_order_of_the_article_spins() -> None:
+    assert selections_of_a_slow_request(CountingReactor(ArticleHandler)) > 100
+
+
+def test_a_slow_request_holds_nobody_else() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    class WaitingHandler(HandlerWithThreadPool):
+        def greeting(self, name: bytes) -> bytes:
+            if name == b"slow":
+                started.set()
+                assert go_on.wait(PATIENCE)
+            return super().greeting(name)
+
+    reactor = CountingReactor(WaitingHandler)
+    with running(reactor) as address, client(address) as slow, client(address) as quick:
+        ask(quick, b"ann")
+        slow.sendall(b"slow\n")
+        assert started.wait(PATIENCE)
+        before = reactor.counter.selections
+        for _ in range(20):
+            ask(quick, b"bob")
+        assert reactor.counter.selections - before <= 20 * 3 + 1
+        go_on.set()
+        assert receive(slow, 11) == b"Hello slow\n"
+
+
+def test_an_exception_in_a_worker_ends_its_connection_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    class FailingHandler(HandlerWithThreadPool):
+        def greeting(self, name: bytes) -> bytes:
+            if name == b"bad":
+                raise ValueError("a bad name")
+            return super().greeting(name)
+
+    with running(CountingReactor(FailingHandler)) as address, client(address) as good:
+        ask(good, b"ann")
+        with client(address) as bad:
+            bad.sendall(b"bad\n")
+            assert receive_all(bad) == b""
+        ask(good, b"bob")
+    assert "ValueError: a bad name" in capsys.readouterr().err
+
+
+def test_connections_are_dealt_round_robin() -> None:
+    reactor = MainReactor(3)
+    with running(reactor.listen(0, KeepAliveHandler)) as address, ExitStack() as stack:
+        for number in range(7):
+            ask(stack.enter_context(client(address)), b"client %d" % number)
+        assert [len(sub.selector.keys) for sub in reactor.subs] == [3, 2, 2]
+        assert len(reactor.selector.keys) == 1

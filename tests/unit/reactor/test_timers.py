@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import random
+
+from nio.reactor import Reactor, Timer
+from nio.reactor._timers import TimerQueue
+from tests.unit.reactor.support import START, Kernel, World
+
+
+def fire_all(queue: TimerQueue, now: int) -> None:
+    for timer in queue.take_due(now):
+        timer.fire()
+
+
+def test_a_timer_fires_once_with_its_arguments() -> None:
+    queue, calls = TimerQueue(), list[tuple[object, ...]]()
+    timer = queue.schedule(10, lambda *args: calls.append(args), 1, "two")
+    assert timer.is_active
+    assert timer.when == 10
+    fire_all(queue, 10)
+    fire_all(queue, 99)
+    timer.fire()
+    assert calls == [(1, "two")]
+    assert not timer.is_active
+
+
+def test_the_earliest_fires_first_and_only_what_is_due() -> None:
+    queue, calls = TimerQueue(), list[int]()
+    for when in (30, 10, 20, 40):
+        queue.schedule(when, calls.append, when)
+    fire_all(queue, 9)
+    assert calls == []
+    assert queue.next_due() == 10
+    fire_all(queue, 30)
+    assert calls == [10, 20, 30]
+    assert len(queue) == 1
+    assert queue.next_due() == 40
+
+
+def test_G10_equal_deadlines_fire_in_the_order_they_were_made() -> None:
+    queue, calls = TimerQueue(), list[int]()
+    for number in range(100):
+        queue.schedule(5, calls.append, number)
+    fire_all(queue, 5)
+    assert calls == list(range(100))
+
+
+def test_a_cancelled_timer_is_not_counted_and_never_fires() -> None:
+    queue, calls = TimerQueue(), list[int]()
+    first, second = queue.schedule(1, calls.append, 1), queue.schedule(2, calls.append, 2)
+    first.cancel()
+    assert not first.is_active
+    assert len(queue) == 1
+    assert queue.next_due() == 2
+    fire_all(queue, 5)
+    assert calls == [2]
+    assert queue.next_due() is None
+    assert len(queue) == 0
+    second.cancel()
+    assert len(queue) == 0
+
+
+def test_a_cancelled_timer_lets_go_of_its_arguments() -> None:
+    queue = TimerQueue()
+    timer = queue.schedule(1, print, "big")
+    timer.cancel()
+    assert not timer._args
+
+
+def test_G11_cancel_twice_after_firing_and_from_its_own_callback() -> None:
+    queue, calls = TimerQueue(), list[Timer]()
+
+    def fired() -> None:
+        own.cancel()
+        calls.append(own)
+
+    own = queue.schedule(1, fired)
+    fire_all(queue, 1)
+    own.cancel()
+    own.cancel()
+    other = queue.schedule(2, fired)
+    other.cancel()
+    other.cancel()
+    assert calls == [own]
+    assert len(queue) == 0
+
+
+def test_G11_a_timer_cancelled_by_an_earlier_one_of_the_same_batch_does_not_fire() -> None:
+    queue, calls = TimerQueue(), list[str]()
+    timers: list[Timer] = []
+    queue.schedule(1, lambda: timers[0].cancel())
+    timers.append(queue.schedule(1, calls.append, "cancelled"))
+    queue.schedule(1, calls.append, "stays")
+    fire_all(queue, 1)
+    assert calls == ["stays"]
+    assert len(queue) == 0
+
+
+def test_G06_cancelled_timers_do_not_pile_up() -> None:
+    queue, live = TimerQueue(), list[Timer]()
+    chance = random.Random(6)
+    for number in range(100_000):
+        timer = queue.schedule(chance.randrange(1 << 40), print)
+        if number % 1000 == 0:
+            live.append(timer)
+        else:
+            timer.cancel()
+        assert len(queue._heap) <= 2 * len(queue) + 65  # the timer just made may be dead
+    assert len(queue) == len(live) == 100
+    assert [timer.when for timer in queue.take_due(1 << 40)] == sorted(timer.when for timer in live)
+
+
+def test_G06_a_sweep_keeps_order_and_count() -> None:
+    queue, calls = TimerQueue(), list[int]()
+    timers = [queue.schedule(when % 7, calls.append, when) for when in range(700)]
+    for when, timer in enumerate(timers):
+        if when % 5:
+            timer.cancel()
+    assert len(queue) == 140
+    fire_all(queue, 6)
+    assert calls == sorted(range(0, 700, 5), key=lambda when: when % 7)
+
+
+def test_a_random_history_agrees_with_a_sorted_list() -> None:
+    chance = random.Random(42)
+    queue, calls = TimerQueue(), list[int]()
+    model: dict[int, tuple[int, Timer]] = {}  # number -> when; a dict keeps the order of making
+    now = 0
+    for number in range(5000):
+        act = chance.randrange(10)
+        if act < 6:
+            when = now + chance.randrange(50)
+            model[number] = (when, queue.schedule(when, calls.append, number))
+        elif act < 8 and model:
+            model.pop(chance.choice(list(model)))[1].cancel()
+        else:
+            now += chance.randrange(10)
+            due = sorted((when, index) for index, (when, _) in model.items() if when <= now)
+            fire_all(queue, now)
+            assert calls == [index for _, index in due]
+            calls.clear()
+            for _, index in due:
+                del model[index]
+        assert len(queue) == len(model)
+        assert queue.next_due() == min((when for when, _ in model.values()), default=None)
+
+
+# on a reactor
+
+
+def test_G03_a_timer_is_never_early() -> None:
+    kernel = Kernel()
+    with Reactor.open(provider=kernel) as reactor:
+        calls: list[int] = []
+        reactor.call_later(0.5, lambda: calls.append(kernel.now))
+        kernel.now += 499_999_999
+        assert reactor.turn(0).timers == 0
+        assert calls == []
+        kernel.now += 1
+        assert reactor.turn(0).timers == 1
+        assert calls == [START + 500_000_000]
+
+
+def test_call_at_takes_the_clock_s_own_nanoseconds() -> None:
+    kernel = Kernel()
+    with Reactor.open(provider=kernel) as reactor:
+        calls: list[str] = []
+        assert reactor.call_at(START + 5, calls.append, "x").when == START + 5
+        kernel.now = START + 4
+        reactor.turn(0)
+        assert calls == []
+        kernel.now = START + 5
+        reactor.turn(0)
+        assert calls == ["x"]
+
+
+def test_G02_a_timer_costs_at_most_two_turns() -> None:
+    kernel = Kernel(real_time=True)
+    with Reactor.open(provider=kernel) as reactor:
+        for delay in (0.0001, 0.0011, 0.003, 0.0101):
+            fired: list[bool] = []
+            reactor.call_later(delay, fired.append, True)
+            turns = 0
+            while not fired:
+                reactor.turn()
+                turns += 1
+            assert turns <= 2
+
+
+def test_the_reactor_sleeps_until_the_next_timer_or_the_timeout_whichever_comes_first() -> None:
+    kernel = Kernel()
+    with Reactor.open(provider=kernel) as reactor:
+        reactor.wakeup()  # so that nothing below really sleeps
+        reactor.turn(7)
+        timer = reactor.call_later(2, print)
+        reactor.wakeup()
+        reactor.turn()
+        reactor.wakeup()
+        reactor.turn(1)
+        kernel.now += 1_500_000_000
+        reactor.wakeup()
+        reactor.turn(1)
+        timer.cancel()
+        reactor.wakeup()
+        reactor.turn()
+        assert kernel.waits == [7, 2, 1, 0.5, None]
+
+
+def test_a_timer_that_became_due_during_the_turn_s_own_timers_is_not_slept_on() -> None:
+    kernel = Kernel()
+
+    def late() -> None:
+        reactor.call_later(1, print)
+        kernel.now += 2_000_000_000
+
+    with Reactor.open(provider=kernel) as reactor:
+        reactor.call_later(0, late)
+        reactor.turn()
+        assert kernel.waits == [0]
+
+
+def test_G09_a_timer_without_delay_that_sets_itself_again_runs_once_a_turn_and_starves_nobody() -> None:
+    calls: list[int] = []
+    with World() as world:
+
+        def again() -> None:
+            calls.append(1)
+            world.reactor.call_later(0, again)
+
+        peer = world.connect()
+        again()
+        for turn in range(1, 5):
+            world.reactor.turn(0)
+            assert len(calls) == turn + 1
+        peer.send(b"ann\n")
+        assert peer.read(10) == b"Hello ann\n"
+
+
+def test_G07_a_timer_that_raises_does_not_cost_the_others() -> None:
+    kernel = Kernel()
+    with Reactor.open(provider=kernel) as reactor:
+        calls: list[int] = []
+        reactor.call_later(0, calls.append, 1)
+        reactor.call_later(0, lambda: 1 // 0)
+        reactor.call_later(0, calls.append, 2)
+        assert reactor.turn(0).timers == 3
+        assert calls == [1, 2]
