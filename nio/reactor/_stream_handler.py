@@ -18,15 +18,10 @@ mark nothing is read, so what a connection can hold is one read, one batch of re
 **Closing so that the last reply arrives.** A kernel that closes a socket with unread input sends a reset, and a reset
 makes the peer's kernel drop what its program has not read yet. So when this side ends the conversation it shuts its
 output down and reads on, discarding, until the peer closes too, 64 KiB came or 2 seconds passed.
-
-**One timer a connection, moved lazily.** Reading only notes the time. The timer looks, when it fires, whether one of
-the deadlines has really passed, and otherwise sets itself to the next. It looks at the end of its turn, so that input
-that was waiting in the kernel, of a process that was stopped for a while say, is read before anybody is called silent.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,9 +30,9 @@ from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
 from nio.errors import IllegalStateError, ProtocolError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor._close_reason import CloseReason
+from nio.reactor._deadlines import Deadlines, State
 from nio.reactor._hand_off import Job
 from nio.reactor._handler import Handler
-from nio.reactor._timers import Timer
 
 if TYPE_CHECKING:
     from nio.reactor._reactor import Reactor
@@ -46,21 +41,7 @@ _READ, _WRITE = 1, 4
 _READ_SIZE = 65536  # also the most one connection reads in a turn
 _BATCH = 64  # records decoded at a time
 _LINGER_BYTES = 65536
-_LINGER_NS = 2_000_000_000
-_RATE_NS = 10_000_000_000  # a reader over the high mark must take _RATE_BYTES in this time
-_RATE_BYTES = 1024
 _NOTHING: Iterator[bytes] = iter(())
-
-
-class State(enum.Enum):
-    """Where a connection stands; see the head of the module."""
-
-    READING = "reading"
-    PROCESSING = "processing"
-    SENDING = "sending"
-    CLOSING = "closing"
-    LINGERING = "lingering"
-    CLOSED = "closed"
 
 
 # A member of an enum costs a look-up through its class; the fast path asks for the state ten times.
@@ -89,12 +70,12 @@ class StreamHandler(Handler):
     __slots__ = (
         "_armed",
         "_clock",
+        "_deadlines",
         "_decoder",
         "_drain_began",
         "_encode",
         "_ending",
         "_eof",
-        "_heard_at",
         "_job",
         "_lingered",
         "_mark",
@@ -103,16 +84,11 @@ class StreamHandler(Handler):
         "_out_size",
         "_process",
         "_reason",
-        "_record_since",
         "_records",
         "_recv",
         "_send",
-        "_sent_at",
         "_state",
         "_steady",
-        "_taken",
-        "_taken_since",
-        "_timer",
     )
 
     _state: State
@@ -168,6 +144,11 @@ class StreamHandler(Handler):
         return self._state
 
     @property
+    def reason(self) -> CloseReason:
+        """Why the connection is closing, lingering or closed; LOCAL before."""
+        return self._reason
+
+    @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
         return self._out_size
@@ -189,14 +170,13 @@ class StreamHandler(Handler):
         self._ending = None  # why to finish once the records have run out
         self._eof = False
         self._clock = reactor.provider.clock
-        self._heard_at = self._sent_at = self._clock()
-        self._drain_began = self._record_since = self._taken = self._taken_since = self._lingered = 0
-        self._timer: Timer | None = None
+        self._deadlines = Deadlines(reactor, self)
+        self._drain_began = self._lingered = 0
         self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self._process)
         self._steady = self._job is None and self._armed == _READ  # see _reply_at_once
         if StandardSocketOptions.TCP_NODELAY in self.channel.supported_options:
             self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
-        self._check_deadlines()
+        self._deadlines.check()
         try:
             self.on_open()
         except BaseException:
@@ -222,13 +202,13 @@ class StreamHandler(Handler):
             self._input_ended()
             return
         self.reactor.bytes_in += len(data)
-        self._heard_at = self._clock()
+        self._deadlines.heard_at = self._clock()
         records = self._decoder.feed(data, _BATCH)
         if len(records) == 1 and self._steady and self._decoder.clean:
             self._reply_at_once(records[0])
             return
         if records:
-            self._record_since = 0
+            self._deadlines.record_since = 0
             self._more = len(records) == _BATCH
             self._records = iter(records)
         self._work()
@@ -248,7 +228,7 @@ class StreamHandler(Handler):
             self.reactor.dropped += 1
             return
         self._state = _READING
-        self._heard_at = self._clock()  # the peer waited for us, not we for the peer
+        self._deadlines.heard_at = self._clock()  # the peer waited for us, not we for the peer
         try:
             if reply is not None:
                 self._queue(self._encode(reply))
@@ -282,8 +262,7 @@ class StreamHandler(Handler):
         if self._state is _CLOSED:
             return
         self._state = _CLOSED
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadlines.cancel()
         self._out, self._out_size = [], 0
         self._records, self._job = _NOTHING, None
         del self._process  # with the key's attachment the last cycle: no garbage collection is needed
@@ -298,7 +277,7 @@ class StreamHandler(Handler):
     def _reply_at_once(self, record: bytes) -> None:
         """The steady state: one record was read, nothing is owed, and as a rule the kernel takes the whole reply."""
         self.reactor.requests += 1
-        self._record_since = 0
+        self._deadlines.record_since = 0
         try:
             reply = self._process(record)
             if reply is None:
@@ -376,9 +355,8 @@ class StreamHandler(Handler):
             self.reactor.execute(self._read_on)
         elif self._ending is not None:
             self._finish(self._ending)
-        elif not self._record_since:
-            self._record_since = self._clock()
-            self._check_deadlines()
+        elif not self._deadlines.record_since:
+            self._deadlines.watch_record()
 
     def _input_ended(self) -> None:
         self._eof = True
@@ -420,25 +398,18 @@ class StreamHandler(Handler):
     def _left_over(self, data: bytes | memoryview, sent: int) -> None:
         self._out[:] = (memoryview(data)[sent:],)
         self._out_size = len(data) - sent
-        self._taken += sent
-        if not self._armed & _WRITE:
-            self._sent_at = self._clock()
-            self._check_deadlines()
-        elif sent:
-            self._sent_at = self._clock()
+        self._deadlines.taken += sent
+        if sent or not self._armed & _WRITE:
+            self._deadlines.watch_output()
 
     def _mind_the_mark(self) -> int:
         """Output above the high mark that cannot be sent ends new work, until the peer has taken some; what is left."""
         self._flush()
         if self._state is _READING and self._out_size >= self._mark:
             self._state = _SENDING
-            self._watch_rate()
+            self._deadlines.watch_rate()
             self._arm()
         return self._out_size
-
-    def _watch_rate(self) -> None:
-        self._taken, self._taken_since = 0, self._clock()
-        self._check_deadlines()
 
     def _arm(self) -> None:
         """The one place where interest comes from state."""
@@ -480,7 +451,7 @@ class StreamHandler(Handler):
             self._records, self._more = _NOTHING, False
             self._flush()
             if self._out:
-                self._watch_rate()
+                self._deadlines.watch_rate()
             self._arm()
 
     def _end_output(self) -> None:
@@ -489,9 +460,8 @@ class StreamHandler(Handler):
             self.close(self._reason)
             return
         self._state = _LINGERING
-        self._sent_at = self._clock()
         self.channel.shutdown_output()
-        self._check_deadlines()
+        self._deadlines.watch_output()
 
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""
@@ -514,50 +484,7 @@ class StreamHandler(Handler):
 
     def _drained(self) -> None:
         if self._state is _READING:
-            if self._out or self._heard_at >= self._drain_began:
+            if self._out or self._deadlines.heard_at >= self._drain_began:
                 self._finish(CloseReason.DRAIN)
             else:
                 self.close(CloseReason.DRAIN)
-
-    # deadlines
-
-    def _check_deadlines(self) -> None:
-        """Close if one has passed, else look again when the next one may have."""
-        if self._state is _CLOSED:
-            return
-        now = self._clock()
-        due, reason = min(self._deadlines(now), key=_when, default=(0, None))
-        if reason is not None and due <= now:
-            self.close(reason)
-        elif due and (self._timer is None or not self._timer.is_active or due < self._timer.when):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self.reactor.call_at(due, self.reactor.post, self._check_deadlines)
-
-    def _deadlines(self, now: int) -> Iterator[tuple[int, CloseReason | None]]:
-        """When the connection must end if nothing changes, and why; or without a reason, when to look again."""
-        state = self._state
-        if state is _LINGERING:
-            yield self._sent_at + _LINGER_NS, self._reason
-            return
-        if self._out and self.write_timeout is not None:
-            yield self._sent_at + _ns(self.write_timeout), CloseReason.WRITE_TIMEOUT
-        if self._out and state in (_SENDING, _CLOSING):
-            if now - self._taken_since >= _RATE_NS and self._taken >= _RATE_BYTES:
-                self._taken, self._taken_since = 0, now
-            yield self._taken_since + _RATE_NS, CloseReason.TOO_SLOW
-        if state is _READING and self._record_since and self.record_timeout is not None:
-            yield self._record_since + _ns(self.record_timeout), CloseReason.TOO_SLOW
-        if self.idle_timeout is not None:
-            if state is _READING and not self._out:
-                yield self._heard_at + _ns(self.idle_timeout), CloseReason.IDLE_TIMEOUT
-            else:
-                yield now + _ns(self.idle_timeout), None
-
-
-def _ns(seconds: float) -> int:
-    return int(seconds * 1e9)
-
-
-def _when(deadline: tuple[int, CloseReason | None]) -> int:
-    return deadline[0]
