@@ -64,12 +64,12 @@ class Lines:
         """The record and its ending; ``DelimiterInRecordError`` for a record that would not be read back as it is."""
         line = record if type(record) is bytes else bytes(memoryview(record))
         ending = self.ending
-        framed: bytes = line + ending
-        if (at := framed.find(ending)) != len(line):
-            raise DelimiterInRecordError(f"byte {at} of the record of {len(line)} begins {ending!r}")
+        before, found, _ = line.partition(ending)  # of what looks for bytes in bytes, the quickest to call
+        if found:
+            raise DelimiterInRecordError(f"byte {len(before)} of the record of {len(line)} begins {ending!r}")
         if line and line[-1] == _CR and ending == b"\n":
             raise DelimiterInRecordError(f"the record of {len(line)} bytes ends in b'\\r', which its reader would drop")
-        return framed
+        return line + ending
 
 
 class LinesDecoder:
@@ -115,11 +115,9 @@ class LinesDecoder:
         ``IllegalStateError`` for data after ``end()``.
         """
         if self.clean and type(data) is bytes:
-            end = data.find(self._ending)
-            if end >= 0 and end == len(data) - self._width and end <= self._max_length and limit > 0:
-                if data[end - 1] == _CR and self._drop:
-                    end -= 1
-                return [data[:end]]
+            record, found, rest = data.partition(self._ending)
+            if found and not rest and len(record) <= self._max_length and limit > 0:
+                return [record.removesuffix(self._drop)]
         return self._feed(data, limit)
 
     def end(self) -> None:

@@ -257,11 +257,11 @@ class Reactor:
     # one turn's parts
 
     def _dispatch(self, key: SelectionKey) -> None:
-        handler = self._handlers.get(key)
-        if handler is None:
-            return  # closed by the handler of an earlier key
+        # The attachment may be another handler than the one registered: Lea's handlers change state that way. The
+        # properties would cost as much as all the rest here.
+        handler: Handler = key._attachment  # type: ignore[assignment]  # register() takes nothing else
         try:
-            ready = key._ready  # the property would cost as much as all the rest here
+            ready = key._ready
             if ready == 1:
                 handler.handle_read()
             else:
