@@ -9,6 +9,7 @@ from __future__ import annotations
 from nio.buffers import ByteBuffer as ByteBuffer
 from nio.buffers import ByteOrder as ByteOrder
 from nio.channels import EOF as EOF
+from nio.channels import DatagramChannel as DatagramChannel
 from nio.channels import Pipe as Pipe
 from nio.channels import SelectionKey as SelectionKey
 from nio.channels import Selector as Selector
@@ -22,6 +23,7 @@ __all__ = [
     "EOF",
     "ByteBuffer",
     "ByteOrder",
+    "DatagramChannel",
     "Pipe",
     "ProtocolFamily",
     "SelectionKey",

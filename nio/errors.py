@@ -17,17 +17,25 @@ catch. What the operating system reports stays what Python makes of it (``Connec
     ├── AlreadyBoundError
     ├── AlreadyConnectedError
     ├── ConnectionPendingError
+    ├── NonReadableChannelError                 a file that was not opened for reading
+    ├── NonWritableChannelError                 ... for writing
+    ├── OverlappingFileLockError                this process holds or awaits a lock on part of the region
     └── RejectedExecutionError                  a pool that is full or shut down
     IllegalArgumentError (ValueError)           the value is of the right type and still wrong
     ├── IllegalSelectorError                    a selector of another provider
     ├── UnresolvedAddressError
     ├── UnsupportedAddressTypeError
+    ├── IllegalCharsetNameError (LookupError)   no charset could have such a name
+    ├── UnsupportedCharsetError (LookupError)   a charset that Python does not have
     └── ProviderUnavailableError                NIO_PROVIDER names what this machine does not have
     BufferOverflowError (BufferError)           relative put without room
     BufferUnderflowError (BufferError)          relative get without data
     ReadOnlyBufferError (TypeError)             write to a read-only buffer
     ClosedChannelError (OSError)                use of a closed channel
     └── AsynchronousCloseError                  closed by another thread during a blocking call
+    CharacterCodingError (OSError, UnicodeError)  input that a charset has no way with
+    ├── MalformedInputError                     it is not of the charset's form
+    └── UnmappableCharacterError                it is, and has no counterpart on the other side
     FramingError (ValueError)                   the byte stream breaks the rule of its framing
     ├── RecordTooLongError
     ├── TruncatedRecordError                    the stream ended inside a record
@@ -85,6 +93,18 @@ class ConnectionPendingError(IllegalStateError):
     """``connect()`` or ``bind()`` while a connection is under way."""
 
 
+class NonReadableChannelError(IllegalStateError):
+    """Reading from a channel that was not opened for reading."""
+
+
+class NonWritableChannelError(IllegalStateError):
+    """Writing to a channel that was not opened for writing."""
+
+
+class OverlappingFileLockError(IllegalStateError):
+    """This process already holds, or waits for, a lock on part of the region."""
+
+
 class RejectedExecutionError(IllegalStateError):
     """The pool takes no more work: it is full (saturation policy *abort*) or shut down."""
 
@@ -109,6 +129,14 @@ class ProviderUnavailableError(IllegalArgumentError):
     """The forced back end is unknown or this machine does not have it; the message names those it has."""
 
 
+class IllegalCharsetNameError(IllegalArgumentError, LookupError):
+    """No charset could have this name: letters, digits and ``-+.:_``, a letter or digit first."""
+
+
+class UnsupportedCharsetError(IllegalArgumentError, LookupError):
+    """Python has no charset of this name."""
+
+
 class BufferOverflowError(BufferError):
     """A relative put found fewer free elements than it needs."""
 
@@ -127,6 +155,25 @@ class ClosedChannelError(OSError):
 
 class AsynchronousCloseError(ClosedChannelError):
     """The channel was closed by another thread while this one was blocked in it."""
+
+
+class CharacterCodingError(OSError, UnicodeError):
+    """Input that a charset coder was told to report; ``input_length`` units of it, from its position on."""
+
+    def __init__(self, input_length: int) -> None:
+        super().__init__(input_length)
+        self.input_length = input_length
+
+    def __str__(self) -> str:
+        return f"Input length = {self.input_length}"
+
+
+class MalformedInputError(CharacterCodingError):
+    """The input is not of the charset's form."""
+
+
+class UnmappableCharacterError(CharacterCodingError):
+    """The input is well-formed and has no counterpart on the other side."""
 
 
 class FramingError(ValueError):

@@ -9,6 +9,7 @@ def serve(client: nio.SocketChannel) -> None:
     inbox = nio.ByteBuffer.allocate(1024)
     with client:
         try:
+            client.set_option("TCP_NODELAY", True)
             while client.read(inbox) != nio.EOF:
                 *names, rest = bytes(inbox.flip()).replace(b"\r\n", b"\n").split(b"\n")
                 inbox.clear().put(rest)

@@ -78,6 +78,7 @@ class CharBuffer(ElementBuffer[str]):
 
         IllegalArgumentError when the target is this buffer and anything remains.
         """
+        self._check_kind(target)
         count = min(self.remaining, target.remaining)
         if count:
             target.put(self if target is self else self.slice(self._position, count))

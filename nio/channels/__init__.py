@@ -6,9 +6,20 @@ mode and the close of a channel work stands in ``_selectable_channel.py``, the o
 
 from __future__ import annotations
 
+from nio.channels._bridges import input_stream as input_stream
+from nio.channels._bridges import new_channel as new_channel
+from nio.channels._bridges import output_stream as output_stream
+from nio.channels._bridges import reader as reader
+from nio.channels._bridges import writer as writer
 from nio.channels._byte_channels import EOF as EOF
 from nio.channels._byte_channels import ReadableByteChannel as ReadableByteChannel
 from nio.channels._byte_channels import WritableByteChannel as WritableByteChannel
+from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
+from nio.channels._membership import MembershipKey as MembershipKey
+from nio.channels._membership import MulticastChannel as MulticastChannel
+from nio.channels._file_channel import FileChannel as FileChannel
+from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
+from nio.channels._file_lock import FileLock as FileLock
 from nio.channels._options import NetworkChannel as NetworkChannel
 from nio.channels._options import StandardSocketOptions as StandardSocketOptions
 from nio.channels._pipe import Pipe as Pipe
@@ -21,6 +32,11 @@ from nio.channels._socket_channel import SocketChannel as SocketChannel
 
 __all__ = [
     "EOF",
+    "DatagramChannel",
+    "FileChannel",
+    "FileLock",
+    "MembershipKey",
+    "MulticastChannel",
     "NetworkChannel",
     "Ops",
     "Pipe",
@@ -30,6 +46,12 @@ __all__ = [
     "Selector",
     "ServerSocketChannel",
     "SocketChannel",
+    "StandardOpenOption",
     "StandardSocketOptions",
     "WritableByteChannel",
+    "input_stream",
+    "new_channel",
+    "output_stream",
+    "reader",
+    "writer",
 ]

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 
 from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError, IllegalArgumentError
-from nio.spi import OPTIONS, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
 
 
 class StandardSocketOptions:
@@ -27,6 +27,10 @@ class StandardSocketOptions:
     TCP_KEEPINTERVAL: Final = "TCP_KEEPINTERVAL"
     TCP_QUICKACK: Final = "TCP_QUICKACK"
     IP_TOS: Final = "IP_TOS"
+    SO_BROADCAST: Final = "SO_BROADCAST"
+    IP_MULTICAST_IF: Final = "IP_MULTICAST_IF"
+    IP_MULTICAST_TTL: Final = "IP_MULTICAST_TTL"
+    IP_MULTICAST_LOOP: Final = "IP_MULTICAST_LOOP"
 
 
 def supported(*names: str) -> frozenset[str]:
@@ -64,42 +68,50 @@ class NetworkChannel(SelectableChannel):
     @property
     def local_address(self) -> Address | None:
         """The address bound to, None before; ``(host, port)`` or a path. ClosedChannelError once closed."""
-        self._ensure_open()
-        if not self._bound:
-            return None
-        address: Address = self._sock.getsockname()
-        return address
+        with self._state_lock:
+            self._ensure_open()
+            if not self._bound:
+                return None
+            address: Address = self._sock.getsockname()
+            return address
 
     def get_option(self, option: str) -> bool | int:
         """The option's value as the kernel has it (Linux doubles buffer sizes).
 
         Raises io.UnsupportedOperation for an option this kind of channel does not have, ClosedChannelError.
         """
-        self._check_option(option)
-        return self._provider.get_option(self._sock, OPTIONS[option])
+        with self._state_lock:
+            self._check_option(option)
+            return self._provider.get_option(self._sock, self._spec(option))
 
-    def set_option(self, option: str, value: bool | int) -> Self:
+    def set_option(self, option: str, value: bool | int | str) -> Self:
         """Set an option: True or False, or an int from 0 up; ``SO_LINGER`` takes seconds, -1 is off.
 
         Raises io.UnsupportedOperation for an option this kind of channel does not have, ClosedChannelError, TypeError
         and IllegalArgumentError for a value that is not the option's.
         """
-        self._check_option(option)
-        spec = OPTIONS[option]
-        if not isinstance(value, int) or isinstance(value, bool) is not (spec.kind == "bool"):
-            raise TypeError(f"{option} takes {'True or False' if spec.kind == 'bool' else 'an int'}, not {value!r}")
-        if value < 0 and spec.kind == "int":
-            raise IllegalArgumentError(f"{option} is 0 or more, not {value}")
-        self._provider.set_option(self._sock, spec, value)
+        with self._state_lock:
+            self._check_option(option)
+            spec = self._spec(option)
+            if not isinstance(value, int) or isinstance(value, bool) is not (spec.kind == "bool"):
+                raise TypeError(f"{option} takes {'True or False' if spec.kind == 'bool' else 'an int'}, not {value!r}")
+            if value < 0 and spec.kind == "int":
+                raise IllegalArgumentError(f"{option} is 0 or more, not {value}")
+            if value > spec.high:
+                raise IllegalArgumentError(f"{option} is at most {spec.high}, not {value}")
+            self._provider.set_option(self._sock, spec, value)
         return self
+
+    def _spec(self, option: str) -> OptionSpec:
+        return (OPTIONS6 if self._family is ProtocolFamily.INET6 else OPTIONS)[option]
 
     def _check_option(self, option: str) -> None:
         if not isinstance(option, str):
             raise TypeError(f"an option is a name of StandardSocketOptions, not {option!r}")
-        self._ensure_open()
         if option not in self.supported_options:
             names = ", ".join(sorted(self.supported_options))
             raise io.UnsupportedOperation(f"{option!r} is not an option of {type(self).__name__}; it has: {names}")
+        self._ensure_open()
 
     def _bind(self, address: Address | os.PathLike[str] | None) -> None:
         if self._bound:

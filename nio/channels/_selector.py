@@ -245,12 +245,11 @@ class Selector:
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
         self._open = False
+        for key in tuple(self._keys):
+            key._valid = False
         self.wakeup()
         with self._lock:
-            if self._selecting:
-                for key in tuple(self._keys):
-                    key._valid = False
-            else:
+            if not self._selecting:
                 self._close()
 
     def __enter__(self) -> Self:
@@ -301,8 +300,9 @@ class Selector:
         if self._cancelled:
             self._flush_cancelled()
         events = self._wait(timeout)
-        if (self._wakeup_fd, READABLE) in events:
-            self._clear_wakeup()
+        if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
+            self._wakeup.clear()
+            self._woken = False
         if self._cancelled:
             self._flush_cancelled()
         if len(events) > 1:  # kernels report in a fixed order: nobody is always the last
@@ -383,14 +383,9 @@ class Selector:
             if ready:
                 handed += 1
                 action(key)
-        self._ensure_open()
+        if handed:
+            self._ensure_open()
         return handed
-
-    def _clear_wakeup(self) -> None:
-        wakeup = self._wakeup
-        if wakeup is not None:
-            wakeup.clear()
-        self._woken = False
 
     def _ensure_open(self) -> None:
         if not self._open:

@@ -30,8 +30,9 @@ room, then waits; the worker first takes the job, then looks at ``_blocked``. On
 
 **Shutdown** needs no lock, because it may be called by a signal handler (or a finalizer) that interrupted this very
 thread inside the pool: it sets a flag and puts one token; every worker that leaves puts one more, so none sleeps on.
-A worker leaves only under the lock, with the deque empty and the flag set, and jobs are queued only under the lock with
-the flag not set: what was accepted is run. Any other call that re-enters the pool is refused instead of hanging.
+(``_idle`` is then too high by those tokens, which can only wake too often.) A worker leaves only under the lock, with
+the flag set and the deque empty; a submitter looks at the flag under the lock before it queues. Whichever comes first,
+what was accepted is run. Any other call that re-enters the pool is refused instead of hanging.
 """
 
 from __future__ import annotations

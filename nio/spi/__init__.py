@@ -36,7 +36,9 @@ from nio.spi._base import HUNG_UP as HUNG_UP
 from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
 from nio.spi._base import Poller as Poller
+from nio.spi._files import File as File
 from nio.spi._options import OPTIONS as OPTIONS
+from nio.spi._options import OPTIONS6 as OPTIONS6
 from nio.spi._options import OptionSpec as OptionSpec
 from nio.spi._pipe import PipeEnd as PipeEnd
 from nio.spi._provider import Address as Address
@@ -51,9 +53,11 @@ __all__ = [
     "BROKEN",
     "HUNG_UP",
     "OPTIONS",
+    "OPTIONS6",
     "READABLE",
     "WRITABLE",
     "Address",
+    "File",
     "Lock",
     "OptionSpec",
     "PipeEnd",

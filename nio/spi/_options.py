@@ -1,21 +1,24 @@
 """Socket options by name: where the kernel keeps them and what a value may be.
 
-A constant that this system lacks leaves its row out, and the option is then unsupported on every channel.
+A constant that this system lacks leaves its row out, and the option is then unsupported on every channel. Some options
+of IPv4 have another name where the packets are IPv6's: what a channel of that family means by them is ``OPTIONS6``.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
-    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (not negative) or linger (-1 is off)."""
+    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (0 to ``high``) or linger (-1 is off)."""
 
     level: int
     number: int
     kind: str
+    high: int = 2**31 - 1
 
 
 _TABLE = (
@@ -31,11 +34,27 @@ _TABLE = (
     ("TCP_KEEPIDLE", "IPPROTO_TCP", "TCP_KEEPIDLE", "int"),
     ("TCP_KEEPINTERVAL", "IPPROTO_TCP", "TCP_KEEPINTVL", "int"),
     ("TCP_QUICKACK", "IPPROTO_TCP", "TCP_QUICKACK", "bool"),
-    ("IP_TOS", "IPPROTO_IP", "IP_TOS", "int"),
+    ("IP_TOS", "IPPROTO_IP", "IP_TOS", "int", 255),
+    ("SO_BROADCAST", "SOL_SOCKET", "SO_BROADCAST", "bool"),
+    ("IP_MULTICAST_IF", "IPPROTO_IP", "IP_MULTICAST_IF", "int"),
+    ("IP_MULTICAST_TTL", "IPPROTO_IP", "IP_MULTICAST_TTL", "int", 255),
+    ("IP_MULTICAST_LOOP", "IPPROTO_IP", "IP_MULTICAST_LOOP", "bool"),
+)
+_TABLE6 = (
+    ("IP_TOS", "IPPROTO_IPV6", "IPV6_TCLASS", "int", 255),
+    ("IP_MULTICAST_IF", "IPPROTO_IPV6", "IPV6_MULTICAST_IF", "int"),
+    ("IP_MULTICAST_TTL", "IPPROTO_IPV6", "IPV6_MULTICAST_HOPS", "int", 255),
+    ("IP_MULTICAST_LOOP", "IPPROTO_IPV6", "IPV6_MULTICAST_LOOP", "bool"),
 )
 
-OPTIONS: dict[str, OptionSpec] = {
-    name: OptionSpec(getattr(socket, level), getattr(socket, number), kind)
-    for name, level, number, kind in _TABLE
-    if hasattr(socket, number)
-}
+
+def _specs(table: Iterable[tuple[str, str, str, str] | tuple[str, str, str, str, int]]) -> dict[str, OptionSpec]:
+    return {
+        name: OptionSpec(getattr(socket, level), getattr(socket, number), *kind)
+        for name, level, number, *kind in table
+        if hasattr(socket, number)
+    }
+
+
+OPTIONS = _specs(_TABLE)
+OPTIONS6 = OPTIONS | _specs(_TABLE6)

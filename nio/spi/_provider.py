@@ -18,6 +18,7 @@ from typing import ClassVar, TypeAlias
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
 from nio.spi import _poll, _select
 from nio.spi._base import Poller
+from nio.spi._datagrams import DatagramDoor
 from nio.spi._descriptors import FIRST_FREE, above_standard
 from nio.spi._epoll import EpollPoller
 from nio.spi._kqueue import KqueuePoller
@@ -46,7 +47,7 @@ class ProtocolFamily(enum.Enum):
     UNIX = socket.AF_UNIX
 
 
-class SelectorProvider:
+class SelectorProvider(DatagramDoor):
     """One kernel, seen through one kind of readiness: ``epoll``, ``kqueue``, ``poll`` or ``select``.
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
@@ -97,6 +98,12 @@ class SelectorProvider:
         """A stream socket, non-blocking, not inheritable."""
         return self._born(socket.socket(family.value, socket.SOCK_STREAM))
 
+    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
+        """A datagram socket, non-blocking, not inheritable, member of no group."""
+        sock = self._born(socket.socket(family.value, socket.SOCK_DGRAM))
+        self.ignore_groups_of_strangers(sock)
+        return sock
+
     def accept(self, listener: Socket) -> tuple[Socket, Address]:
         """The next connection and the peer's address; BlockingIOError when none waits."""
         sock, address = listener.accept()
@@ -112,7 +119,10 @@ class SelectorProvider:
         if family is ProtocolFamily.UNIX:
             if not isinstance(address, (str, bytes, os.PathLike)):
                 raise UnsupportedAddressTypeError(f"a Unix-domain channel takes a path, not {address!r}")
-            return os.fsdecode(address)
+            path = os.fsdecode(address)
+            if "\0" in path and not path.startswith("\0"):
+                raise UnsupportedAddressTypeError(f"a path ends where its NUL stands: {path!r}")
+            return path
         lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
         if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
             raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
@@ -222,6 +232,6 @@ def _is_numeric(family: int, host: str) -> bool:
         socket.inet_pton(family, address)
         if scope and not scope.isdigit():
             socket.if_nametoindex(scope)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True

@@ -1,6 +1,8 @@
 """select(2), the fallback every system has: at most descriptors below ``FD_SETSIZE``, and a wait costs their number.
 
-It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too.
+It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too. Where the other back
+ends report a whole interest set, this one gives what both directions stand for, and of a refused connect, which looks
+like a connection with data, only OP_CONNECT.
 """
 
 from __future__ import annotations

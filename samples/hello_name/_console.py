@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+from typing import cast
 
 from nio.spi import Address, ProtocolFamily
 
@@ -59,8 +60,12 @@ def _mute() -> None:
 
 def resolve(host: str, port: int) -> list[tuple[ProtocolFamily, Address]]:
     """The addresses of a host, best first; OSError when it has none. A reactor never does this: it can take seconds."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(FAMILIES[family], address) for family, _, _, _, address in found if family in FAMILIES]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+    addresses = [(FAMILIES[family], address) for family, _, _, _, address in found if family in FAMILIES]
+    return cast("list[tuple[ProtocolFamily, Address]]", addresses)
 
 
 def spell(address: object) -> str:
@@ -72,5 +77,7 @@ def spell(address: object) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says, without its number."""
-    return error.strerror or str(error)
+    """What the system says, without number and address."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno)

@@ -1,7 +1,7 @@
 """One connection to the server, for whoever does one thing after the other: connect, send, receive, end.
 
-The channel is non-blocking and a selector of its own does the waiting, because a blocking read cannot be told to give up
-after a while.
+The channel is non-blocking and a selector of its own does the waiting, because a blocking read cannot be told to give
+up after a while.
 """
 
 from __future__ import annotations

@@ -105,7 +105,12 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add = parser.add_argument
     add("--host", default=HOST, metavar="H", help=f"name or address to listen on ({HOST})")
     add("--port", type=_whole(0, 65_535), default=PORT, metavar="P", help=f"port, 0 for any free one ({PORT})")
-    add("--reactor", choices=("single", "pooled"), default="single", help="greet on its own thread, or in workers (single)")
+    add(
+        "--reactor",
+        choices=("single", "pooled"),
+        default="single",
+        help="greet on its own thread, or in workers (single)",
+    )
     add("--workers", type=_whole(1, 1024), metavar="N", help="pooled: how many workers (4)")
     add(
         "--executor",
@@ -114,7 +119,13 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
         help="pooled: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is given, "
         "and returns a concurrent.futures.Executor (thread)",
     )
-    add("--max-name", type=_whole(1, 65_536), default=MAX_NAME, metavar="N", help=f"bytes of a name at most ({MAX_NAME})")
+    add(
+        "--max-name",
+        type=_whole(1, 65_536),
+        default=MAX_NAME,
+        metavar="N",
+        help=f"bytes of a name at most ({MAX_NAME})",
+    )
     _add_delay(parser)
     add(
         "--idle-timeout",
@@ -123,7 +134,13 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
         metavar="S",
         help=f"seconds a client may say nothing; 0 is for ever ({IDLE_TIMEOUT:g})",
     )
-    add("--drain", type=_seconds(0, _DAY), default=10.0, metavar="S", help="seconds from the signal to the end at most (10)")
+    add(
+        "--drain",
+        type=_seconds(0, _DAY),
+        default=10.0,
+        metavar="S",
+        help="seconds from the signal to the end at most (10)",
+    )
     add("--max-connections", type=_whole(1, 1_000_000), metavar="N", help="clients at a time at most (10000)")
     add("--backlog", type=_whole(1, 65_535), default=0, metavar="N", help="clients that may wait to be accepted (1024)")
     add("--port-file", metavar="PATH", help="write the port into this file while clients can come")
@@ -137,7 +154,7 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
             if options.reactor != "pooled" and getattr(options, option) is not None:
                 parser.error(f"--{option} fits --reactor pooled")
         options.executor = options.executor or "thread"
-        if ":" not in options.executor:
+        if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS
         _complete_delay(parser, options)
 
@@ -150,11 +167,19 @@ def _client(parser: argparse.ArgumentParser) -> Complete:
     add("--host", default=HOST, metavar="H", help=f"name or address of the server ({HOST})")
     add("--port", type=_whole(1, 65_535), default=PORT, metavar="P", help=f"its port ({PORT})")
     add("--connections", type=_whole(1, 10_000), metavar="N", help="with names: connections at a time (1)")
-    add("--repeat", type=_whole(1, 10_000_000), metavar="N", help="with names: how often each connection sends them (1)")
+    add(
+        "--repeat", type=_whole(1, 10_000_000), metavar="N", help="with names: how often each connection sends them (1)"
+    )
     add("--split", type=_whole(1, 65_536), metavar="N", help="with names: send in pieces of N bytes")
     add("--pipeline", action="store_true", help="with names: send all without waiting for replies")
     add("--half-close", action="store_true", help="with names: end the output after the last one, then read on")
-    add("--timeout", type=_seconds(0.001, _DAY), default=10.0, metavar="S", help="seconds without an answer until exit 5 (10)")
+    add(
+        "--timeout",
+        type=_seconds(0.001, _DAY),
+        default=10.0,
+        metavar="S",
+        help="seconds without an answer until exit 5 (10)",
+    )
 
     def complete(options: argparse.Namespace) -> None:
         if not options.names:

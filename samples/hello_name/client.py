@@ -24,7 +24,7 @@ _NAMES_AT_ONCE = 512  # so many names of a pipeline are joined for one write, so
 Addresses = list[tuple[ProtocolFamily, Address]]
 
 
-def talk(options: argparse.Namespace) -> Exit:
+def main(options: argparse.Namespace) -> Exit:
     """Send the names, or hold the dialogue; the options are those of the parser in ``_options.py``."""
     try:
         addresses = resolve(options.host, options.port)

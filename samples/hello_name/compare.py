@@ -57,7 +57,7 @@ class Row:
         return f"{self.reactor}, {self.workers} {self.executor}" if self.workers else self.reactor
 
 
-def compare(options: argparse.Namespace) -> Exit:
+def main(options: argparse.Namespace) -> Exit:
     """Measure and print; Failure when a reply is wrong or does not come."""
     connections, repeat = _size(options)
     executors = ["", "thread", "process"] if options.delay and options.delay_kind == "cpu" else ["", "thread"]
@@ -69,7 +69,12 @@ def compare(options: argparse.Namespace) -> Exit:
                 load.round(count)
         rows = [load.row() for load in loads]
     if options.json:
-        figures = {"connections": connections, "repeat": repeat, "delay": options.delay, "delay_kind": options.delay_kind}
+        figures = {
+            "connections": connections,
+            "repeat": repeat,
+            "delay": options.delay,
+            "delay_kind": options.delay_kind,
+        }
         say(json.dumps({**figures, "rows": [asdict(row) for row in rows], "verdict": verdict(rows, options)}, indent=2))
     else:
         _print_table(rows, connections, repeat, options)

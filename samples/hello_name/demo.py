@@ -9,6 +9,7 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from operator import attrgetter
 from threading import Thread
 from typing import Self
 
@@ -16,17 +17,17 @@ from nio import ProtocolFamily, SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, CloseReason, Reactor, ReactorStatistics
 from samples.hello_name._console import Exit, Failure, say, spell
 from samples.hello_name._conversation import Conversation
-from samples.hello_name.handler import MAX_NAME, HelloHandler, greet, sleep_and_greet
+from samples.hello_name.handler import MAX_NAME, HelloHandler, sleep_and_greet
 
 _WORKERS = 4
 _NAP = 0.05  # seconds the slow service takes
 _LIMIT = 5.0  # seconds anything may take
 
 
-def show(options: argparse.Namespace) -> Exit:
+def main(options: argparse.Namespace) -> Exit:
     """Play the scenes on both reactors; Failure with the reason when one goes wrong."""
     started = time.monotonic()
-    say("One service, two reactors, real sockets: what clients send, and what comes of it.")
+    say("One service, two reactors, real sockets: what clients send and what they get.")
     for number, (workers, title, slow) in enumerate(
         (
             (0, "Single reactor: one thread does everything", "one after the other"),
@@ -36,9 +37,10 @@ def show(options: argparse.Namespace) -> Exit:
     ):
         with _Server(workers) as server:
             say(f"\n{number}. {title} ({spell(server.address)})\n")
+            _tell("", "the client sends", "and gets")
             _play(server, slow)
             done = server.statistics
-        say(f"\n   In all {done.connections} connections and {done.requests} names in {done.turns} turns of the reactor.")
+        say(f"\n   In all {done.connections} connections, {done.requests} names, {done.turns} turns of the reactor.")
     say(f"\nAll as it should be, in {time.monotonic() - started:.1f} s.")
     return Exit.DONE
 
@@ -48,7 +50,7 @@ class _Handler(HelloHandler):
 
     @staticmethod
     def process(name: bytes) -> bytes:
-        return sleep_and_greet(_NAP, name) if name.startswith(b"slow") else greet(name)
+        return sleep_and_greet(_NAP, name) if name.startswith(b"slow") else HelloHandler.process(name)
 
 
 class _Server:
@@ -81,10 +83,10 @@ class _Server:
         """Answer what was received, then end."""
         self._reactor.stop(_LIMIT)
 
-    def wait_for(self, what: str, happened: Callable[[ReactorStatistics], bool]) -> None:
-        """Until the reactor has done something; its figures may be asked for from any thread."""
+    def wait_for(self, what: str, counter: Callable[[ReactorStatistics], int], before: int) -> None:
+        """Until one of the reactor's counters has gone up; they may be read from any thread."""
         end = time.monotonic() + _LIMIT
-        while not happened(self.statistics):
+        while counter(self.statistics) <= before:
             if time.monotonic() > end:
                 raise Failure(Exit.UNEXPECTED, f"the server has not {what} within {_LIMIT:g} s")
             time.sleep(0.0005)
@@ -110,10 +112,10 @@ def _one_name(server: _Server) -> None:
 
 def _byte_by_byte(server: _Server) -> None:
     with server.client() as client:
-        before = server.statistics.bytes_in
-        for count, byte in enumerate(b"bob\n", 1):
+        for byte in b"bob\n":
+            before = server.statistics.bytes_in
             client.send(bytes([byte]))
-            server.wait_for("read a byte", lambda now, goal=before + count: now.bytes_in >= goal)
+            server.wait_for("read a byte", attrgetter("bytes_in"), before)
         _tell("byte by byte", "b, o, b, LF", _next(client, b"Hello bob"))
 
 
@@ -154,7 +156,7 @@ def _slow(server: _Server, how: str) -> None:
         for client in clients:
             _next(client, b"Hello slow ann")
         took = time.monotonic() - started
-    _tell(f"{_WORKERS} slow greetings", f"each {_NAP * 1000:g} ms of work", f"done in {took * 1000:.0f} ms: {how}")
+    _tell(f"{_WORKERS} slow greetings", f"each {_NAP * 1000:g} ms of work", f"in {took * 1000:.0f} ms, {how}")
 
 
 def _bad(server: _Server, title: str, sent: str, name: bytes, reason: CloseReason) -> None:
@@ -162,7 +164,7 @@ def _bad(server: _Server, title: str, sent: str, name: bytes, reason: CloseReaso
         client.send(b"ann\n" + name + b"\nbob\n")
         reply = _next(client, b"Hello ann")
         _next(client, None)
-    server.wait_for(f"ended the connection with {reason.name}", lambda now: reason in now.closed)
+    server.wait_for(f"ended the connection with {reason.name}", lambda now: now.closed.get(reason, 0), 0)
     _tell(title, f"{sent}, bob", f"{reply}, end: {reason.name}")
 
 
@@ -170,7 +172,7 @@ def _stopped(server: _Server) -> None:
     with server.client() as client:
         requests = server.statistics.requests
         client.send(b"slow bob\n")
-        server.wait_for("taken the name", lambda now: now.requests > requests)
+        server.wait_for("taken the name", attrgetter("requests"), requests)
         server.stop()
         reply = _next(client, b"Hello slow bob")
         _next(client, None)

@@ -1,8 +1,8 @@
 """``server``: the service on a single or a pooled reactor, from READY to DONE.
 
-**Signals** only set a word and an alarm and call what of the reactor takes no lock, for they may interrupt anything, the
-reactor included; what there is to log, the loop logs. Two of them end the process on the spot: the second SIGINT, and
-the alarm, which is for a ``process`` that still holds the reactor's own thread when the drain time is over.
+**Signals** only set a word and an alarm and call what of the reactor takes no lock, for they may interrupt anything,
+the reactor included; what there is to log, the loop logs. Two of them end the process on the spot: the second SIGINT,
+and the alarm, which is for a ``process`` that still holds the reactor's own thread when the drain time is over.
 """
 
 from __future__ import annotations
@@ -12,32 +12,34 @@ import logging
 import os
 import signal
 import sys
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from types import FrameType
+from typing import TextIO
 
-from nio import SelectionKey, SelectorProvider, ServerSocketChannel
-from nio.errors import ProviderUnavailableError
+from nio import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, Reactor
 from samples.hello_name import _workers
 from samples.hello_name._console import Exit, Failure, reason_of, resolve, say, spell
 from samples.hello_name.handler import configured
 
 _GRACE = 1.0  # seconds from the end of the drain time to the alarm
+_CLEANUP = 5.0  # seconds from DONE to the alarm, for an executor that waits for its work
 
 logger = logging.getLogger("hello_name")
 
 
-def serve(options: argparse.Namespace) -> Exit:
+def main(options: argparse.Namespace) -> Exit:
     """Run until a signal; the options are those of the parser in ``_options.py``."""
     logging.basicConfig(
         level="ERROR" if options.quiet else options.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
     )
-    provider = _provider()
     handler = configured(options.max_name, options.idle_timeout or None, options.delay, options.delay_kind)
     with ExitStack() as stack:
-        listener = stack.enter_context(_listen(provider, options.host, options.port, options.backlog))
-        workers = 0
+        listener = stack.enter_context(_listen(options.host, options.port, options.backlog))
+        workers: int | Executor = 0
         if options.reactor == "pooled":
             workers = stack.enter_context(_workers.started(options.executor, options.workers))
         reactor = stack.enter_context(Reactor.open(workers=workers, max_connections=options.max_connections))
@@ -45,18 +47,11 @@ def serve(options: argparse.Namespace) -> Exit:
         return _Run(reactor, listener, options).to_the_end()
 
 
-def _provider() -> SelectorProvider:
-    try:
-        return SelectorProvider.default()
-    except ProviderUnavailableError as error:
-        raise Failure(Exit.USAGE, str(error)) from None
-
-
-def _listen(provider: SelectorProvider, host: str, port: int, backlog: int) -> ServerSocketChannel:
+def _listen(host: str, port: int, backlog: int) -> ServerSocketChannel:
     listener = None
     try:
         family, address = resolve(host, port)[0]
-        listener = ServerSocketChannel.open(family, provider=provider)
+        listener = ServerSocketChannel.open(family)
         return listener.bind(address, backlog)
     except OSError as error:
         if listener is not None:
@@ -76,15 +71,16 @@ class _Run:
         self._over = False
 
     def to_the_end(self) -> Exit:
+        self._write_port_file()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, self._handle)
         try:
-            self._write_port_file()
             self._announce()
             self._reactor.run()
         finally:
             self._over = True
             self._remove_port_file()
+        signal.setitimer(signal.ITIMER_REAL, _CLEANUP)
         _say(self._last_line())
         return self._verdict()
 
@@ -109,20 +105,21 @@ class _Run:
             ends = sorted(done.closed.items(), key=lambda item: (-item[1], item[0].name))
             logger.info("connections ended: %s", ", ".join(f"{reason.name} {count}" for reason, count in ends))
         if done.abandoned:
-            logger.warning("cut at the end of %g s of drain: %d connections", self._options.drain, done.abandoned)
+            logger.warning("the %g s are over, connections cut: %d", self._options.drain, done.abandoned)
             return Exit.TIME_LIMIT
         return Exit.DONE
 
     # signals
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self._interrupts += number == signal.SIGINT
         if number == signal.SIGALRM:
-            self._leave(Exit.TIME_LIMIT)
+            self._leave(Exit.TIME_LIMIT, "the drain time is over, and a greeting still holds the reactor's thread")
+        first = not self._reason
+        self._reason = self._reason or signal.Signals(number).name
+        self._interrupts += number == signal.SIGINT
         if self._interrupts > 1:
             self._leave(Exit.INTERRUPTED)
-        if not self._reason:
-            self._reason = signal.Signals(number).name
+        if first:
             signal.setitimer(signal.ITIMER_REAL, self._options.drain + _GRACE)
             if not self._over:
                 self._reactor.stop(self._options.drain)
@@ -130,18 +127,16 @@ class _Run:
 
     def _tell_drain(self) -> None:
         count = self._reactor.statistics().open
-        again = "; Ctrl-C again to end at once" if self._reason == "SIGINT" else ""
-        logger.info("%s: draining %d connections, %g s at most%s", self._reason, count, self._options.drain, again)
+        again = "; Ctrl-C again ends at once" if self._reason == "SIGINT" else ""
+        logger.info("%s: ending, %g s at most, open connections: %d%s", self._reason, self._options.drain, count, again)
 
-    def _leave(self, code: Exit) -> None:
-        """End without another line of Python that might wait for something."""
-        if not self._over and sys.stdout is not None:
-            self._over = True  # a third signal finds stdout stuck
-            try:
-                os.write(sys.stdout.fileno(), self._last_line().encode() + b"\n")
-            except OSError:
-                pass
+    def _leave(self, code: Exit, why: str = "") -> None:
+        """End without a step that might wait for something."""
+        if not self._over:
+            self._over = True  # the next signal may find stdout stuck
             self._remove_port_file()
+            _write_at_once(sys.stdout, self._last_line())
+            _write_at_once(sys.stderr, f"hello_name server: {why}" if why else "")
         os._exit(code)
 
     # the port file
@@ -151,19 +146,33 @@ class _Run:
         if path is None:
             return
         assert isinstance(self._address, tuple)
+        draft = f"{path}.{os.getpid()}"
         try:
-            with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
+            with open(draft, "w", encoding="ascii") as file:
                 file.write(f"{self._address[1]}\n")
-            os.replace(file.name, path)
+            os.replace(draft, path)
         except OSError as error:
+            _unlink(draft)
             raise Failure(Exit.UNEXPECTED, f"cannot write --port-file {path}: {reason_of(error)}") from None
 
     def _remove_port_file(self) -> None:
         if self._options.port_file is not None:
-            try:
-                os.unlink(self._options.port_file)
-            except OSError:
-                pass
+            _unlink(self._options.port_file)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _write_at_once(stream: TextIO | None, line: str) -> None:
+    try:
+        if stream is not None and line:
+            os.write(stream.fileno(), line.encode() + b"\n")
+    except OSError:
+        pass
 
 
 def _say(line: str) -> None:

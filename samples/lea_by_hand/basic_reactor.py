@@ -14,6 +14,7 @@ slides, and why:
 - Short writes: a write takes what the kernel has room for, so ``send`` runs until ``output_is_complete``. It is tried
   at once, and OP_WRITE asked for only when something is left; a socket is nearly always writable, so with nothing to
   send the selector would never sleep.
+- TCP_NODELAY is set: without it the second of two short replies waits until the client has acknowledged the first.
 - The constructor ``Reactor(port)`` is in two, ``Reactor()`` and ``listen(port)``: a sub reactor has a selector and a
   loop, but listens to nothing.
 - ``Thread.interrupted()`` is a flag: ``stop()`` sets it and wakes the selector up, which would sleep on otherwise.
@@ -107,6 +108,7 @@ class Handler:
         self.output = ByteBuffer.allocate(MAX_OUTPUT)
         self.refused = False
         self.state = READING
+        socket.set_option("TCP_NODELAY", True)
         self.key = socket.configure_blocking(False).register(selector, 0)
         self.key.attach(self)
         self.key.interest_ops = SelectionKey.OP_READ

@@ -69,6 +69,7 @@ class Handler:
     def run(self) -> None:
         with self.socket:
             try:
+                self.socket.set_option("TCP_NODELAY", True)
                 for name in self.requests():
                     self.socket.write(self.process(name))
             except OSError:

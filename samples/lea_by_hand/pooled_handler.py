@@ -1,19 +1,22 @@
 """The handler with a thread pool: the reactor reads and sends, a worker processes, nobody else has to wait.
 
 Slides "Worker Threads" and "Handler with Thread Pool": PROCESSING, the synchronized ``read``, ``Processer`` and
-``process_and_hand_off``. The listing that the well-known article made of them has two faults, which are not here:
+``process_and_hand_off``. The listing made of them in "Reactor Pattern Explained, part 3" has two faults, which are
+not here:
 
-- **It spins.** Write interest is asked for when the work is handed over. The socket is writable, so ``select()``
-  returns at once, again and again, until the worker is done: hundreds of thousands of times a second. Here the
-  interest set is cleared at the hand-off, and nobody hears of this channel before the reply is there.
-- **Nobody is woken up.** A change of an interest set counts from the next selection, and the one under way sleeps
-  until something else happens. Here the worker sets OP_WRITE *and* wakes the selector up. The slide leaves that out,
-  too.
+- **It spins.** OP_WRITE is asked for when the work is handed over. The socket is writable, so ``select()`` returns at
+  once, again and again, until the worker is done: hundreds of thousands of times a second. Here the interest set is
+  cleared at the hand-off, and nothing is heard of this channel before the reply is there.
+- **Nobody is woken up.** A new interest set counts from the next selection; the one under way sleeps on until
+  something else happens. Here the worker sets OP_WRITE *and* wakes the selector up. The slide leaves that out, too.
 
-What else differs, and why: the pool is handed in, so that whoever made it can end it. A worker's exception would be
-lost in a future at which nobody looks, while the client waits for ever: ``Processer`` reports it and closes the
-connection. The buffers go from thread to thread without being copied: between hand-off and wake-up they are the
-worker's alone.
+What else differs, and why:
+
+- The pool is handed in, so that whoever made it can end it; on the slide it is static.
+- An exception in a worker would be lost in a future at which nobody looks, and the client would wait for ever:
+  ``Processer`` reports it and closes the connection.
+- The buffers are shared and not copied. Between hand-off and wake-up they are the worker's alone: with an empty
+  interest set the reactor never calls this handler.
 """
 
 from __future__ import annotations

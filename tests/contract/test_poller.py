@@ -106,7 +106,7 @@ def test_a_removed_descriptor_is_forgotten_and_others_stay(poller: Poller, ends:
     assert poller.wait(0) == [(near.fileno(), WRITABLE)]
 
 
-def test_level_triggered(poller: Poller, ends: Ends) -> None:
+def test_D17_level_triggered(poller: Poller, ends: Ends) -> None:
     near, far = ends
     poller.add(near.fileno(), READABLE)
     far.send(b"xyz")
@@ -228,10 +228,10 @@ def test_H01_a_signal_does_not_end_the_wait(poller: Poller, ends: Ends) -> None:
     assert len(signals) > 1
 
 
-def test_D14_more_ready_than_one_answer_holds(poller: Poller) -> None:
+def test_D14_more_ready_than_one_answer_holds(provider: SelectorProvider, poller: Poller) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"x")
-    count = 700 if poller.limit else 1500
+    count = 1100 if provider.name == "epoll" else 100  # epoll gives at most 1023 at once
     copies = {os.dup(reader) for _ in range(count)}
     for fd in copies:
         poller.add(fd, READABLE)

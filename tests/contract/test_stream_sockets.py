@@ -1,8 +1,7 @@
-"""Stream sockets in non-blocking mode: statements 124 to 152, 156 and 157 (155, Thread.interrupt, has no counterpart)."""
+"""Stream sockets in non-blocking mode: statements 124 to 152, 156 and 157."""
 
 from __future__ import annotations
 
-import errno
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,7 +205,7 @@ def test_B05_a_reset_stays_readable_and_is_remembered(selector: Selector, tcp: P
 # statements 130, 152
 def test_a_write_may_be_partial(pair: Pair) -> None:
     channel, peer = pair
-    buffer = ByteBuffer.allocate(50_000_000)
+    buffer = ByteBuffer.allocate(16_000_000)
     count = channel.write(buffer)
     assert 0 < count < buffer.capacity
     assert (buffer.position, buffer.remaining) == (count, buffer.capacity - count)
@@ -222,7 +221,7 @@ def test_a_write_may_be_partial(pair: Pair) -> None:
 # statements 151, 152
 def test_a_partial_gather_takes_the_buffers_in_order(pair: Pair) -> None:
     channel, peer = pair
-    buffers = [ByteBuffer.allocate(20_000_000), ByteBuffer.allocate(20_000_000), ByteBuffer.allocate(10)]
+    buffers = [ByteBuffer.allocate(8_000_000), ByteBuffer.allocate(8_000_000), ByteBuffer.allocate(10)]
     total = channel.write(buffers)
     positions = [buffer.position for buffer in buffers]
     assert total == sum(positions)
@@ -576,17 +575,16 @@ def test_binding(provider: SelectorProvider, server: ServerSocketChannel) -> Non
     for kind in (SocketChannel, ServerSocketChannel):
         with kind.open(provider=provider) as channel:
             assert channel.local_address is None
-            with pytest.raises(OSError) as caught:
+            with pytest.raises(OSError, match="in use"):
                 channel.bind(server.local_address)
-            assert caught.value.errno == errno.EADDRINUSE
             assert channel.local_address is None
             assert channel.bind(None) is channel
-            host, port = address_of(channel)[:2]
-            assert host == "0.0.0.0"
-            assert int(port) > 0
-            for address in (None, LOOPBACK):
+            address = address_of(channel)
+            assert address[0] == "0.0.0.0"
+            assert int(address[1]) > 0
+            for other in (None, LOOPBACK):
                 with pytest.raises(AlreadyBoundError):
-                    channel.bind(address)
+                    channel.bind(other)
 
 
 # statement 156
@@ -640,13 +638,13 @@ def test_unix_domain(provider: SelectorProvider, selector: Selector, tmp_path: P
                 selector.selected_keys.clear()
                 assert selector.select_now() == 1
                 assert list(selector.selected_keys) == [reader]
+    selector.select_now()  # until then the kernel still listens: the selector holds the descriptor
     assert path.exists()
     with pytest.raises(ConnectionRefusedError):
         SocketChannel.open(path, provider=provider)
-    with ServerSocketChannel.open(ProtocolFamily.UNIX, provider=provider) as server:
-        with pytest.raises(OSError) as caught:
-            server.bind(path)
-        assert caught.value.errno == errno.EADDRINUSE
+    second = ServerSocketChannel.open(ProtocolFamily.UNIX, provider=provider)
+    with second, pytest.raises(OSError, match="in use"):
+        second.bind(path)
 
 
 def test_every_kind_knows_its_provider(provider: SelectorProvider, server: ServerSocketChannel) -> None:

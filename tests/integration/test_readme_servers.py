@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from tests.integration.conversation import CONVERSATIONS, Address, Child, client
+from nio import SelectionKey, Selector, ServerSocketChannel, SocketChannel
+from samples import hello_java
+from tests.integration.conversation import (
+    CONVERSATIONS,
+    PATIENCE,
+    Address,
+    Child,
+    client,
+    nothing_is_left_of_clients_that_are_gone,
+    receive_all,
+)
 
-SERVERS = ["hello_java.main()", "hello_classic.main()", "hello_lea.main()", "hello_lea.main(workers=2)"]
-
-# They listen on the port that the README names. Here the kernel gives one, and it is told.
-LAUNCHER = """
-import nio
-bind = nio.ServerSocketChannel.bind
-def bind_anywhere(self, address, backlog=0):
-    bind(self, (address[0], 0), backlog)
-    print(f"{address[1]} became :{self.local_address[1]}", flush=True)
-    return self
-nio.ServerSocketChannel.bind = bind_anywhere
-from samples import hello_classic, hello_java, hello_lea
-"""
+SERVERS = {
+    "hello_java": "runpy.run_module('samples.hello_java', run_name='__main__')",
+    "hello_classic": "runpy.run_module('samples.hello_classic', run_name='__main__')",
+    "hello_lea": "runpy.run_module('samples.hello_lea', run_name='__main__')",
+    "hello_lea, pooled": "from samples import hello_lea; hello_lea.main(workers=2)",
+}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=list(SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[Child]:
-    child = Child("-c", LAUNCHER + request.param)
+    child = Child.launched(SERVERS[request.param])
     yield child
     code, errors = child.end(signal.SIGTERM)
     assert code in (0, -signal.SIGTERM)
@@ -38,7 +42,29 @@ def test_conversation(server: Child, conversation: Callable[[Address], None]) ->
     conversation(server.address)
 
 
+def test_nothing_is_left_of_clients_that_are_gone(server: Child) -> None:
+    nothing_is_left_of_clients_that_are_gone(server)
+
+
 def test_the_port_is_the_one_of_the_readme(server: Child) -> None:
-    assert server.first_line.startswith("9900 became")
-    with client(server.address):
-        pass
+    assert server.first_line.startswith("asked for 9900,")
+
+
+def test_hello_java_sends_what_is_owed_before_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name, one that is too long, and a channel that takes nothing at first."""
+    with Selector.open() as selector, ServerSocketChannel.open() as server, ExitStack() as stack:
+        server.bind(("127.0.0.1", 0))
+        sock = stack.enter_context(client(server.socket.getsockname()))
+        accepted = server.accept()
+        assert accepted
+        key = accepted.configure_blocking(False).register(selector, SelectionKey.OP_READ, hello_java.Session())
+        sock.sendall(b"ann\n" + b"x" * 257 + b"\n")
+        assert list(selector.ready_keys(PATIENCE)) == [key]
+        with monkeypatch.context() as full:
+            full.setattr(SocketChannel, "write", lambda channel, sources: 0)
+            hello_java.advance(key)
+        assert key.interest_ops == SelectionKey.OP_WRITE
+        assert list(selector.ready_keys(PATIENCE)) == [key]
+        hello_java.advance(key)
+        assert not key.is_valid
+        assert receive_all(sock) == b"Hello ann\n"

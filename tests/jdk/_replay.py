@@ -14,7 +14,7 @@ import importlib.util
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -24,45 +24,49 @@ AT_ONCE = 12  # scenarios; with more, threads wait for one another and "fast" lo
 BUFFERS = "tests.jdk._buffers"
 BUFFER_WORDS = frozenset({"new", "wrap", "wraps", "dec", "enc", "call", "state", "same", "clear", "flush"})
 
-Answer = str | list[str]
-
 
 class Adapter(Protocol):
     """A module that speaks one driver's operations to ``nio``."""
 
-    def passed_over(self, ops: Sequence[str]) -> str | None:
+    def passed_over(self, script: Iterable[str], /) -> str | None:
         """Why a script has no Python counterpart, None when it is to be played."""
         ...
 
-    def play(self, ops: Iterable[str]) -> list[str]:
+    def play(self, script: Iterable[str], /) -> list[str]:
         """One answer per line of the script."""
+        ...
+
+    def meant(self, case: str, op: str, expected: str, answer: str, /) -> str | None:
+        """The reason why an answer differs from the JDK's, None when there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line of a file."""
+    """One line of a file; ``expect`` holds the JDK's answers to each operation."""
 
     name: str
-    ops: list[str]
-    expect: list[Answer]
-    covers: list[int] = field(default_factory=list)
+    ops: tuple[str, ...]
+    expect: tuple[tuple[str, ...], ...]
+    covers: tuple[int, ...] = ()
     note: str = ""
 
     @property
     def is_scenario(self) -> bool:
         """Over selectors and channels, not over buffers and coders."""
-        word = self.ops[0].split()[0] if self.ops else ""
+        word = self.ops[0].split()[0]
         return not (word.startswith("=") or word in BUFFER_WORDS)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case: nothing to say, a reason to pass it over, or the lines of a difference."""
+    """What became of a case: the lines of a difference, why it was passed over, or why it differs and is right."""
 
     case: Case
+    difference: tuple[str, ...] = ()
     passed_over: str | None = None
-    difference: list[str] = field(default_factory=list)
+    meant: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def passed(self) -> bool:
@@ -70,90 +74,94 @@ class Outcome:
 
 
 def load(path: Path) -> list[Case]:
-    """The cases of a file; ValueError with the line's number where one is not of the format."""
+    """The cases of a file; ValueError names the line that is not of the format."""
     cases = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            ops, expect = entry["ops"], entry["expect"]
-            case = Case(entry["name"], ops, expect, entry.get("covers", []), entry.get("note", ""))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}:{number}: not a case: {error!r}") from error
-        if len(ops) != len(expect):
-            raise ValueError(f"{path}:{number}: {len(expect)} answers to {len(ops)} operations")
-        cases.append(case)
+        if line.strip():
+            try:
+                cases.append(_case(json.loads(line)))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{path}:{number}: not a case: {error!r}") from error
     return cases
 
 
 def replay(cases: Sequence[Case]) -> list[Outcome]:
     """Play all, scenarios side by side; the outcomes stand in the order of the cases."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(replay_one, case) if case.is_scenario else None for case in cases]
-        asleep = [future and future.result() for future in waiting]
-    return [outcome or replay_one(case) for case, outcome in zip(cases, asleep, strict=True)]
+        waiting = {case: pool.submit(replay_one, case) for case in cases if case.is_scenario}
+    return [waiting[case].result() if case in waiting else replay_one(case) for case in cases]
 
 
 def replay_one(case: Case) -> Outcome:
     """Play one case; a "slow" that should have been "fast" is asked for again, once: the machine may be busy."""
-    adapter = adapter_of(case)
-    if adapter is None:
-        return Outcome(case, f"{BUFFERS} is not there")
-    reason = adapter.passed_over(case.ops)
-    if reason is not None:
-        return Outcome(case, reason)
-    outcome = _compared(case, adapter)
-    return _compared(case, adapter) if _only_late(outcome) else outcome
+    try:
+        adapter = adapter_of(case)
+        reason = adapter.passed_over(case.ops)
+        if reason is not None:
+            return Outcome(case, passed_over=reason)
+        outcome = _compared(case, adapter)
+        return _compared(case, adapter) if outcome.late else outcome
+    except Exception as error:
+        return Outcome(case, (_title(case), f"    cannot be played: {error!r}"))
 
 
-def adapter_of(case: Case) -> Adapter | None:
-    """Who speaks the case's operations; None when that part is not there."""
+def adapter_of(case: Case) -> Adapter:
+    """Who speaks the case's operations; LookupError when that part is not there."""
     if case.is_scenario:
         return _scenarios
-    return importlib.import_module(BUFFERS) if importlib.util.find_spec(BUFFERS) else None
+    if importlib.util.find_spec(BUFFERS) is None:
+        raise LookupError(f"there is no {BUFFERS}")
+    adapter: Adapter = importlib.import_module(BUFFERS)
+    return adapter
 
 
 def report(outcomes: Sequence[Outcome], out: TextIO) -> int:
-    """Print what differs, what was passed over and the count; the number of failures."""
+    """Print what differs, what differs and is meant to, what was passed over, and the count; the number of failures."""
     failed = [outcome for outcome in outcomes if outcome.difference]
     for outcome in failed:
         print(*outcome.difference, sep="\n", end="\n\n", file=out)
     reasons: dict[str, list[str]] = {}
     for outcome in outcomes:
+        for reason in dict.fromkeys(outcome.meant):
+            reasons.setdefault(f"passed, and differ: {reason}", []).append(outcome.case.name)
         if outcome.passed_over is not None:
-            reasons.setdefault(outcome.passed_over, []).append(outcome.case.name)
+            reasons.setdefault(f"passed over: {outcome.passed_over}", []).append(outcome.case.name)
     for reason, names in reasons.items():
-        print(f"{len(names)} passed over, {reason}: {', '.join(names)}", file=out)
+        print(f"{len(names)} {reason} ({', '.join(names)})", file=out)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {len(failed)} failed", file=out)
     return len(failed)
 
 
+def _case(entry: dict[str, object]) -> Case:
+    ops, expect, covers = entry["ops"], entry["expect"], entry.get("covers", [])
+    if not (isinstance(ops, list) and isinstance(expect, list) and isinstance(covers, list)):
+        raise TypeError("ops, expect and covers are lists")
+    if not ops or len(ops) != len(expect):
+        raise ValueError(f"{len(ops)} operations and {len(expect)} answers")
+    answers = tuple((answer,) if isinstance(answer, str) else tuple(answer) for answer in expect)
+    return Case(str(entry["name"]), tuple(ops), answers, tuple(covers), str(entry.get("note", "")))
+
+
 def _compared(case: Case, adapter: Adapter) -> Outcome:
-    try:
-        answers = adapter.play(case.ops)
-    except Exception as error:
-        return Outcome(case, difference=[_title(case), f"  cannot be played: {error!r}"])
-    return Outcome(case, difference=_difference(case, answers))
-
-
-def _difference(case: Case, answers: Sequence[str]) -> list[str]:
-    lines = [_title(case)]
-    for op, expected, answer in zip(case.ops, case.expect, answers, strict=True):
-        choice = [expected] if isinstance(expected, str) else expected
-        if answer in choice:
+    lines, meant = [], []
+    differs, late = False, True
+    for op, expected, answer in zip(case.ops, case.expect, adapter.play(case.ops), strict=True):
+        if answer in expected:
             lines.append(f"    {op} => {answer}")
-        else:
-            lines += [f"  - {op} => {' | '.join(choice)}", f"  + {op} => {answer}"]
-    return lines if any(line.startswith("  +") for line in lines) else []
+            continue
+        reason = next(filter(None, (adapter.meant(case.name, op, one, answer) for one in expected)), None)
+        if reason is not None:
+            meant.append(reason)
+            lines.append(f"    {op} => {answer} (meant)")
+            continue
+        lines += [f"  - {op} => {' | '.join(expected)}", f"  + {op} => {answer}"]
+        differs = True
+        late = late and answer in [one.removesuffix("fast") + "slow" for one in expected if one.endswith("fast")]
+    if not differs:
+        return Outcome(case, meant=tuple(meant))
+    return Outcome(case, (_title(case), *lines), late=late)
 
 
 def _title(case: Case) -> str:
     covers = f" (statements {', '.join(map(str, case.covers))})" if case.covers else ""
     return f"{case.name}{covers}{': ' if case.note else ''}{case.note}"
-
-
-def _only_late(outcome: Outcome) -> bool:
-    pairs = zip(outcome.difference, outcome.difference[1:], strict=False)
-    late = [new == f"  +{old[3:].removesuffix('fast')}slow" for old, new in pairs if old.startswith("  -")]
-    return bool(late) and all(late)

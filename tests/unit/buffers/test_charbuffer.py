@@ -146,6 +146,15 @@ def test_read_into_a_read_only_buffer_takes_nothing() -> None:
     assert source.position == 0
 
 
+def test_read_takes_a_char_buffer_only() -> None:
+    # statement 58
+    source = CharBuffer.wrap("ab")
+    for wrong in (None, "xy", ShortBuffer.allocate(2)):
+        with pytest.raises(TypeError, match="not a buffer of elements of type char"):
+            source.read(cast("CharBuffer", wrong))
+    assert source.position == 0
+
+
 @pytest.mark.parametrize("order", list(ByteOrder))
 def test_text_beyond_the_basic_plane_takes_two_units(order: ByteOrder) -> None:
     # statements 54, 55

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,24 @@ START = 1_000_000_000_000  # the fake clock's first reading, in nanoseconds
 NEVER = BlockingIOError()  # scripted: the kernel says "not now"
 
 
+def run(reactor: Reactor) -> None:
+    """``reactor.run()``, which must come back by itself."""
+    late: list[bool] = []
+
+    def end() -> None:
+        late.append(True)
+        reactor.stop()
+
+    guard = threading.Timer(PATIENCE, end)
+    guard.start()
+    try:
+        reactor.run()
+    finally:
+        guard.cancel()
+        guard.join()
+    assert not late, f"run() did not end by itself: {reactor!r}"
+
+
 class Wire(socket.socket):
     """An accepted socket whose send and recv ask the kernel's script first."""
 
@@ -36,7 +55,14 @@ class Wire(socket.socket):
             if isinstance(step, OSError):
                 raise step
             data = memoryview(data)[:step]
-        return super().send(data, flags)
+        if self.kernel.room is not None:
+            if not self.kernel.room:
+                raise NEVER
+            data = memoryview(data)[: self.kernel.room]
+        sent = super().send(data, flags)
+        if self.kernel.room is not None:
+            self.kernel.room -= sent
+        return sent
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         self.kernel.recv_calls += 1
@@ -76,8 +102,9 @@ class Kernel(SelectorProvider):
         super().__init__(SelectorProvider.default().name)
         self.now = START
         if not real_time:
-            self.clock = lambda: self.now  # type: ignore[method-assign, misc]  # static in the base
+            self.clock = lambda: self.now
         self.sends: deque[int | OSError] = deque()
+        self.room: int | None = None  # bytes that sends may still take all together; None: what the real kernel takes
         self.recvs: deque[int | OSError] = deque()
         self.accepts: deque[OSError | None] = deque()  # None: the real thing
         self.send_calls = self.recv_calls = self.accept_calls = 0
@@ -164,7 +191,7 @@ class Manual(Executor):
 
 
 class Peer:
-    """A client: a blocking socket that reads while the reactor is turned."""
+    """A client: its socket never blocks; where it would, the reactor is turned."""
 
     def __init__(self, world: World, sock: socket.socket) -> None:
         self.world = world
@@ -173,12 +200,17 @@ class Peer:
         self.ended = False
 
     def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.sock.send(rest) :]
+            except BlockingIOError:
+                self.world.reactor.turn(0)
 
     def pull(self) -> int:
         """Take what has come; the number of bytes."""
         try:
-            data = self.sock.recv(1 << 20, socket.MSG_DONTWAIT)
+            data = self.sock.recv(1 << 20)
         except BlockingIOError:
             return 0
         self.ended = self.ended or not data
@@ -266,8 +298,8 @@ class World:
         sock = socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.settimeout(PATIENCE)
         sock.connect(self.address)
+        sock.setblocking(False)
         self.peers.append(Peer(self, sock))
         return self.peers[-1]
 
@@ -277,6 +309,10 @@ class World:
         peer = self.dial(receive_buffer=receive_buffer)
         self.until(lambda: len(self.handlers) > count)
         return peer
+
+    def received(self, count: int) -> None:
+        """Turn until the reactor has read so many bytes of all its connections together."""
+        self.until(lambda: self.reactor.statistics().bytes_in >= count)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Turn the reactor until the condition holds."""

@@ -1,0 +1,215 @@
+"""java.nio.channels.Channels: streams over channels, and a channel over a stream.
+
+**Closing a stream closes its channel** and the other way round. A stream that is merely dropped leaves its channel open
+(against the habit of ``io``): it has no state of its own, and the channel has an owner. A reader or writer of text has
+read ahead or holds back what is not flushed; dropping one closes the channel, as everywhere in Python.
+
+**A stream blocks, or says that it cannot.** ``io`` has a word for "nothing now" (None), but no stream above a raw one
+understands it; so a channel in non-blocking mode is refused when it is used, as in Java.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from nio.buffers import ByteBuffer
+from nio.channels._byte_channels import EOF
+from nio.channels._channel import Channel, Readable, Writable
+from nio.channels._selectable_channel import SelectableChannel
+from nio.channels._transfer import Sources, Targets, Transfer
+from nio.errors import (
+    ClosedChannelError,
+    IllegalBlockingModeError,
+    NonReadableChannelError,
+    NonWritableChannelError,
+)
+from nio.spi import SelectorProvider
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+
+def input_stream(channel: Readable) -> io.RawIOBase:
+    """An unbuffered stream that reads from ``channel``.
+
+    Reading raises IllegalBlockingModeError while the channel is in non-blocking mode, and what the channel raises;
+    ValueError once the stream is closed.
+    """
+    return _InputStream(_checked(channel, "read"))
+
+
+def output_stream(channel: Writable) -> io.RawIOBase:
+    """An unbuffered stream that writes to ``channel``, all it is given; errors as ``input_stream``."""
+    return _OutputStream(_checked(channel, "write"))
+
+
+def reader(channel: Readable, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
+    """Text read from ``channel``, with its line ends as they are; LookupError for an unknown encoding."""
+    return _text(io.BufferedReader(input_stream(channel)), encoding, errors)
+
+
+def writer(channel: Writable, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
+    """Text written to ``channel``, on ``flush()`` and ``close()``; LookupError for an unknown encoding."""
+    return _text(io.BufferedWriter(output_stream(channel)), encoding, errors)
+
+
+def new_channel(stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> StreamChannel:
+    """A channel over a stream of bytes, for reading and writing as far as the stream can."""
+    return StreamChannel(stream)
+
+
+class StreamChannel:
+    """What ``new_channel`` makes: it reads what one step of the stream gives, and writes all. Its close is the stream's.
+
+    Concurrency: one reader and one writer at once. A close does not release a thread that the stream keeps waiting.
+    """
+
+    __slots__ = ("_open", "_put", "_read_lock", "_readinto", "_stream", "_write_lock")
+
+    def __init__(self, stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> None:
+        if isinstance(stream, io.TextIOBase):
+            raise TypeError(f"{stream!r} is a stream of text; a channel takes its bytes: stream.buffer")
+        self._readinto = _method(stream, "readable", "readinto1", "readinto")
+        self._put = _method(stream, "writable", "write")
+        self._stream = stream
+        self._open = True
+        self._read_lock = SelectorProvider.rlock()
+        self._write_lock = SelectorProvider.rlock()
+
+    @property
+    def is_open(self) -> bool:
+        """True until ``close()``."""
+        return self._open
+
+    def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
+        """Read into the first buffer with room; at most one step of the stream, so that it waits at most once.
+
+        Returns the number of bytes, 0 without room, ``EOF`` (-1) at the end. Raises ClosedChannelError,
+        NonReadableChannelError, IllegalArgumentError for a read-only buffer.
+        """
+        with self._read_lock:
+            self._ensure_open()
+            if self._readinto is None:
+                raise NonReadableChannelError(f"{self!r}")
+            transfer = Transfer(targets, offset, length, writable=True)
+            if not transfer.remaining:
+                return 0
+            count = self._readinto(transfer.views()[0])
+            transfer.advance(count or 0)
+            return EOF if count == 0 else count or 0
+
+    def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
+        """Write all there is, or what a non-blocking stream takes of it; returns the number of bytes.
+
+        Nothing is flushed. Raises ClosedChannelError, NonWritableChannelError.
+        """
+        with self._write_lock:
+            self._ensure_open()
+            if self._put is None:
+                raise NonWritableChannelError(f"{self!r}")
+            transfer = Transfer(sources, offset, length, writable=False)
+            total = 0
+            while transfer.remaining:
+                count = self._put(transfer.views()[0])
+                if not count:
+                    break
+                total += count
+                transfer.advance(count)
+            return total
+
+    def close(self) -> None:
+        """Close the channel and the stream; again is nothing."""
+        if self._open:
+            self._open = False
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _ensure_open(self) -> None:
+        if not self._open:
+            raise ClosedChannelError(f"{self!r}")
+
+    def __repr__(self) -> str:
+        return f"StreamChannel({self._stream!r})" if self._open else "StreamChannel(closed)"
+
+
+class _ChannelStream(io.RawIOBase):
+    """A stream of bytes over a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._channel.close()
+
+    def __del__(self) -> None:
+        """Does not close the channel, which the inherited one would do."""
+
+    def _ensure_usable(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on a closed stream")
+        if isinstance(self._channel, SelectableChannel) and not self._channel.is_blocking:
+            raise IllegalBlockingModeError(f"{self._channel!r} is in non-blocking mode; streams need the other one")
+
+
+class _InputStream(_ChannelStream):
+    _channel: Readable
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer) -> int | None:
+        view = memoryview(target).cast("B")
+        if not view:
+            return 0
+        self._ensure_usable()
+        count = self._channel.read(ByteBuffer.wrap(view))
+        return 0 if count == EOF else count or None  # nothing, which is not the end: the mode has changed meanwhile
+
+
+class _OutputStream(_ChannelStream):
+    _channel: Writable
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, source: ReadableBuffer) -> int:
+        buffer = ByteBuffer.wrap(memoryview(source).cast("B"))
+        while buffer.has_remaining:
+            self._ensure_usable()
+            if self._channel.write(buffer) <= 0:
+                raise OSError(f"{self._channel!r} took none of {buffer.remaining} bytes")
+        return buffer.position
+
+
+def _checked(channel: Any, way: str) -> Any:
+    if not callable(getattr(channel, way, None)):
+        raise TypeError(f"{channel!r} has no {way}()")
+    return channel
+
+
+def _text(stream: io.BufferedReader | io.BufferedWriter, encoding: str, errors: str) -> io.TextIOWrapper:
+    try:
+        return io.TextIOWrapper(stream, encoding, errors, newline="")
+    except BaseException:
+        stream.detach()  # else its end would close the channel
+        raise
+
+
+def _method(stream: object, can: str, *names: str) -> Callable[[memoryview], int | None] | None:
+    """The first of the methods that the stream has, None where it says that it cannot do that at all."""
+    able = getattr(stream, can, None)
+    if able is None:
+        raise TypeError(f"{stream!r} is no stream of bytes")
+    if not able():
+        return None
+    found: Callable[[memoryview], int | None] = next(filter(None, (getattr(stream, name, None) for name in names)))
+    return found

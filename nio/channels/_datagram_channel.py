@@ -1,0 +1,269 @@
+"""DatagramChannel: datagrams, sent to anybody or to one peer.
+
+**One datagram is one transfer.** What the receiver's buffer has no room for is lost, as in the JDK; ``is_truncated``
+tells afterwards, which the JDK does not. A gathering write is one datagram, and so is a ``read``: it never takes the
+start of a second one. Where a stream would write the rest later, there is none.
+
+**Connecting** sends nothing: it fixes the peer. From then on the kernel drops what others send, and the peer's machine
+can answer "nobody is there": ConnectionRefusedError, once for each answer, and the channel is as usable as before.
+Datagrams that came before ``connect()`` may be anybody's, so they are dropped. An answer belongs to its connection:
+after ``disconnect()`` it is not raised any more.
+
+A channel in blocking mode that is closed says AsynchronousCloseError where a non-blocking one says ClosedChannelError;
+the JDK does so here, and in ``read`` and ``write`` of no other channel over sockets.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from typing import Self
+
+from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
+from nio.channels._membership import MulticastChannel
+from nio.channels._options import supported
+from nio.channels._selection_key import Ops
+from nio.channels._transfer import Source, Sources, Target, Targets, Transfer
+from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
+from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
+
+
+class DatagramChannel(MulticastChannel, ReadableByteChannel, WritableByteChannel):
+    """Sends and receives datagrams (UDP), to and from anybody or, once connected, one peer."""
+
+    __slots__ = ("_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
+
+    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE)
+    _options = supported(
+        "SO_SNDBUF",
+        "SO_RCVBUF",
+        "SO_BROADCAST",
+        "SO_REUSEADDR",
+        "SO_REUSEPORT",
+        "IP_TOS",
+        "IP_MULTICAST_IF",
+        "IP_MULTICAST_TTL",
+        "IP_MULTICAST_LOOP",
+    )
+
+    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+        super().__init__(provider, sock, family)
+        self._plain = True
+        self._truncated = False
+        self._remote_address: Address | None = None
+        self._exact_remote: Address | None = None  # spelled as the kernel does
+        self._unconnected_address: Address = ("", 0)
+
+    @classmethod
+    def open(
+        cls, family: ProtocolFamily = ProtocolFamily.INET, *, provider: SelectorProvider | None = None
+    ) -> DatagramChannel:
+        """A channel that is neither bound nor connected; io.UnsupportedOperation for the Unix domain."""
+        if not isinstance(family, ProtocolFamily):
+            raise TypeError(f"a family is a ProtocolFamily, not {family!r}")
+        if family is ProtocolFamily.UNIX:
+            raise io.UnsupportedOperation("there are no datagram channels of the Unix domain")
+        provider = provider if provider is not None else SelectorProvider.default()
+        return cls(provider, provider.open_datagram_socket(family), family)
+
+    @property
+    def is_connected(self) -> bool:
+        """True between ``connect()`` and ``disconnect()`` or ``close()``."""
+        return self._open and self._remote_address is not None
+
+    @property
+    def remote_address(self) -> Address | None:
+        """The peer's address as given to ``connect()``, None while not connected; ClosedChannelError once closed."""
+        self._ensure_open()
+        return self._remote_address
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the datagram received or read last was longer than the room for it: an addition to java.nio."""
+        return self._truncated
+
+    def bind(self, address: Address | None) -> Self:
+        """Choose the local address, ``(host, port)``; None is any address and a free port.
+
+        Sending, receiving and connecting bind a channel that is not. Raises ClosedChannelError, AlreadyBoundError,
+        UnresolvedAddressError, UnsupportedAddressTypeError, and OSError with ``EADDRINUSE`` or ``EACCES``.
+        """
+        with self._read_lock, self._write_lock, self._state_lock:
+            self._ensure_open()
+            self._bind(address)
+            self._bound = True
+        return self
+
+    def connect(self, address: Address) -> Self:
+        """Send to and hear from this address only; drops the datagrams that wait to be received.
+
+        Raises UnresolvedAddressError and UnsupportedAddressTypeError, ClosedChannelError, AlreadyConnectedError, and
+        what the system says (OSError with ``EACCES`` for a broadcast address without ``SO_BROADCAST``, ``ENETUNREACH``
+        ...). The channel stays open and unconnected then.
+        """
+        address = self._provider.check_address(self._family, address)
+        with self._read_lock, self._write_lock, self._state_lock:
+            self._ensure_open()
+            if self._remote_address is not None:
+                raise AlreadyConnectedError(f"{self!r} is connected; disconnect() before connecting to {address!r}")
+            _refuse_port_0(address)
+            self._ensure_bound()
+            local = self._sock.getsockname()
+            exact = self._provider.exact_address(self._sock, address)
+            code = self._sock.connect_ex(address)
+            if code:
+                raise OSError(code, f"{os.strerror(code)}: {address!r}")
+            self._unconnected_address, self._exact_remote, self._remote_address = local, exact, address
+            self._drop_what_waits()
+        return self
+
+    def disconnect(self) -> Self:
+        """Send to and hear from anybody again, at the local address from before; nothing if closed or not connected.
+
+        Raises OSError with ``EADDRINUSE`` if somebody took the port meanwhile; the channel is unbound then.
+        """
+        with self._read_lock, self._write_lock, self._state_lock:
+            if self.is_connected:
+                self._remote_address = self._exact_remote = None
+                self._bound = False
+                self._provider.disconnect(self._sock, self._unconnected_address)
+                self._bound = True
+        return self
+
+    def receive(self, target: Target) -> Address | None:
+        """Take one datagram and return its sender; what does not fit into ``target`` is lost (``is_truncated``).
+
+        None when nothing waits in non-blocking mode; blocking mode waits. An empty datagram gives an address and no
+        bytes, and a target without room still takes one.
+
+        Raises IllegalArgumentError for a read-only target (nothing is consumed), ClosedChannelError,
+        AsynchronousCloseError when closed by another thread meanwhile, ConnectionRefusedError (only when connected).
+        """
+        transfer = Transfer((target,), 0, None, writable=True)
+        with self._read_lock:
+            self._ensure_usable()
+            self._ensure_bound()
+            taken = self._attempt(READABLE, self._take, transfer.views())
+            if taken is None:
+                return None
+            count, sender = taken
+            transfer.advance(count)
+            return sender
+
+    def send(self, source: Source, address: Address) -> int:
+        """Send the remaining bytes as one datagram and return their number; non-blocking mode 0 when there is no room.
+
+        A connected channel sends to its peer only, and not an empty datagram.
+
+        Raises UnresolvedAddressError and UnsupportedAddressTypeError, ClosedChannelError, AsynchronousCloseError,
+        AlreadyConnectedError for another address than the peer's, and what the system says (OSError with ``EMSGSIZE``
+        for more than 65,507 bytes, ``ENOBUFS``, ``EACCES`` ...). Nothing is taken from the source and the channel
+        stays open then.
+        """
+        address = self._provider.check_address(self._family, address)
+        transfer = Transfer((source,), 0, None, writable=False)
+        with self._write_lock:
+            self._ensure_usable()
+            if self._remote_address is not None:
+                self._ensure_peer(address)
+                return self._write(transfer)
+            self._ensure_bound()
+            _refuse_port_0(address)
+            views = transfer.views()
+            count = self._attempt(WRITABLE, self._send_to, views[0] if views else memoryview(b""), address)
+            if count:
+                transfer.advance(count)
+            return count or 0
+
+    def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
+        """As ``receive`` from the peer, into one buffer or scattered over several; the number of bytes.
+
+        0 when nothing waits in non-blocking mode, or without any room: then nothing is taken. An empty datagram reads
+        as ``EOF``, as in the JDK, and ends nothing. Raises NotYetConnectedError and what ``receive`` does.
+        """
+        return super().read(targets, offset, length)
+
+    def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
+        """As ``send`` to the peer, from one buffer or gathered from several: one datagram, of 1,024 buffers at most.
+
+        Raises NotYetConnectedError and what ``send`` does. Without a byte to write nothing is sent, as in the JDK.
+        """
+        with self._write_lock:
+            self._ensure_connected()
+            return self._write(Transfer(sources, offset, length, writable=False))
+
+    def _write(self, transfer: Transfer) -> int:
+        if not transfer.remaining:
+            return 0
+        count = self._attempt(WRITABLE, self._transmit, transfer.views())
+        if count:
+            transfer.advance(count)
+        return count or 0
+
+    def _input_ended(self) -> bool:
+        self._ensure_connected()
+        return False
+
+    def _receive(self, views: list[memoryview]) -> int:
+        return self._take(views)[0]
+
+    def _take(self, views: list[memoryview]) -> tuple[int, Address]:
+        count, sender, self._truncated = self._provider.receive(self._sock, views)
+        return count, sender
+
+    def _transmit(self, views: list[memoryview]) -> int:
+        try:
+            return super()._transmit(views)
+        except OSError as error:
+            raise _with_numbers(error, sum(map(len, views)), self._remote_address) from None
+
+    def _send_to(self, view: memoryview, address: Address) -> int:
+        try:
+            return self._sock.sendto(view, address)
+        except OSError as error:
+            raise _with_numbers(error, len(view), address) from None
+
+    def _drop_what_waits(self) -> None:
+        nothing: list[memoryview] = []
+        try:
+            while True:
+                self._provider.receive(self._sock, nothing)
+        except BlockingIOError:
+            pass
+
+    def _ensure_usable(self) -> None:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        self._ensure_open()
+
+    def _ensure_connected(self) -> None:
+        self._ensure_usable()
+        if self._remote_address is None:
+            raise NotYetConnectedError(f"{self!r} is not connected")
+
+    def _ensure_peer(self, address: Address) -> None:
+        if address != self._remote_address and self._provider.exact_address(self._sock, address) != self._exact_remote:
+            raise AlreadyConnectedError(f"{self!r} is connected; it does not send to {address!r}")
+
+    def _ensure_bound(self) -> None:
+        with self._state_lock:
+            if not self._bound:
+                self._bind(None)
+                self._bound = True
+
+    def __repr__(self) -> str:
+        if not self._open:
+            return "DatagramChannel(closed)"
+        if self._remote_address is not None:
+            return f"DatagramChannel(remote={self._remote_address!r})"
+        return f"DatagramChannel({self.local_address if self._bound else 'unbound'})"
+
+
+def _refuse_port_0(address: Address) -> None:
+    if address[1] == 0:
+        raise OSError(errno.EINVAL, f"nothing can be sent to port 0: {address!r}")
+
+
+def _with_numbers(error: OSError, count: int, address: Address | None) -> OSError:
+    return OSError(error.errno, f"{error.strerror}: {count} bytes to {address!r}")

@@ -1,0 +1,189 @@
+"""What datagrams ask of the system beyond what streams do; a part of the door (:class:`SelectorProvider`).
+
+Python's ``socket`` has no words for four things, so they are spelled here.
+
+**Disconnecting** is connect(2) with an address of no family, which ``socket`` cannot say: the C library's own is called
+through ctypes, loaded when a channel first disconnects. Linux then forgets a port that the kernel had chosen, so the
+socket is bound again. An answer that is still under way ("port unreachable") was for the connection and goes with it.
+
+**Groups** are joined by the requests of RFC 3678: one form for IPv4 and IPv6, with and without a source, by interface
+number. Their numbers, and how a socket address begins, differ between Linux and the BSDs.
+
+**Groups of strangers.** Linux hands a socket bound to any address the datagrams of every group that *anybody* here has
+joined on that port. That is switched off from birth, so that a membership is the channel's own.
+
+**Addresses of interfaces** come from netlink; where there is none, an interface goes by name or number only.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from nio.errors import IllegalArgumentError, UnresolvedAddressError
+
+if TYPE_CHECKING:
+    from nio.spi._provider import Address
+
+_LINUX = sys.platform == "linux"
+_JOIN, _LEAVE, _JOIN_SOURCE, _LEAVE_SOURCE = (42, 45, 46, 47) if _LINUX else (80, 81, 82, 83)
+_LEVELS: dict[int, int] = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
+# IP_MULTICAST_ALL and IPV6_MULTICAST_ALL; no other system has them.
+_GROUPS_OF_STRANGERS = {socket.AF_INET: 49, socket.AF_INET6: 29} if _LINUX else {}
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)  # what the BSDs say once they have disconnected
+
+_NEW_ADDRESS, _GET_ADDRESS, _DUMP = 20, 22, 0x301
+_ANY_ADDRESS, _OWN_ADDRESS = 1, 2  # attributes; the second is there where a link has two ends
+
+
+class DatagramDoor:
+    """The part of a :class:`SelectorProvider` that only datagram channels use. It has no state."""
+
+    @staticmethod
+    def ignore_groups_of_strangers(sock: socket.socket) -> None:
+        """Let the socket hear only the groups that it joins itself, where the kernel does otherwise."""
+        option = _GROUPS_OF_STRANGERS.get(sock.family)
+        if option is not None:
+            try:
+                sock.setsockopt(_LEVELS[sock.family], option, 0)
+            except OSError as error:
+                if error.errno != errno.ENOPROTOOPT:  # a kernel from before the option
+                    raise
+
+    @staticmethod
+    def receive(sock: socket.socket, targets: Sequence[memoryview]) -> tuple[int, Address, bool]:
+        """Take one datagram: how many bytes had room, who sent it, and whether there were more; they are lost."""
+        count, _, flags, address = sock.recvmsg_into(targets)
+        return count, address, flags & socket.MSG_TRUNC != 0
+
+    @staticmethod
+    def exact_address(sock: socket.socket, address: Address) -> Address:
+        """A numeric address as the kernel would tell it, so that two ways to write one compare equal."""
+        host, port, *rest = cast("tuple[str, int]", address)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV | socket.AI_PASSIVE
+        found = cast("Address", socket.getaddrinfo(host or None, port, sock.family, sock.type, 0, flags)[0][4])
+        return cast("Address", (*found[:2], *rest)) if rest else found
+
+    @staticmethod
+    def disconnect(sock: socket.socket, local: Address) -> None:
+        """Undo ``connect``; the socket is at ``local`` again, where it was before. OSError when the port was taken."""
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.connect(sock.fileno(), bytes(16), 16) < 0 and (code := ctypes.get_errno()) not in _NO_SUCH_FAMILY:
+            raise OSError(code, os.strerror(code))
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if sock.getsockname()[1] == 0:
+            sock.bind(local)
+
+    @staticmethod
+    def find_interface(interface: object) -> tuple[int, str]:
+        """Number and name of the network interface with this name, number or address."""
+        if isinstance(interface, bool) or not isinstance(interface, (str, int)):
+            raise TypeError(f"a network interface is a name, a number or an address, not {interface!r}")
+        interfaces = socket.if_nameindex()
+        wanted = _packed(interface) if isinstance(interface, str) else None
+        owner = wanted and next((index for index, address in _addresses() if address == wanted[1]), None)
+        for index, name in interfaces:
+            if interface in (index, name) or index == owner:
+                return index, name
+        here = ", ".join(f"{name} ({index})" for index, name in interfaces)
+        raise IllegalArgumentError(f"no network interface {interface!r} here; there are: {here}")
+
+    @staticmethod
+    def set_multicast_interface(sock: socket.socket, index: int) -> None:
+        """The interface that datagrams to groups leave by."""
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=8xi", index))
+
+    @staticmethod
+    def check_group(family: int, group: object, source: object | None) -> tuple[str, str | None]:
+        """Both addresses in their usual spelling; refuses what cannot be a group, or a source of it."""
+        kind, packed = _numeric(group)
+        if not _is_multicast(packed):
+            raise IllegalArgumentError(f"{group!r} is not a multicast address")
+        if kind != family == socket.AF_INET:
+            raise IllegalArgumentError(f"an IPv4 channel cannot join the IPv6 group {group!r}")
+        shown = socket.inet_ntop(kind, packed)
+        if source is None:
+            return shown, None
+        source_kind, source_packed = _numeric(source)
+        if source_kind != kind:
+            raise IllegalArgumentError(f"the source {source!r} is not of the family of the group {group!r}")
+        if _is_multicast(source_packed) or not any(source_packed):
+            raise IllegalArgumentError(f"nobody sends from {source!r}: a source is the address of one host")
+        return shown, socket.inet_ntop(kind, source_packed)
+
+    @staticmethod
+    def join_group(sock: socket.socket, index: int, group: str, source: str | None) -> None:
+        """Become a member on that interface; the addresses have been checked."""
+        _membership(sock, _JOIN if source is None else _JOIN_SOURCE, index, group, source)
+
+    @staticmethod
+    def leave_group(sock: socket.socket, index: int, group: str, source: str | None) -> None:
+        """Undo ``join_group`` with the same arguments."""
+        _membership(sock, _LEAVE if source is None else _LEAVE_SOURCE, index, group, source)
+
+
+def _membership(sock: socket.socket, request: int, index: int, group: str, source: str | None) -> None:
+    members = (group,) if source is None else (group, source)
+    storage = b"".join(_socket_address(*_numeric(member)).ljust(128, b"\0") for member in members)
+    sock.setsockopt(_LEVELS[_numeric(group)[0]], request, struct.pack("@I0P", index) + storage)
+
+
+def _socket_address(family: int, packed: bytes) -> bytes:
+    size, start = (16, 4) if family == socket.AF_INET else (28, 8)
+    head = struct.pack("=H", family) if _LINUX else bytes((size, family))
+    return (head.ljust(start, b"\0") + packed).ljust(size, b"\0")
+
+
+def _packed(address: str) -> tuple[int, bytes] | None:
+    for family in _LEVELS:
+        try:
+            return family, socket.inet_pton(family, address)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _numeric(address: object) -> tuple[int, bytes]:
+    if not isinstance(address, str):
+        raise TypeError(f"a group or source is a numeric address in a str, not {address!r}")
+    found = _packed(address)
+    if found is None:
+        raise UnresolvedAddressError(f"{address!r} is not a numeric address; resolve it first")
+    return found
+
+
+def _is_multicast(packed: bytes) -> bool:
+    return packed[0] >> 4 == 14 if len(packed) == 4 else packed[0] == 255
+
+
+def _addresses() -> Iterator[tuple[int, bytes]]:
+    """The addresses of this machine, each with the number of its interface."""
+    if not hasattr(socket, "AF_NETLINK"):
+        return
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.send(struct.pack("=IHHII8x", 24, _GET_ADDRESS, _DUMP, 1, 0))
+        kind = _NEW_ADDRESS
+        while kind == _NEW_ADDRESS:
+            messages = sock.recv(65536)
+            for kind, body in _records("=IH", messages, 16):
+                if kind == _NEW_ADDRESS:
+                    found = dict(_records("=HH", body[8:], 4))
+                    yield struct.unpack_from("=I", body, 4)[0], found.get(_OWN_ADDRESS) or found.get(_ANY_ADDRESS, b"")
+
+
+def _records(head: str, data: bytes, header: int) -> Iterator[tuple[int, bytes]]:
+    """Netlink's messages and the attributes in them: length, kind, content, rounded up to four bytes."""
+    while data:
+        length, kind = struct.unpack_from(head, data)
+        yield kind, data[header:length]
+        data = data[length + 3 & ~3 :]

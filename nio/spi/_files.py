@@ -1,0 +1,157 @@
+"""The file system: files by descriptor, and what the kernel does between a file and something else.
+
+**Locks are open-file-description locks where the kernel has them** (Linux), else POSIX record locks. The two exclude
+each other and both end with the process, but a POSIX lock is lost when *any* descriptor of the file is closed in this
+process: by a stranger who read the file meanwhile, or by ``mmap``, which keeps a descriptor of its own until the mapping
+is collected. What they do not do is tell two takers in one process apart reliably, so that is the caller's affair.
+
+A lock of the whole file, and one of size 0, reach to infinity: that is the kernel's length 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import struct
+import sys
+from collections.abc import Callable, Sequence, Set
+
+from nio.spi._descriptors import above_standard
+from nio.spi._pipe import PipeEnd
+
+_ALWAYS = {"SYNC": os.O_SYNC, "DSYNC": getattr(os, "O_DSYNC", os.O_SYNC), "DELETE_ON_CLOSE": os.O_NOFOLLOW}
+_WRITING = {
+    "APPEND": os.O_APPEND,
+    "TRUNCATE_EXISTING": os.O_TRUNC,
+    "CREATE": os.O_CREAT,
+    "CREATE_NEW": os.O_CREAT | os.O_EXCL,
+}
+_ACCESS = {"READ_ONLY": mmap.ACCESS_READ, "READ_WRITE": mmap.ACCESS_WRITE, "PRIVATE": mmap.ACCESS_COPY}
+_UNTRACKED = {"trackfd": False} if sys.version_info >= (3, 13) else {}  # else every mapping keeps a descriptor
+_CANNOT_SEND = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP}
+_LOCKED = {errno.EAGAIN, errno.EACCES}
+_INFINITE = 2**63 - 1
+
+Locker = Callable[[int, int, int, int], object]
+
+
+class File(PipeEnd):
+    """An open file: reading and writing as through a pipe's end, at a position of its own or at a given one.
+
+    Where the path named a pipe or a terminal, an operation that would have to wait raises BlockingIOError.
+    """
+
+    __slots__ = ()
+
+    def read(self, targets: Sequence[memoryview], position: int | None = None) -> int:
+        """0 at the end; without a position at the file's own, which moves."""
+        return os.readv(self._fd, targets) if position is None else os.preadv(self._fd, targets, position)
+
+    def write(self, sources: Sequence[memoryview], position: int | None = None) -> int:
+        return os.writev(self._fd, sources) if position is None else os.pwritev(self._fd, sources, position)
+
+    def tell(self) -> int:
+        return os.lseek(self._fd, 0, os.SEEK_CUR)
+
+    def seek(self, position: int) -> None:
+        os.lseek(self._fd, position, os.SEEK_SET)
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to that size, or extend it by a gap of zeros."""
+        os.ftruncate(self._fd, size)
+
+    def force(self, metadata: bool) -> None:
+        """Until the content is on the device; with ``metadata`` what the system notes about the file too."""
+        (os.fsync if metadata else getattr(os, "fdatasync", os.fsync))(self._fd)
+
+    def map(self, mode: str, position: int, size: int) -> tuple[mmap.mmap, int]:
+        """A mapping ``READ_ONLY``, ``READ_WRITE`` or ``PRIVATE``, and where in it the position is.
+
+        The file must reach to the end of the region. A mapping of no bytes, which kernels refuse, maps none of it.
+        """
+        access = _ACCESS[mode]
+        if not size:
+            return mmap.mmap(-1, 1, access=access), 0
+        skip = position % mmap.ALLOCATIONGRANULARITY
+        return mmap.mmap(self._fd, skip + size, access=access, offset=position - skip, **_UNTRACKED), skip
+
+    def identity(self) -> tuple[int, int]:
+        """Equal for two descriptors of the same file."""
+        status = os.fstat(self._fd)
+        return status.st_dev, status.st_ino
+
+    def lock(self, position: int, size: int, shared: bool) -> bool:
+        """Lock that region against other processes; False when one of them has it."""
+        try:
+            lock_region(self._fd, fcntl.F_RDLCK if shared else fcntl.F_WRLCK, position, size % _INFINITE)
+        except OSError as error:
+            if error.errno not in _LOCKED:
+                raise
+            return False
+        return True
+
+    def unlock(self, position: int, size: int) -> None:
+        lock_region(self._fd, fcntl.F_UNLCK, position, size % _INFINITE)
+
+    def __repr__(self) -> str:
+        return f"File(fd={self._fd})"
+
+
+class FileSystem:
+    """The part of a provider that has to do with files."""
+
+    @staticmethod
+    def open_file(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> File:
+        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts with ``WRITE`` only.
+
+        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name goes
+        at once, the file with its last descriptor; a symbolic link is then refused.
+        """
+        writing = not options.isdisjoint({"WRITE", "APPEND"})
+        flags = (os.O_RDWR if "READ" in options else os.O_WRONLY) if writing else os.O_RDONLY
+        for name, bits in (_ALWAYS | _WRITING if writing else _ALWAYS).items():
+            flags |= bits if name in options else 0
+        file = File(above_standard(os.open(path, flags, 0o666)))
+        if "DELETE_ON_CLOSE" in options:
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # as in Java: a directory, or somebody else was first
+        return file
+
+    @staticmethod
+    def send_file(target: int, file: int, position: int, count: int) -> int | None:
+        """From a file to a socket or pipe inside the kernel: how many bytes, None where it cannot do that.
+
+        BlockingIOError when the target takes none now.
+        """
+        try:
+            return os.sendfile(target, file, position, count)
+        except OSError as error:
+            if error.errno in _CANNOT_SEND:
+                return None
+            raise
+
+    @staticmethod
+    def after_fork(call: Callable[[], object]) -> None:
+        """Have ``call()`` run first in every child that this process forks."""
+        os.register_at_fork(after_in_child=call)
+
+
+def lock_description(fd: int, kind: int, position: int, length: int) -> None:
+    """By the open file description."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, position, length, 0))
+
+
+def lock_record(fd: int, kind: int, position: int, length: int) -> None:
+    """By the process."""
+    operation = {fcntl.F_RDLCK: fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.F_WRLCK: fcntl.LOCK_EX | fcntl.LOCK_NB}
+    fcntl.lockf(fd, operation.get(kind, fcntl.LOCK_UN), length, position)
+
+
+lock_region: Locker = lock_description if hasattr(fcntl, "F_OFD_SETLK") else lock_record

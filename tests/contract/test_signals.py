@@ -1,0 +1,150 @@
+"""What a signal handler may do to a selection or a channel that it interrupts: everything another thread may."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from nio.channels import Pipe, Selector, ServerSocketChannel, SocketChannel
+from nio.errors import AsynchronousCloseError, ClosedSelectorError, IllegalStateError
+from nio.spi import SelectorProvider
+from tests.contract.watched import WatchedProvider
+from tests.helpers import LOOPBACK, Background, R, W
+
+
+@contextmanager
+def when_asleep(watched: WatchedProvider, act: Callable[[], object]) -> Iterator[None]:
+    """The handler runs ``act``, one time, while this thread, the main one, sleeps or is about to.
+
+    A signal that comes between Python's last look for one and the system call is handled after that call only, so it
+    is sent until it is handled; whoever needs the first one to count uses ``signal.set_wakeup_fd``.
+    """
+    main = threading.get_ident()
+    handled = threading.Event()
+
+    def handle(*_: object) -> None:
+        if not handled.is_set():
+            handled.set()
+            act()
+
+    def interrupt() -> None:
+        watched.until_asleep()
+        signal.pthread_kill(main, signal.SIGUSR1)
+        while not handled.wait(0.005):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    previous = signal.signal(signal.SIGUSR1, handle)
+    interrupting = Background(interrupt)
+    try:
+        yield
+    finally:
+        interrupting.result()
+        signal.signal(signal.SIGUSR1, previous)
+
+
+def test_H01_a_signal_whose_handler_does_nothing_changes_nothing(watched: WatchedProvider) -> None:
+    seen = []
+    with Selector.open(watched) as selector, when_asleep(watched, lambda: seen.append(1)):
+        assert selector.select(0.05) == 0
+    assert seen == [1]
+
+
+def test_H01_a_handler_may_wake_the_selection_up(watched: WatchedProvider) -> None:
+    with Selector.open(watched) as selector, when_asleep(watched, selector.wakeup):
+        assert selector.select() == 0
+
+
+def test_a_handler_may_close_the_selector(watched: WatchedProvider) -> None:
+    with Selector.open(watched) as selector, Pipe.open(provider=watched) as pipe:
+        key = pipe.source.configure_blocking(False).register(selector, R)
+        with when_asleep(watched, selector.close):
+            assert selector.select() == 0
+        assert not key.is_valid
+        assert not pipe.source.is_registered
+        with pytest.raises(ClosedSelectorError):
+            selector.select()
+
+
+def test_a_handler_may_change_keys_and_channels(watched: WatchedProvider) -> None:
+    with Selector.open(watched) as selector, Pipe.open(provider=watched) as pipe:
+        source = pipe.source.configure_blocking(False).register(selector, R)
+        sink = pipe.sink.configure_blocking(False).register(selector, 0)
+
+        def act() -> None:
+            pipe.source.close()
+            sink.interest_ops = W
+            selector.wakeup()
+
+        with when_asleep(watched, act):
+            assert selector.select() == 0
+        assert not source.is_valid
+        assert list(selector.keys) == [sink]
+        assert selector.select_now() == 1
+
+
+def test_a_handler_may_not_select(watched: WatchedProvider) -> None:
+    with (
+        Selector.open(watched) as selector,
+        when_asleep(watched, selector.select_now),
+        pytest.raises(IllegalStateError),
+    ):
+        selector.select()
+
+
+def test_a_handler_may_raise_out_of_a_selection(watched: WatchedProvider) -> None:
+    def act() -> None:
+        raise KeyboardInterrupt
+
+    with Selector.open(watched) as selector:
+        with when_asleep(watched, act), pytest.raises(KeyboardInterrupt):
+            selector.select()
+        assert selector.select_now() == 0
+
+
+@pytest.mark.parametrize("use", ["read", "write", "accept"])
+def test_a_handler_may_close_the_channel_that_sleeps(watched: WatchedProvider, use: str) -> None:
+    with Pipe.open(provider=watched) as pipe, ServerSocketChannel.open(provider=watched).bind(LOOPBACK) as server:
+        calls: dict[str, tuple[Callable[[], object], Callable[[], None]]] = {
+            "read": (lambda: pipe.source.read(bytearray(4)), pipe.source.close),
+            "write": (lambda: pipe.sink.write(bytes(1_000_000)), pipe.sink.close),
+            "accept": (server.accept, server.close),
+        }
+        call, close = calls[use]
+        with when_asleep(watched, close), pytest.raises(AsynchronousCloseError):
+            call()
+
+
+def test_a_handler_may_close_a_channel_just_before_it_sleeps(provider: SelectorProvider) -> None:
+    with Pipe.open(provider=provider) as pipe:
+        source = pipe.source
+        inner, ask = provider.wait_for, []
+
+        def wait_for(fd: int, mask: int, wakeup: int | None, timeout: float | None) -> bool:
+            ask.append(fd)
+            source.close()  # this thread's, as a handler's is: nobody is left inside, the descriptor goes
+            return inner(fd, mask, wakeup, timeout)
+
+        watched = WatchedProvider(provider)
+        watched.wait_for = wait_for
+        source._provider = watched
+        with pytest.raises(AsynchronousCloseError):
+            source.read(bytearray(4))
+        assert len(ask) == 1
+
+
+def test_what_the_kernel_says_of_an_open_channel_is_not_hidden(provider: SelectorProvider) -> None:
+    def wait_for(fd: int, mask: int, wakeup: int | None, timeout: float | None) -> bool:
+        raise OSError("out of memory")
+
+    with SocketChannel.open(provider=provider) as channel, Pipe.open(provider=provider) as pipe:
+        watched = WatchedProvider(provider)
+        watched.wait_for = wait_for
+        pipe.source._provider = watched
+        with pytest.raises(OSError, match="out of memory"):
+            pipe.source.read(bytearray(4))
+        assert pipe.source.is_open
+        assert channel.is_open

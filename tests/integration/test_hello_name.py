@@ -1,0 +1,168 @@
+"""What the hello-name server answers, on every kind of reactor: the same, whatever the bytes are cut into."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.integration._hello_name import HOST, LIMIT, MODES, Server, lines, rest
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module", params=list(MODES.values()), ids=list(MODES))
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with Server(*request.param) as server:
+        yield server
+        ended = server.stop()
+        assert ended.code == 0
+        assert " ERROR " not in ended.log, ended.log
+
+
+def test_one_name(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(b"ann\n")
+        assert lines(client, 1) == [b"Hello ann"]
+
+
+@pytest.mark.needs("nc")
+def test_nc_gets_both_answers_and_the_end(server: Server) -> None:
+    command = ["nc", "-N", HOST, str(server.address[1])]
+    ended = subprocess.run(command, input=b"ann\r\nbob\n", capture_output=True, timeout=LIMIT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"Hello ann\nHello bob\n", b"")
+
+
+def test_byte_by_byte(server: Server) -> None:
+    with server.connect() as client:
+        for byte in b"ann\r\nbob\n":
+            client.send(bytes([byte]))
+        assert lines(client, 2) == [b"Hello ann", b"Hello bob"]
+
+
+def test_conversation_goes_on(server: Server) -> None:
+    with server.connect() as client:
+        for number in range(100):
+            client.sendall(b"%d\n" % number)
+            assert lines(client, 1) == [b"Hello %d" % number]
+
+
+@pytest.mark.parametrize("name", ["", " ", "Zoë", "李小龙", "a\rb", "x" * 256, "ë" * 128])
+def test_names_come_back_as_they_are(server: Server, name: str) -> None:
+    with server.connect() as client:
+        client.sendall(name.encode() + b"\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert rest(client) == b"Hello " + name.encode() + b"\n"
+
+
+def test_half_close_with_replies_owed(server: Server) -> None:
+    names = [b"name %d" % number for number in range(500)]
+    with server.connect() as client:
+        client.sendall(b"".join(name + b"\n" for name in names))
+        client.shutdown(socket.SHUT_WR)
+        assert rest(client) == b"".join(b"Hello " + name + b"\n" for name in names)
+
+
+def test_end_inside_a_name_is_no_name(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(b"ann\nbo")
+        client.shutdown(socket.SHUT_WR)
+        assert rest(client) == b"Hello ann\n"
+
+
+def test_nobody_is_greeted_who_said_nothing(server: Server) -> None:
+    with server.connect() as client:
+        client.shutdown(socket.SHUT_WR)
+        assert rest(client) == b""
+
+
+def test_name_of_257_bytes_ends_the_connection_after_what_is_owed(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(b"ann\n" + b"x" * 256 + b"\n" + b"x" * 257 + b"\nbob\n")
+        assert rest(client) == b"Hello ann\nHello " + b"x" * 256 + b"\n"
+
+
+def test_bad_utf8_ends_the_connection_after_what_is_owed(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(b"ann\nbob\n\xff\xfe\nzoe\n")
+        assert rest(client) == b"Hello ann\nHello bob\n"
+
+
+def test_200_clients_at_once(server: Server) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(200)]
+        for number, client in enumerate(clients):
+            client.sendall(b"%d\n" % number)
+        for number, client in enumerate(clients):
+            assert lines(client, 1) == [b"Hello %d" % number]
+
+
+@pytest.mark.parametrize("sent", [b"", b"an", b"ann\n" * 1000], ids=["at once", "inside a name", "replies owed"])
+def test_reset_costs_nobody_else_anything(server: Server, sent: bytes) -> None:
+    with server.connect() as other:
+        for _ in range(20):
+            with server.connect() as client:
+                client.sendall(sent)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.sendall(b"bob\n")
+        assert lines(other, 1) == [b"Hello bob"]
+
+
+def test_endless_line_costs_no_memory(server: Server) -> None:
+    before = server.resident()
+    with server.connect() as client, pytest.raises((ConnectionResetError, BrokenPipeError)):
+        client.sendall(b"x" * (50 * MIB))
+    assert server.resident() - before < MIB
+
+
+class SlowReader:
+    """Sends names as long as it may, and reads nothing before it is told to."""
+
+    def __init__(self, server: Server, count: int) -> None:
+        names = [b"%05d" % number + b"x" * 251 for number in range(count)]
+        self.left = memoryview(b"".join(name + b"\n" for name in names))
+        self.owed = b"".join(b"Hello " + name + b"\n" for name in names)
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(server.address)
+        self.socket.setblocking(False)
+
+    def send(self) -> None:
+        self.left = self.left[self.socket.send(self.left[:65536]) :]
+
+    def read_all(self) -> bytes:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
+        got = bytearray()
+        while len(got) < len(self.owed):
+            readable, writable, _ = select.select([self.socket], [self.socket] if self.left else [], [], LIMIT)
+            assert readable or writable
+            if writable:
+                self.send()
+            if readable:
+                got += self.socket.recv(MIB)
+        return bytes(got)
+
+
+def test_pipelined_names_to_readers_that_do_not_read_at_first(server: Server) -> None:
+    """20 000 names and more: what is owed waits as bytes in the kernel and in the readers, not in the server.
+
+    Only one name of a connection is with a worker at a time, and processes are far: there it takes some connections.
+    """
+    readers, count = {"": (1, 40_000), "thread": (1, 20_000), "process": (10, 2_000)}[server.executor]
+    with ExitStack() as stack:
+        before = server.resident()
+        slow = [SlowReader(server, count) for _ in range(readers)]
+        for reader in slow:
+            stack.enter_context(reader.socket)
+        while ready := select.select([], [reader.socket for reader in slow if reader.left], [], 0.2)[1]:
+            for reader in slow:
+                if reader.socket in ready:
+                    reader.send()
+        assert server.resident() - before < MIB
+        for reader in slow:
+            assert reader.read_all() == reader.owed

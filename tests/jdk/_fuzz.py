@@ -1,0 +1,148 @@
+"""Random programs for the JDK and for ``nio``: what they answer differently, and is not meant to, is shrunk and shown.
+
+A kind of programs is a driver of the JDK, an adapter that speaks the same operations to ``nio``, and a way to draw a
+program. Programs are drawn against ``nio``, since only the state of a buffer says which position would be legal; so
+the answers of ``nio`` come with them. While one batch is drawn the JDK answers the one before: two processors are busy,
+and neither waits long for the other.
+
+A program is shrunk by leaving operations out, ever fewer at a time, as long as any difference is left: both sides go on
+after an error, so every part of a program is a program.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+from typing import TextIO
+
+from tests.jdk._java import Jdk
+from tests.jdk._replay import Adapter, Case, replay_one
+
+PROGRAM = 200  # operations of a program
+BATCH = 100  # programs that the JDK is given at a time
+SHOWN = 5  # differences that are shrunk and printed; the others are only counted
+
+Program = Sequence[str]
+Drawn = list[tuple[str, str]]  # operations, with the answers of nio
+Answers = list[list[str]]  # of several programs
+Difference = tuple[str, str, str]  # an operation, the JDK's answer and ours
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What programs are drawn from, and who plays them."""
+
+    name: str
+    driver: str
+    adapter: Adapter
+    draw: Callable[[Random, int], Drawn]
+    ask: Callable[[Jdk, Sequence[Program]], Answers]
+
+
+@dataclass
+class Tally:
+    """What a run has come to."""
+
+    operations: int = 0
+    raised: int = 0
+    programs: int = 0
+    meant: Counter[str] = field(default_factory=Counter)
+    differing: list[int] = field(default_factory=list)  # numbers of programs
+
+
+def fuzz(kind: Kind, seed: int, operations: int, out: TextIO) -> int:
+    """Compare that many operations; 1 when anything differs."""
+    tally, start = Tally(), time.monotonic()
+    with Jdk(kind.driver) as jdk:
+        for drawn, answers in answered(kind, jdk, seed, operations):
+            for program, theirs in zip(drawn, answers, strict=True):
+                compare(kind, program, theirs, tally)
+                if tally.differing[-1:] == [tally.programs] and len(tally.differing) <= SHOWN:
+                    show(kind, seed, tally.programs, shrunk(kind, jdk, [op for op, _ in program]), jdk, out)
+                tally.programs += 1
+    for reason, count in tally.meant.most_common():
+        print(f"{count} meant: {reason}", file=out)
+    print(
+        f"{kind.name}, seed {seed}: {tally.operations} operations in {tally.programs} programs, "
+        f"{100 * tally.raised // max(1, tally.operations)} % raised, {time.monotonic() - start:.0f} s, "
+        f"{len(tally.differing)} programs differ",
+        file=out,
+    )
+    return 1 if tally.differing else 0
+
+
+def answered(kind: Kind, jdk: Jdk, seed: int, operations: int) -> Iterator[tuple[list[Drawn], Answers]]:
+    """Batches of programs and what the JDK answers to them, which it does while the next is drawn."""
+    waiting: tuple[list[Drawn], Future[Answers]] | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for drawn in batches(kind, seed, operations):
+            asked = pool.submit(kind.ask, jdk, [[op for op, _ in program] for program in drawn])
+            if waiting:
+                yield waiting[0], waiting[1].result()
+            waiting = drawn, asked
+        if waiting:
+            yield waiting[0], waiting[1].result()
+
+
+def batches(kind: Kind, seed: int, operations: int) -> Iterator[list[Drawn]]:
+    """Every program from a generator of its own, so that it is the same in runs of any length."""
+    sizes = [min(PROGRAM, operations - start) for start in range(0, operations, PROGRAM)]
+    for first in range(0, len(sizes), BATCH):
+        numbered = enumerate(sizes[first : first + BATCH], first)
+        yield [kind.draw(Random(f"{kind.name} {seed} {number}"), size) for number, size in numbered]
+
+
+def compare(kind: Kind, program: Drawn, answers: Sequence[str], tally: Tally) -> None:
+    """Count what the JDK answers to a program, and note it where it differs."""
+    tally.operations += len(program)
+    tally.raised += sum(answer.startswith("!") for answer in answers)
+    for (op, ours), theirs in zip(program, answers, strict=True):
+        if ours != theirs:
+            reason = kind.adapter.meant("", op, theirs, ours)
+            if reason is not None:
+                tally.meant[reason] += 1
+    if differences(kind, program, answers):
+        tally.differing.append(tally.programs)
+
+
+def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> set[Difference]:
+    """What differs; without checksums, so that the same is known again in a program of other content."""
+    return {
+        (op, *(answer.rpartition(" ")[0] if " | " in answer else answer for answer in (theirs, ours)))
+        for (op, ours), theirs in zip(program, answers, strict=True)
+        if ours != theirs and kind.adapter.meant("", op, theirs, ours) is None
+    }
+
+
+def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:
+    """A part of the program with one of its differences, of which nothing can be left out."""
+    wanted = _all_differences(kind, jdk, [program])[0]
+    size = len(program) // 2
+    while size:
+        parts = [[*program[:start], *program[start + size :]] for start in range(0, len(program), size)]
+        found = _all_differences(kind, jdk, parts)
+        still = [(part, wanted & differs) for part, differs in zip(parts, found, strict=True) if wanted & differs]
+        if still:
+            program, wanted = still[-1]
+        else:
+            size //= 2
+    return program
+
+
+def _all_differences(kind: Kind, jdk: Jdk, programs: Sequence[Program]) -> list[set[Difference]]:
+    played = [list(zip(program, kind.adapter.play(program), strict=True)) for program in programs]
+    return [differences(kind, *pair) for pair in zip(played, kind.ask(jdk, programs), strict=True)]
+
+
+def show(kind: Kind, seed: int, number: int, program: Program, jdk: Jdk, out: TextIO) -> None:
+    """Print a program as a replay would, and as a case for a file."""
+    name = f"{kind.name}_seed_{seed}_program_{number}"
+    answers = kind.ask(jdk, [program])[0]
+    case = Case(name, tuple(program), tuple((answer,) for answer in answers))
+    print(*replay_one(case).difference, sep="\n", file=out)
+    print(json.dumps({"name": name, "ops": list(program), "expect": answers}), end="\n\n", file=out)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nio.spi import READABLE, WRITABLE
+from nio.spi._select import SelectPoller, wait_for
+
+
+def test_a_closed_poller_watches_nothing() -> None:
+    reader, writer = os.pipe()
+    poller = SelectPoller()
+    poller.add(reader, READABLE)
+    poller.add(writer, WRITABLE)
+    assert poller.wait(0) == [(writer, WRITABLE)]
+    poller.close()
+    assert poller.wait(0) == []
+    os.close(reader)
+    os.close(writer)
+
+
+def test_removing_what_is_not_there_is_nothing() -> None:
+    poller = SelectPoller()
+    poller.remove(7)
+    assert poller.wait(0) == []
+
+
+def test_D16_the_kernel_is_not_asked_beyond_its_sets() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        wait_for(SelectPoller.limit, READABLE, None, 0)

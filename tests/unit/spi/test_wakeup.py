@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import gc
+import os
+import select
+
+import pytest
+
+from nio.spi import Wakeup
+
+either = pytest.mark.parametrize("eventfd", [True, False], ids=["eventfd", "pipe"])
+
+
+def is_set(wakeup: Wakeup) -> bool:
+    poll = select.poll()
+    poll.register(wakeup, select.POLLIN)
+    return poll.poll(0) == [(wakeup.fileno(), select.POLLIN)]
+
+
+@either
+def test_readable_from_set_until_clear(eventfd: bool) -> None:
+    wakeup = Wakeup(eventfd=eventfd)
+    assert not is_set(wakeup)
+    for times in (1, 3):
+        for _ in range(times):
+            wakeup.set()
+        assert is_set(wakeup)
+        wakeup.clear()
+        assert not is_set(wakeup)
+
+
+@either
+def test_clear_does_not_block(eventfd: bool) -> None:
+    wakeup = Wakeup(eventfd=eventfd)
+    wakeup.clear()
+    wakeup.clear()
+    assert not is_set(wakeup)
+
+
+@either
+def test_D02_set_neither_blocks_nor_fails_when_nobody_listens(eventfd: bool) -> None:
+    wakeup = Wakeup(eventfd=eventfd)
+    for _ in range(10_000):  # a pipe holds 8192 of them
+        wakeup.set()
+    assert is_set(wakeup)
+    wakeup.clear()
+    assert not is_set(wakeup)
+    wakeup.set()
+    assert is_set(wakeup)
+
+
+def test_set_when_the_counter_is_full() -> None:
+    wakeup = Wakeup(eventfd=True)
+    os.eventfd_write(wakeup.fileno(), 2**64 - 2)
+    wakeup.set()
+    assert is_set(wakeup)
+    wakeup.clear()
+    assert not is_set(wakeup)
+
+
+@either
+def test_descriptors_are_not_inheritable(eventfd: bool) -> None:
+    wakeup = Wakeup(eventfd=eventfd)
+    assert not os.get_inheritable(wakeup._reader)
+    assert not os.get_inheritable(wakeup._writer)
+
+
+@either
+def test_the_last_reference_gives_the_descriptors_back(eventfd: bool) -> None:
+    wakeup = Wakeup(eventfd=eventfd)
+    descriptors = {wakeup._reader, wakeup._writer}
+    inside_set = wakeup.set
+    del wakeup
+    inside_set()
+    for fd in descriptors:
+        os.fstat(fd)
+    del inside_set
+    gc.collect()
+    for fd in descriptors:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+@either
+def test_what_could_not_be_opened_gives_nothing_back(monkeypatch: pytest.MonkeyPatch, eventfd: bool) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no descriptor left")
+
+    monkeypatch.setattr(os, "eventfd" if eventfd else "pipe", fail)
+    with pytest.raises(OSError, match="no descriptor left"):
+        Wakeup(eventfd=eventfd)
+    gc.collect()
