@@ -61,7 +61,7 @@ def new_channel(stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> StreamCh
 
 
 class StreamChannel:
-    """What ``new_channel`` makes: it reads what one step of the stream gives, and writes all. Its close is the stream's.
+    """What ``new_channel`` makes: it reads what one step of the stream gives, and writes all.
 
     Concurrency: one reader and one writer at once. A close does not release a thread that the stream keeps waiting.
     """

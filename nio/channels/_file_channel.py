@@ -111,9 +111,10 @@ class FileChannel:
     ) -> Self:
         """Open a file; without ``WRITE`` and ``APPEND`` it is opened for reading.
 
-        ``CREATE``, ``CREATE_NEW`` (FileExistsError where there is one) and ``TRUNCATE_EXISTING`` count with ``WRITE`` or
-        ``APPEND`` only; ``DELETE_ON_CLOSE`` takes the name away at once. IllegalArgumentError for ``APPEND`` together
-        with ``READ`` or ``TRUNCATE_EXISTING``; else what the system says: FileNotFoundError, IsADirectoryError ...
+        ``CREATE``, ``CREATE_NEW`` (FileExistsError where there is one) and ``TRUNCATE_EXISTING`` count only with those
+        two; ``DELETE_ON_CLOSE`` takes the name away at once; ``SPARSE`` is a hint nobody needs here. ``APPEND`` does not
+        go with ``READ`` and ``TRUNCATE_EXISTING`` (IllegalArgumentError). Else what the system says: FileNotFoundError,
+        IsADirectoryError ...
         """
         for option in options:
             if not isinstance(option, StandardOpenOption):
@@ -205,7 +206,7 @@ class FileChannel:
         return self
 
     def force(self, metadata: bool = True) -> None:
-        """Return when what was written is on the device, with ``metadata`` also what the system notes about the file."""
+        """Return when what was written is on the device; with ``metadata`` so are the file's times and the like."""
         if not isinstance(metadata, bool):
             raise TypeError(f"metadata is True or False, not {metadata!r}")
         with _Inside(self):
@@ -258,6 +259,9 @@ class FileChannel:
                 return 0
             if isinstance(source, FileChannel):
                 source._ensure_readable()
+                count = min(count, source.size - source.position)  # it may be this very file, and grow
+            if count <= 0:
+                return 0
             return copy(
                 self,
                 count,
@@ -290,16 +294,16 @@ class FileChannel:
     def lock(self, position: int = 0, size: int = MAX_LONG, shared: bool = False) -> FileLock:
         """Wait until no other process has a lock on the region that excludes this one, and take it.
 
-        Locks are advisory, and held by the process. Raises ClosedChannelError, NonWritableChannelError (exclusive) or
-        NonReadableChannelError (shared), IllegalArgumentError, OverlappingFileLockError when this process holds or waits
-        for a part of the region, AsynchronousCloseError when the channel is closed meanwhile. No kernel watches for
-        processes that wait for each other.
+        A size of 0 reaches to the end. Locks are advisory and held by the process; nobody watches for processes that wait for each other. Raises
+        ClosedChannelError, NonWritableChannelError (exclusive) or NonReadableChannelError (shared),
+        IllegalArgumentError, OverlappingFileLockError when this process holds or waits for a part of the region,
+        AsynchronousCloseError when the channel is closed meanwhile.
         """
         with _Inside(self):
             lock = self._claim(position, size, shared)
             look = _FIRST_LOOK
             try:
-                while not self._file.lock(position, size, shared):
+                while not self._file.lock(lock.position, lock.size, shared):
                     self._pause(look)
                     look = min(2 * look, _LAST_LOOK)
                 LOCKS.grant(lock)
@@ -313,7 +317,7 @@ class FileChannel:
         with _Inside(self):
             lock = self._claim(position, size, shared)
             try:
-                if self._file.lock(position, size, shared):
+                if self._file.lock(lock.position, lock.size, shared):
                     LOCKS.grant(lock)
                     return lock
             except BaseException:

@@ -1,9 +1,12 @@
 """FileLock: a region of a file that other processes are kept out of.
 
 A lock keeps out other *processes*. Inside this one nobody is kept waiting: an overlapping lock, whichever channel asks
-for it, is refused with OverlappingFileLockError, for two threads would share the kernel's lock without noticing, and the
-first to release would release it for both. Hence one table for the whole process; it knows a file by its device and
-inode, and holds those who still wait for the kernel as well.
+for it, is refused with OverlappingFileLockError, for two threads would share the kernel's lock without noticing, and
+the first to release would release it for both. Hence one table for the whole process; it knows a file by its device
+and inode, and holds those who still wait for the kernel as well.
+
+A region of size 0 reaches to the end, wherever that will be. So it does in later JDKs; JDK 17 tells the kernel the same,
+but overlaps it with nothing.
 
 The table refers to locks weakly, so that a channel that was never closed can be collected together with its locks. A
 forked child starts with an empty table and invalid locks: the kernel's lock is its parent's.
@@ -46,6 +49,8 @@ class FileLock:
         self._position, self._size, self._shared = long(position, "position"), long(size, "size"), shared
         if position + size > MAX_LONG:
             raise IllegalArgumentError(f"position {position} and size {size} together are beyond {MAX_LONG}")
+        if not size:
+            self._size = MAX_LONG - position
         self._granted = False
 
     @property
@@ -65,7 +70,7 @@ class FileLock:
 
     @property
     def size(self) -> int:
-        """The length of the region, which need not lie inside the file; ``2**63 - 1`` is all the file will ever have."""
+        """The length of the region, which need not lie inside the file; ``2**63 - 1`` is all it will ever have."""
         return self._size
 
     @property

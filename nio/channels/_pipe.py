@@ -7,6 +7,7 @@ from typing import Self, TypeAlias
 
 from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
 from nio.channels._selection_key import Ops
+from nio.errors import AsynchronousCloseError
 from nio.spi import PipeEnd, SelectorProvider
 
 
@@ -20,6 +21,11 @@ class PipeSourceChannel(ReadableByteChannel):
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
         self._plain = True
+
+    def _input_ended(self) -> bool:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        return super()._input_ended()
 
     def __repr__(self) -> str:
         return f"Pipe.SourceChannel({'open' if self._open else 'closed'})"
@@ -35,6 +41,11 @@ class PipeSinkChannel(WritableByteChannel):
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
         self._plain = True
+
+    def _output_ended(self) -> bool:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        return super()._output_ended()
 
     def __repr__(self) -> str:
         return f"Pipe.SinkChannel({'open' if self._open else 'closed'})"

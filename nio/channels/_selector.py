@@ -84,10 +84,21 @@ class SelectedKeySet(_LiveSet):
     (RuntimeError).
     """
 
-    __slots__ = ()
+    __slots__ = ("_changes",)
+
+    def __init__(self, keys: set[SelectionKey]) -> None:
+        super().__init__(keys)
+        self._changes = 0  # by selections
 
     def __iter__(self) -> Iterator[SelectionKey]:
-        return iter(self._keys)
+        return self._guarded(iter(self._keys), self._changes)
+
+    def _guarded(self, keys: Iterator[SelectionKey], changes: int) -> Iterator[SelectionKey]:
+        """The set's own iterator sees a change of size; a key gone and another one come it does not."""
+        for key in keys:
+            if self._changes != changes:
+                raise RuntimeError("the selected keys changed during iteration")
+            yield key
 
     def remove(self, key: SelectionKey) -> None:
         """Take a key out; KeyError when it is not selected."""
@@ -337,7 +348,9 @@ class Selector:
 
     def _deregister(self, key: SelectionKey) -> None:
         self._arm(key, 0)
-        self._selected.discard(key)
+        if key in self._selected:
+            self._selected.remove(key)
+            self._selected_key_set._changes += 1
         self._keys.discard(key)
         key._channel._deregistered(self)
 
@@ -366,6 +379,7 @@ class Selector:
                 key._ready = ready
                 if ready:
                     self._selected.add(key)
+                    self._selected_key_set._changes += 1
                     updated += 1
         return updated
 

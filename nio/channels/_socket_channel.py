@@ -99,7 +99,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
     def remote_address(self) -> Address | None:
         """The peer's address, None before the connection; ClosedChannelError once closed."""
         self._ensure_open()
-        return self._remote_address if self._connection == _CONNECTED else None
+        return self._remote_address
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
         """Choose the local address before connecting; None is any.
@@ -213,7 +213,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
 
     def _input_ended(self) -> bool:
         self._ensure_connected()
-        if self._reset:
+        if self._reset and not self._input_shut:
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset")
         return self._input_shut
 
@@ -226,6 +226,14 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
             return super()._receive(views)
         except ConnectionResetError:
             self._reset = True
+            raise
+
+    def _transmit(self, views: list[memoryview]) -> int:
+        try:
+            return super()._transmit(views)
+        except BrokenPipeError:
+            if self._output_shut:
+                raise AsynchronousCloseError(f"the output of {self!r} was shut down meanwhile") from None
             raise
 
     def _announce_close(self) -> None:

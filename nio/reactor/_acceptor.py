@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
+from nio.reactor._checks import check_count, check_seconds
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._handler import Handler
+from nio.reactor._stream_handler import StreamHandler
 
 if TYPE_CHECKING:
     from nio.reactor._reactor import Reactor
@@ -36,15 +38,17 @@ class Acceptor(Handler):
 
     def __init__(self, handler: Callable[[], Handler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
         self._handler = handler
-        self.accepts_per_turn = accepts_per_turn
-        self.pause = pause
+        self.accepts_per_turn = check_count("accepts_per_turn", accepts_per_turn, 1)
+        self.pause = check_seconds("pause", pause)
         self._starving = False
         self._timer: Timer | None = None
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
         if reactor.hand_off is not None and inspect.isclass(self._handler):
-            reactor.hand_off.check_class(self._handler)
+            process = inspect.getattr_static(self._handler, "process", None)
+            if inspect.isfunction(process) and process is not StreamHandler.process:
+                reactor.hand_off.check_bound(self._handler.__name__)
 
     def handle_accept(self) -> None:
         """Accept what waits, within bounds."""
@@ -55,7 +59,8 @@ class Acceptor(Handler):
             try:
                 channel = self.channel.accept()
             except ClosedChannelError:
-                raise
+                self.close()
+                return
             except OSError as error:
                 if error.errno in _OUT_OF_RESOURCES:
                     self._starve(error)

@@ -11,7 +11,6 @@ posts a completion to it (``reactor.execute``), and the reactor decides what tha
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -89,22 +88,17 @@ class HandOff:
 
     def job(self, client: Client, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
-        self.check(process, type(client).__name__)
+        if not _is_plain(process):
+            self.check_bound(type(client).__name__)
         return Job(self._reactor, self, client, process)
 
-    def check(self, process: object, owner: str) -> None:
-        """Refuse a ``process`` that cannot leave this process where the executor is a pool of processes."""
-        if self.leaves_process and not _is_plain(process):
+    def check_bound(self, owner: str) -> None:
+        """Refuse a ``process`` that is bound to its handler where the executor is a pool of processes."""
+        if self.leaves_process:
             raise IllegalArgumentError(
                 f"{owner}.process is bound to its handler, and {type(self._executor).__name__} runs it in another "
                 "process: make it a static method or a module's function (plain data in, plain data out)"
             )
-
-    def check_class(self, handler: type) -> None:
-        """As ``check`` for a handler's class, before there is a handler; one set up by ``__init__`` is seen later."""
-        process = inspect.getattr_static(handler, "process", None)
-        if inspect.isfunction(process) and process.__qualname__.startswith(f"{handler.__name__}."):
-            self.check(None, handler.__name__)  # a plain function in a class is bound when there is a handler
 
     def add(self, job: Job) -> None:
         """Send the job off with the next ``flush()``."""

@@ -27,6 +27,11 @@ class Handler:
     counts_progress = False
     """True where all bytes moved are told to the reactor, which may then call a key that moves none a spin."""
 
+    @property
+    def owes(self) -> bool:
+        """Something is lost if the channel is closed now; of an unknown handler, that is to be assumed."""
+        return True
+
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         """The key exists now; called once, before any other."""
         self.reactor = reactor

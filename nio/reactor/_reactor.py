@@ -23,9 +23,10 @@ from types import MappingProxyType
 from typing import Self
 
 from nio.channels import SelectableChannel, SelectionKey, Selector
-from nio.errors import IllegalArgumentError, RejectedExecutionError
+from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor._acceptor import Acceptor
+from nio.reactor._checks import check_count, check_seconds
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._hand_off import HandOff
 from nio.reactor._handler import Handler
@@ -95,11 +96,13 @@ class Reactor:
 
     def register(self, channel: SelectableChannel, ops: int, handler: Handler) -> SelectionKey:
         """Watch ``channel`` for ``ops`` and call ``handler``, which is the key's attachment; sets non-blocking mode."""
+        if not isinstance(handler, Handler):
+            raise TypeError(f"a key is handled by a Handler, not {handler!r}")
         key = channel.configure_blocking(False).register(self._selector, ops, handler)
-        self._handlers[key] = handler
-        if not isinstance(handler, Acceptor):
+        if not (isinstance(handler, Acceptor) or key in self._handlers):
             self._connections += 1
             self._accepted += 1
+        self._handlers[key] = handler
         try:
             handler.handle_open(self, key)
         except BaseException:
@@ -138,11 +141,16 @@ class Reactor:
     # the loop
 
     def turn(self, timeout: float | None = None) -> Progress:
-        """One pass: waits at most ``timeout`` seconds for something to do (None for ever, 0 not at all)."""
+        """One pass: waits at most ``timeout`` seconds for something to do (None for ever, 0 not at all).
+
+        A timer that was due is something: it does not wait then. Raises ClosedSelectorError once closed.
+        """
+        if self._closed:
+            raise ClosedSelectorError("the reactor is closed")
         self._turns += 1
         accepted, closed, bytes_in, bytes_out = self._accepted, self._connections, self.bytes_in, self.bytes_out
         timers = self._run_timers() if self._timers else 0
-        handed = self._selector.select(self._sleep_time(timeout), self._dispatch)
+        handed = self._select(0 if timers else self._sleep_time(timeout))
         if self.hand_off is not None:
             self.hand_off.flush()
         ticks = self._run_ticks() if self._ticks else 0
@@ -179,11 +187,7 @@ class Reactor:
             self._stopped = True
             self._selector.wakeup()
             return
-        if isinstance(drain, bool) or not isinstance(drain, (int, float)):
-            raise TypeError(f"drain is a number of seconds or None, not {drain!r}")
-        if not drain >= 0:
-            raise IllegalArgumentError(f"drain is 0 or more seconds, not {drain!r}")
-        self.post(self._begin_drain, drain)
+        self.post(self._begin_drain, check_seconds("drain", drain))
 
     def wakeup(self) -> None:
         """End the sleep of the turn under way, or of the next."""
@@ -229,7 +233,7 @@ class Reactor:
 
     def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
-        return self.call_at(self.provider.clock() + int(delay * 1e9), fn, *args)
+        return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
@@ -256,6 +260,14 @@ class Reactor:
 
     # one turn's parts
 
+    def _select(self, timeout: float | None) -> int:
+        try:
+            return self._selector.select(timeout, self._dispatch)
+        except ClosedSelectorError:
+            if not self._closed:
+                raise
+            return 0  # a handler closed the reactor
+
     def _dispatch(self, key: SelectionKey) -> None:
         # The attachment may be another handler than the one registered: Lea's handlers change state that way. The
         # properties would cost as much as all the rest here.
@@ -267,8 +279,18 @@ class Reactor:
             else:
                 handler.handle_ready(ready)
         except Exception as error:
-            self.report("handler", logging.ERROR, "%s raised", type(handler).__name__, error=error)
-            self._guarded(handler.handle_error, error)
+            self._failed(key, error)
+
+    def _failed(self, key: SelectionKey, error: Exception) -> None:
+        handler = self._handlers.get(key)
+        self.report("handler", logging.ERROR, "%s raised", type(handler).__name__, error=error)
+        if handler is None:
+            return
+        try:
+            handler.handle_error(error)
+        except Exception as another:
+            self.report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
+            self._guarded(Handler.close, handler, CloseReason.HANDLER_ERROR)
 
     def _sleep_time(self, timeout: float | None) -> float | None:
         if self._ticks or self._stopped:
@@ -331,7 +353,7 @@ class Reactor:
             self._guarded(handler.handle_drain)
 
     def _end_drain(self) -> None:
-        self._abandoned = self._connections
+        self._abandoned = sum(handler.owes for handler in self._handlers.values())
         for handler in tuple(self._handlers.values()):
             self._guarded(handler.close, CloseReason.DRAIN)
         self._stopped = True
@@ -342,7 +364,7 @@ class Reactor:
         room = max(1, self.provider.descriptor_limit() - _RESERVE)
         if wanted is None:
             return min(_MAX_CONNECTIONS, room)
-        _check_count("max_connections", wanted, 1)
+        check_count("max_connections", wanted, 1)
         if wanted > room:
             logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
         return min(wanted, room)
@@ -350,14 +372,7 @@ class Reactor:
     def _own_pool(self, workers: int | Executor) -> WorkerPool | None:
         if isinstance(workers, Executor):
             return None
-        _check_count("workers", workers, 0)
+        check_count("workers", workers, 0)
         if workers == 0:
             return None
         return WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=self.provider)
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is an int, not {value!r}")
-    if value < least:
-        raise IllegalArgumentError(f"{name} is {least} or more, not {value}")

@@ -28,10 +28,18 @@ class Report:
         window = self._kinds.setdefault(kind, [now, 0, 0])
         if now - window[0] >= _SECOND:
             if window[2]:
-                logger.log(level, "%d more lines of kind %r were left out", window[2], kind)
+                _log(level, "%d more lines of kind %r were left out", window[2], kind)
             window[:] = [now, 0, 0]
         window[1] += 1
         if window[1] > _PER_SECOND:
             window[2] += 1
         else:
-            logger.log(level, message, *args, exc_info=error)
+            _log(level, message, *args, error=error)
+
+
+def _log(level: int, message: str, *args: object, error: BaseException | None = None) -> None:
+    """A log that cannot be written (its filter raises, say) must not end the reactor."""
+    try:
+        logger.log(level, message, *args, exc_info=error)
+    except Exception:
+        pass

@@ -122,7 +122,11 @@ class StreamHandler(Handler):
         """Queue a record of your own, framed, behind the replies already made; for the reactor's thread."""
         if self._state in _ENDED:
             raise IllegalStateError(f"the connection is {self._state.value}: its output has ended")
-        self._queue(self._encode(record))
+        data = self._encode(record)
+        if self._out and self._out_size + len(data) > self.max_output:
+            self.close(CloseReason.OVERLOAD)
+            return
+        self._append(data)
         if self._out_size >= self._mark:
             self._mind_the_mark()
         self.reactor.execute(self.handle_write)
@@ -131,17 +135,21 @@ class StreamHandler(Handler):
         """Process no more records, send what is owed, then close; for the reactor's thread."""
         if self._state in _ENDED:
             return
-        self._records, self._more = _NOTHING, False
         if self._state is _PROCESSING:
-            self._ending = reason  # a reply is owed
+            self._records, self._more = _NOTHING, False
+            self._ending = reason  # once the reply that is owed has come
         else:
-            self._state, self._reason = _CLOSING, reason
+            self._end_input(reason)
             self.reactor.execute(self.handle_write)  # not now: the process() that asks may still return a reply
 
     @property
     def state(self) -> State:
         """Where the connection stands."""
         return self._state
+
+    @property
+    def owes(self) -> bool:
+        return self._state is not _LINGERING
 
     @property
     def reason(self) -> CloseReason:
@@ -175,7 +183,10 @@ class StreamHandler(Handler):
         self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self._process)
         self._steady = self._job is None and self._armed == _READ  # see _reply_at_once
         if StandardSocketOptions.TCP_NODELAY in self.channel.supported_options:
-            self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
+            try:
+                self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
+            except OSError:
+                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
         self._deadlines.check()
         try:
             self.on_open()
@@ -231,7 +242,7 @@ class StreamHandler(Handler):
         self._deadlines.heard_at = self._clock()  # the peer waited for us, not we for the peer
         try:
             if reply is not None:
-                self._queue(self._encode(reply))
+                self._append(self._encode(reply))
         except Exception as error:
             self._raised(error)
         if self._out_size >= self._mark:
@@ -289,9 +300,10 @@ class StreamHandler(Handler):
         if self._state is _READING and not self._out:
             self._transmit(data)
             if self._out:
+                self._mind_the_mark()
                 self._arm()
         elif self._state is not _CLOSED:
-            self._queue(data)  # behind what process() sent itself; its tick is on the way
+            self._append(data)  # behind what process() sent itself; its tick is on the way
 
     def _work(self) -> None:
         """Process records until there are none, a worker has one or output is over the mark; then send and arm."""
@@ -366,11 +378,9 @@ class StreamHandler(Handler):
 
     # output
 
-    def _queue(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         self._out.append(data)
         self._out_size += len(data)
-        if self._out_size > self.max_output and len(self._out) > 1:
-            self.close(CloseReason.OVERLOAD)
 
     def _flush(self) -> None:
         out = self._out
@@ -447,12 +457,13 @@ class StreamHandler(Handler):
     def _finish(self, reason: CloseReason) -> None:
         """Nothing more is processed: send what is owed, then close."""
         if self._state not in _ENDED:
-            self._state, self._reason = _CLOSING, reason
-            self._records, self._more = _NOTHING, False
-            self._flush()
-            if self._out:
-                self._deadlines.watch_rate()
-            self._arm()
+            self._end_input(reason)
+            self.handle_write()
+
+    def _end_input(self, reason: CloseReason) -> None:
+        self._state, self._reason = _CLOSING, reason
+        self._records, self._more = _NOTHING, False
+        self._deadlines.watch_rate()
 
     def _end_output(self) -> None:
         """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""

@@ -64,10 +64,10 @@ class DatagramDoor:
     @staticmethod
     def exact_address(sock: socket.socket, address: Address) -> Address:
         """A numeric address as the kernel would tell it, so that two ways to write one compare equal."""
-        host, port, *rest = cast("tuple[str, int]", address)
+        host, port = cast("tuple[str, int]", address[:2])
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV | socket.AI_PASSIVE
         found = cast("Address", socket.getaddrinfo(host or None, port, sock.family, sock.type, 0, flags)[0][4])
-        return cast("Address", (*found[:2], *rest)) if rest else found
+        return cast("Address", (*found[:2], *address[2:])) if len(address) == 4 else found
 
     @staticmethod
     def disconnect(sock: socket.socket, local: Address) -> None:

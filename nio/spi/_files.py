@@ -2,10 +2,10 @@
 
 **Locks are open-file-description locks where the kernel has them** (Linux), else POSIX record locks. The two exclude
 each other and both end with the process, but a POSIX lock is lost when *any* descriptor of the file is closed in this
-process: by a stranger who read the file meanwhile, or by ``mmap``, which keeps a descriptor of its own until the mapping
-is collected. What they do not do is tell two takers in one process apart reliably, so that is the caller's affair.
+process: by a stranger who read the file meanwhile, or by ``mmap``, which keeps a descriptor of its own until the
+mapping is collected. Keeping takers inside one process apart is the caller's affair.
 
-A lock of the whole file, and one of size 0, reach to infinity: that is the kernel's length 0.
+A region up to the last position there can be is one without an end, the kernel's length 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ACCESS = {"READ_ONLY": mmap.ACCESS_READ, "READ_WRITE": mmap.ACCESS_WRITE, "PRIV
 _UNTRACKED = {"trackfd": False} if sys.version_info >= (3, 13) else {}  # else every mapping keeps a descriptor
 _CANNOT_SEND = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP}
 _LOCKED = {errno.EAGAIN, errno.EACCES}
-_INFINITE = 2**63 - 1
+_END = 2**63 - 1
 
 Locker = Callable[[int, int, int, int], object]
 
@@ -88,7 +88,7 @@ class File(PipeEnd):
     def lock(self, position: int, size: int, shared: bool) -> bool:
         """Lock that region against other processes; False when one of them has it."""
         try:
-            lock_region(self._fd, fcntl.F_RDLCK if shared else fcntl.F_WRLCK, position, size % _INFINITE)
+            lock_region(self._fd, fcntl.F_RDLCK if shared else fcntl.F_WRLCK, position, _length(position, size))
         except OSError as error:
             if error.errno not in _LOCKED:
                 raise
@@ -96,21 +96,21 @@ class File(PipeEnd):
         return True
 
     def unlock(self, position: int, size: int) -> None:
-        lock_region(self._fd, fcntl.F_UNLCK, position, size % _INFINITE)
+        lock_region(self._fd, fcntl.F_UNLCK, position, _length(position, size))
 
     def __repr__(self) -> str:
         return f"File(fd={self._fd})"
 
 
-class FileSystem:
+class FileDoor:
     """The part of a provider that has to do with files."""
 
     @staticmethod
     def open_file(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> File:
-        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts with ``WRITE`` only.
+        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts when writing only.
 
-        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name goes
-        at once, the file with its last descriptor; a symbolic link is then refused.
+        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name
+        goes at once, the file with its last descriptor; a symbolic link is then refused.
         """
         writing = not options.isdisjoint({"WRITE", "APPEND"})
         flags = (os.O_RDWR if "READ" in options else os.O_WRONLY) if writing else os.O_RDONLY
@@ -141,6 +141,10 @@ class FileSystem:
     def after_fork(call: Callable[[], object]) -> None:
         """Have ``call()`` run first in every child that this process forks."""
         os.register_at_fork(after_in_child=call)
+
+
+def _length(position: int, size: int) -> int:
+    return 0 if position + size == _END else size
 
 
 def lock_description(fd: int, kind: int, position: int, length: int) -> None:

@@ -21,6 +21,7 @@ from nio.spi._base import Poller
 from nio.spi._datagrams import DatagramDoor
 from nio.spi._descriptors import FIRST_FREE, above_standard
 from nio.spi._epoll import EpollPoller
+from nio.spi._files import FileDoor
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._options import OptionSpec
 from nio.spi._pipe import PipeEnd
@@ -47,7 +48,7 @@ class ProtocolFamily(enum.Enum):
     UNIX = socket.AF_UNIX
 
 
-class SelectorProvider(DatagramDoor):
+class SelectorProvider(DatagramDoor, FileDoor):
     """One kernel, seen through one kind of readiness: ``epoll``, ``kqueue``, ``poll`` or ``select``.
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
@@ -151,7 +152,7 @@ class SelectorProvider(DatagramDoor):
     def set_option(sock: Socket, spec: OptionSpec, value: bool | int) -> None:
         """Hand the option to the kernel; the value has been checked against ``spec.kind``."""
         if spec.kind == "linger":
-            sock.setsockopt(spec.level, spec.number, struct.pack("ii", value >= 0, max(0, value)))
+            sock.setsockopt(spec.level, spec.number, struct.pack("ii", value >= 0, min(max(0, value), 65535)))
         else:
             sock.setsockopt(spec.level, spec.number, int(value))
 

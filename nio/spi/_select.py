@@ -8,6 +8,7 @@ like a connection with data, only OP_CONNECT.
 from __future__ import annotations
 
 import select
+from collections.abc import Iterable
 
 from nio.spi._base import READABLE, WRITABLE
 
@@ -39,11 +40,20 @@ class SelectPoller:
         masks = dict.fromkeys(readable, READABLE)
         for fd in writable:
             masks[fd] = masks.get(fd, 0) | WRITABLE
+        for fd, fault in _faults(masks):
+            masks[fd] |= fault
         return list(masks.items())
 
     def close(self) -> None:
         self._readers.clear()
         self._writers.clear()
+
+
+def _faults(masks: Iterable[int]) -> list[tuple[int, int]]:
+    poll = select.poll()
+    for fd in masks:
+        poll.register(fd, 0)
+    return poll.poll(0)
 
 
 def wait_for(fd: int, mask: int, wakeup: int | None, timeout: float | None) -> bool:

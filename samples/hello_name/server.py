@@ -24,7 +24,7 @@ from samples.hello_name._console import Exit, Failure, reason_of, resolve, say, 
 from samples.hello_name.handler import configured
 
 _GRACE = 1.0  # seconds from the end of the drain time to the alarm
-_CLEANUP = 5.0  # seconds from DONE to the alarm, for an executor that waits for its work
+_CLEANUP = 2.0  # seconds from DONE to the alarm, for an executor that waits for its work
 
 logger = logging.getLogger("hello_name")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nio.spi import SelectorProvider
 from tests.jdk import _fuzz, _fuzz_kinds, _record, _replay
-from tests.jdk._java import NoJdkError
+from tests.jdk._java import DATA, NoJdkError
 
 NO_JDK = 8  # exit status
 
@@ -27,7 +27,7 @@ def replay(options: argparse.Namespace) -> int:
 def record(options: argparse.Namespace) -> int:
     """Ask the JDK again; 1 when it answers what the files do not have."""
     status = 0
-    for path in options.files:
+    for path in options.files or sorted(DATA.glob("*.jsonl")):
         status |= _record.record(path, options.runs, options.write, sys.stdout)
     return status
 
@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--provider", choices=SelectorProvider.available(), help="instead of this machine's best")
     command.set_defaults(run=replay)
 
-    command = commands.add_parser("record", parents=[files], help="ask the JDK of this machine the same again")
+    command = commands.add_parser("record", help="ask the JDK of this machine the same again")
+    command.add_argument("files", nargs="*", type=Path, metavar="FILE.jsonl", help="all of tests/jdk/data by default")
     command.add_argument("--runs", type=int, default=3, help="how often each of its two selectors is asked (3)")
     command.add_argument("--write", action="store_true", help="let the files have the JDK's answers")
     command.set_defaults(run=record)

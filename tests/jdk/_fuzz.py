@@ -113,10 +113,14 @@ def compare(kind: Kind, program: Drawn, answers: Sequence[str], tally: Tally) ->
 def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> set[Difference]:
     """What differs; without checksums, so that the same is known again in a program of other content."""
     return {
-        (op, *(answer.rpartition(" ")[0] if " | " in answer else answer for answer in (theirs, ours)))
+        (op, _without_checksum(theirs), _without_checksum(ours))
         for (op, ours), theirs in zip(program, answers, strict=True)
         if ours != theirs and kind.adapter.meant("", op, theirs, ours) is None
     }
+
+
+def _without_checksum(answer: str) -> str:
+    return answer.rpartition(" ")[0] if " | " in answer else answer
 
 
 def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:

@@ -11,9 +11,10 @@ from random import Random
 from typing import Any, TypeVar
 
 from nio.buffers import Buffer
+from nio.errors import InvalidMarkError
 from tests.jdk import _buffers
 from tests.jdk._buffers import Machine
-from tests.jdk._fuzz import Drawn, Kind, Program
+from tests.jdk._fuzz import Drawn, Kind
 from tests.jdk._java import Jdk
 from tests.jdk._values import CLASSES, SIZES
 from tests.jdk._values import KINDS as KINDS_OF
@@ -21,7 +22,6 @@ from tests.jdk._values import KINDS as KINDS_OF
 SLOTS = [str(number) for number in range(8)]
 KINDS = list(CLASSES)
 LEGAL = 0.8
-QUICK = ("-XX:TieredStopAtLevel=1", "-XX:-StackTraceInThrowable", "-XX:+UseSerialGC")
 
 # Bits of numbers that are not like others; signalling NaN only in arrays, since no float of Python keeps one.
 FLOATS = "00000000 80000000 3f800000 bf800000 7f800000 ff800000 7fc00000 7fc00001 ffc12345 4f000000 cf000001 00000001"
@@ -34,12 +34,6 @@ SIGNALLING = {"float": ["7f800001", "ffa00000"], "double": ["7ff0000000000001", 
 T = TypeVar("T")
 
 CHARS = [0, 1, 0x61, 0x7F, 0xE9, 0x20AC, 0xD83D, 0xDE00, 0xFEFF, 0xFFFF]
-
-
-def ask(jdk: Jdk, programs: Sequence[Program]) -> list[list[str]]:
-    """All in one virtual machine, with the slots emptied in between."""
-    answers = iter(jdk.ask([line for program in programs for line in (*program, "clear")], *QUICK))
-    return [[next(answers) for _ in (*program, "clear")][:-1] for program in programs]
 
 
 def draw(random: Random, size: int) -> Drawn:
@@ -140,7 +134,8 @@ class Programmer:
         return self.pick(_PLAIN)
 
     def numbers(self, buffer: Any, kind: str) -> str:
-        return self.pick((f"position i{self.upto(buffer.limit)}", f"limit i{self.upto(buffer.capacity)}", "reset"))
+        reset = "reset" if self.legal(is_marked(buffer)) else "mark"
+        return self.pick((f"position i{self.upto(buffer.limit)}", f"limit i{self.upto(buffer.capacity)}", reset))
 
     def get(self, buffer: Any, kind: str) -> str:
         return "get" if self.legal(buffer.has_remaining) else ""
@@ -290,6 +285,14 @@ class Programmer:
         return "byte" if self.chance() < 0.4 else self.pick(KINDS)
 
 
+def is_marked(buffer: Any) -> bool:
+    try:
+        buffer.duplicate().reset()
+    except InvalidMarkError:
+        return False
+    return True
+
+
 Operation = Callable[[Programmer, Any, str], str]
 
 P = Programmer
@@ -309,4 +312,4 @@ _OPERATIONS: dict[str, list[Operation]] = {
     "char": [*_COMMON, *(P.sequence,) * 8, *(P.put_text,) * 6, *(P.append_other, P.read) * 3],
 }
 
-BUFFERS = Kind("buffers", "BufferDriver", _buffers, draw, ask)
+BUFFERS = Kind("buffers", "BufferDriver", _buffers, draw, Jdk.programs)

@@ -14,7 +14,8 @@ from typing import Any
 from tests.jdk import _buffers
 from tests.jdk._buffers import Machine
 from tests.jdk._fuzz import Drawn, Kind
-from tests.jdk._fuzz_buffers import LEGAL, T, ask
+from tests.jdk._fuzz_buffers import LEGAL, T
+from tests.jdk._java import Jdk
 
 DECODERS, ENCODERS = "01", "23"
 BYTES, CHARS = ["4", "5", "6", "7"], ["8", "9", "10", "11"]
@@ -142,7 +143,9 @@ class Programmer:
 
     def can_encode(self, coder: str) -> None:
         """Asked about a text, an encoder in the middle of its input raises, and any other is reset."""
-        if self.chance() < 0.5 and not self.charsets[coder].startswith("UTF-32"):  # these look at the state all the same
+        if self.chance() < 0.5 and not self.charsets[coder].startswith(
+            "UTF-32"
+        ):  # these look at the state all the same
             self.run(f"call {coder} canEncode c{int(self.units(1)[:4], 16)}")
             return
         answer = self.run(f"call {coder} canEncode S{self.units(1 + self.below(4))}")
@@ -208,4 +211,4 @@ def _codec(charset: str) -> str:
     return {"IBM00858": "cp858", "UTF-16": "utf-16-be", "UTF-32": "utf-32-be"}.get(charset, charset)
 
 
-CODERS = Kind("charsets", "BufferDriver", _buffers, draw, ask)
+CODERS = Kind("charsets", "BufferDriver", _buffers, draw, Jdk.programs)

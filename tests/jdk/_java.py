@@ -16,6 +16,7 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
 PROVIDERS = ("sun.nio.ch.EPollSelectorProvider", "sun.nio.ch.PollSelectorProvider")
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:-StackTraceInThrowable", "-XX:+UseSerialGC")  # for short lives
 HOW_TO_GET_ONE = "no JDK here: install one (Debian: apt-get install openjdk-17-jdk-headless) or set JAVA_HOME"
 AT_ONCE = 8  # virtual machines; scenarios mostly sleep
 PATIENCE = 300.0  # seconds for one of them; a script may block for ever
@@ -46,6 +47,11 @@ class Jdk:
         script = "\n".join(lines) + "\n"
         answer = subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=PATIENCE)
         return answer.stdout.splitlines()
+
+    def programs(self, scripts: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The answers to each of many scripts over buffers and coders, one after the other in one virtual machine."""
+        answers = iter(self.ask([line for script in scripts for line in (*script, "clear")], *QUICK))
+        return [[next(answers) for _ in (*script, "clear")][:-1] for script in scripts]
 
     def scenarios(self, scripts: Sequence[Sequence[str]], provider: str = PROVIDERS[0]) -> list[list[str]]:
         """The answers to each of many scripts, several virtual machines at work."""

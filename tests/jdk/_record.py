@@ -1,6 +1,7 @@
-"""Recorded scenarios, asked of the JDK again: whatever it says that the file does not have is printed.
+"""Recorded cases, asked of the JDK again: whatever it says that the file does not have is printed.
 
-A true race shows as several answers of one operation; ``--write`` puts them all into the file, any of which counts.
+A true race of a scenario shows as several answers of one operation; ``--write`` puts them all into the file, any of
+which counts. Buffers and coders have no races: those cases are asked once.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ Answers = list[list[str]]  # of each operation, every answer that was given
 
 
 def record(path: Path, runs: int, write: bool, out: TextIO) -> int:
-    """Ask ``runs`` times through each provider; 1 when an answer is new."""
+    """Ask, about scenarios ``runs`` times through each provider; 1 when an answer is new."""
     cases = load(path)
-    if not all(case.is_scenario for case in cases):
-        raise ValueError(f"{path}: only scenarios are recorded here")
-    answers = ask(cases, runs)
+    if len({case.is_scenario for case in cases}) > 1:
+        raise ValueError(f"{path}: scenarios and cases over buffers, which go to two drivers")
+    answers = ask(cases, runs) if cases[0].is_scenario else ask_once(cases)
     new = sum(_print_new(case, given, out) for case, given in zip(cases, answers, strict=True))
     print(f"{path}: {len(cases)} cases, {new} with new answers", file=out)
     if write:
@@ -40,6 +41,12 @@ def ask(cases: list[Case], runs: int) -> list[Answers]:
                     if answer not in choice:
                         choice.append(answer)
     return given
+
+
+def ask_once(cases: list[Case]) -> list[Answers]:
+    """As ``ask``, about buffers and coders."""
+    with Jdk("BufferDriver") as jdk:
+        return [[[answer] for answer in answers] for answers in jdk.programs([case.ops for case in cases])]
 
 
 def _print_new(case: Case, given: Answers, out: TextIO) -> bool:

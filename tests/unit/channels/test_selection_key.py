@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from nio.channels import Ops, Pipe, SelectionKey, Selector, ServerSocketChannel
 from nio.channels._selection_key import check_ops
 from nio.errors import CancelledKeyError, IllegalArgumentError
-from tests.helpers import LOOPBACK, R, W, connected_pair
+from nio.spi import SelectorProvider
+from tests.contract.watched import WatchedProvider
+from tests.helpers import LOOPBACK, Background, R, W, connected_pair
 
 
 @pytest.fixture
@@ -85,3 +87,43 @@ def test_a_wrong_interest_is_refused_before_anything_changes(selector: Selector)
         with pytest.raises(CancelledKeyError, match=r"the key of .*SinkChannel\(open\) is cancelled"):
             key.interest_ops = W
     selector.select_now()
+
+
+class MeddlingOps(int):
+    """Runs the test's code while the operations are looked at, in the middle of ``interest_ops_or``."""
+
+    during: Callable[[], object]
+
+    def __and__(self, other: int) -> int:
+        self.during()
+        return int(self) & other
+
+
+# statement 100
+@pytest.mark.parametrize("method", ["interest_ops_or", "interest_ops_and"])
+def test_an_interest_set_meanwhile_by_another_thread_is_not_lost(method: str) -> None:
+    provider = WatchedProvider(SelectorProvider.default())
+    near, far = connected_pair(provider)
+    with near, far, Selector.open(provider) as selector:
+        key = near.register(selector, R)
+        ops = MeddlingOps(R)
+        setting: list[Background[None]] = []
+
+        def set_elsewhere() -> None:
+            setting.append(Background(setattr, key, "interest_ops", W))
+            provider.until_queued()
+
+        provider.forget()
+        ops.during = set_elsewhere
+        assert getattr(key, method)(ops) == R
+        setting[0].result()
+        assert key.interest_ops == W
+
+
+# statement 102
+def test_attachments_are_exchanged_one_by_one() -> None:
+    with Pipe.open() as pipe, Selector.open() as selector:
+        key = pipe.sink.configure_blocking(False).register(selector, W, -1)
+        attaching = [Background(lambda ids: [key.attach(each) for each in ids], range(i, 1000, 2)) for i in (0, 1)]
+        returned = [each for background in attaching for each in background.result()]
+        assert sorted([*returned, key.attachment]) == list(range(-1, 1000))  # type: ignore[type-var]  # ints all

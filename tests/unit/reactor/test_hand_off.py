@@ -409,6 +409,7 @@ def test_a_bound_process_is_refused_when_the_acceptor_is_registered(
     ):
         with pytest.raises(IllegalArgumentError, match=rf"{handler.__name__}\.process is bound to its handler"):
             reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
+        reactor.turn(0)  # the cancelled key leaves
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(Upper))
 
 

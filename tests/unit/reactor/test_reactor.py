@@ -270,18 +270,11 @@ def test_a_timeout_that_is_none_is_refused(reactor: Reactor, timeout: Any, error
         reactor.turn(timeout)
 
 
-@pytest.mark.parametrize("delay", [float("nan"), float("inf"), "1"])
+@pytest.mark.parametrize("delay", [float("nan"), -1.0, "1"])
 def test_a_delay_that_is_none_is_refused_at_once(reactor: Reactor, delay: Any) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
         reactor.call_later(delay, int)
     assert reactor.turn(0).timers == 0
-
-
-def test_a_delay_below_zero_is_due_at_once(reactor: Reactor) -> None:
-    calls: list[int] = []
-    reactor.call_later(-5, calls.append, 1)
-    reactor.turn(0)
-    assert calls == [1]
 
 
 # one of a batch

@@ -1,0 +1,391 @@
+"""Groups on the loopback interface alone: nothing leaves this machine."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from nio.channels import DatagramChannel, MembershipKey, Selector
+from nio.errors import ClosedChannelError, IllegalArgumentError, IllegalStateError, UnresolvedAddressError
+from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from tests.helpers import LOOPBACK, R, arrived
+
+INET, INET6 = ProtocolFamily.INET, ProtocolFamily.INET6
+GROUP, OTHER = "239.255.71.1", "239.255.71.2"  # of the range for one site's own use
+GROUP6 = "ff01::7101"  # of the scope of one machine
+IGMP = Path("/proc/net/igmp")
+MOST_GROUPS = Path("/proc/sys/net/ipv4/igmp_max_memberships")
+
+
+def loopback() -> tuple[int, str]:
+    return SelectorProvider.default().find_interface("127.0.0.1")
+
+
+def without_multicast(family: ProtocolFamily, group: str, host: str) -> str | None:
+    """Why groups on the loopback cannot be used here, None when they can."""
+    try:
+        with DatagramChannel.open(family).bind((host, 0)) as channel:
+            channel.set_option("IP_MULTICAST_IF", loopback()[1]).join(group, loopback()[1])
+            channel.send(b"", (group, 9))
+    except (OSError, ValueError) as error:
+        return f"no multicast route on the loopback here: {error}"
+    return None
+
+
+WITHOUT = without_multicast(INET, GROUP, "127.0.0.1")
+WITHOUT6 = without_multicast(INET6, GROUP6, "::1")
+needs_multicast = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
+needs_multicast6 = pytest.mark.skipif(WITHOUT6 is not None, reason=str(WITHOUT6))
+
+
+def open_shared(port: int = 0, provider: SelectorProvider | None = None) -> DatagramChannel:
+    """A channel that may share its port, on any address, in non-blocking mode."""
+    channel = DatagramChannel.open(provider=provider).set_option("SO_REUSEADDR", True)
+    return channel.bind(("", port)).configure_blocking(False)
+
+
+def open_sender(host: str = "127.0.0.1") -> DatagramChannel:
+    """A channel whose datagrams to groups stay on the loopback."""
+    return DatagramChannel.open().bind((host, 0)).set_option("IP_MULTICAST_IF", loopback()[1])
+
+
+def port_of(channel: DatagramChannel) -> int:
+    address = channel.local_address
+    assert isinstance(address, tuple)
+    return address[1]
+
+
+@pytest.fixture
+def receiver() -> Iterator[DatagramChannel]:
+    with open_shared() as channel:
+        yield channel
+
+
+@pytest.fixture
+def sender() -> Iterator[DatagramChannel]:
+    with open_sender() as channel:
+        yield channel
+
+
+def heard(channel: DatagramChannel, sender: DatagramChannel) -> list[bytes]:
+    """What waits at the channel, up to a last word that is sent to it alone now."""
+    sender.send(b"last word", ("127.0.0.1", port_of(channel)))
+    texts = []
+    while True:
+        buffer = bytearray(64)
+        arrived(channel)
+        channel.receive(buffer)
+        text = bytes(buffer).rstrip(b"\0")
+        if text == b"last word":
+            return texts
+        texts.append(text)
+
+
+# membership
+
+
+@needs_multicast
+def test_members_hear_the_group_and_nobody_else_does(receiver: DatagramChannel, sender: DatagramChannel) -> None:
+    with open_shared(port_of(receiver)) as stranger:
+        to = (GROUP, port_of(receiver))
+        key = receiver.join(GROUP, loopback()[1])
+        assert key.is_valid
+        sender.send(b"one", to)
+        arrived(receiver)
+        with stranger.join(GROUP, loopback()[1]) as second:
+            sender.send(b"two", to)
+            arrived(stranger)
+        assert not second.is_valid
+        sender.send(b"three", to)
+        key.drop()
+        sender.send(b"four", to)
+        with pytest.raises(BlockingIOError):  # asked of the socket, since a last word would go to one of the two only
+            while (text := stranger.socket.recv(64)) is not None:
+                assert text == b"two"
+        texts = [bytearray(8) for _ in range(4)]
+        assert [receiver.receive(text) is not None for text in texts] == [True, True, True, False]
+        assert [bytes(text).rstrip(b"\0") for text in texts] == [b"one", b"two", b"three", b""]
+
+
+@needs_multicast
+def test_a_source_is_the_only_one_heard(receiver: DatagramChannel, sender: DatagramChannel) -> None:
+    to = (GROUP, port_of(receiver))
+    with open_sender("127.0.0.2") as other:
+        key = receiver.join(GROUP, loopback()[1], "127.0.0.2")
+        assert key.source_address == "127.0.0.2"
+        sender.send(b"from 1", to)
+        other.send(b"from 2", to)
+        assert heard(receiver, sender) == [b"from 2"]
+        both = receiver.join(GROUP, loopback()[1], "127.0.0.1")
+        assert both is not key
+        sender.send(b"from 1", to)
+        other.send(b"from 2", to)
+        assert heard(receiver, sender) == [b"from 1", b"from 2"]
+        key.drop()
+        sender.send(b"from 1", to)
+        other.send(b"from 2", to)
+        assert heard(receiver, sender) == [b"from 1"]
+        assert (key.is_valid, both.is_valid) == (False, True)
+
+
+@needs_multicast
+def test_joining_again_returns_the_same_key_while_it_is_valid(receiver: DatagramChannel) -> None:
+    index, name = loopback()
+    key = receiver.join(GROUP, name)
+    for interface in (name, index, "127.0.0.1"):
+        assert receiver.join(GROUP, interface) is key
+    other = receiver.join(OTHER, name)
+    assert other is not key
+    key.drop()
+    key.drop()
+    assert (key.is_valid, other.is_valid) == (False, True)
+    again = receiver.join(GROUP, name)
+    assert again is not key
+    key.drop()
+    assert again.is_valid
+
+
+@needs_multicast
+def test_all_sources_and_one_exclude_each_other(receiver: DatagramChannel) -> None:
+    name = loopback()[1]
+    key = receiver.join(GROUP, name)
+    with pytest.raises(IllegalStateError, match=rf"{GROUP}.* against joining for 127\.0\.0\.1"):
+        receiver.join(GROUP, name, "127.0.0.1")
+    sourced = receiver.join(OTHER, name, "127.0.0.1")
+    assert receiver.join(OTHER, name, "127.0.0.1") is sourced
+    assert receiver.join(OTHER, name, "127.0.0.3") is not sourced
+    with pytest.raises(IllegalStateError, match=r"source='127\.0\.0\.1'.* against joining for all sources"):
+        receiver.join(OTHER, name)
+    key.drop()
+    assert receiver.join(GROUP, name, "127.0.0.1").is_valid
+
+
+@needs_multicast
+def test_what_a_key_tells(receiver: DatagramChannel) -> None:
+    name = loopback()[1]
+    with receiver.join(GROUP, 1, "127.0.0.1") as key:
+        assert isinstance(key, MembershipKey)
+        assert key.channel is receiver
+        assert (key.group, key.interface, key.source_address) == (GROUP, name, "127.0.0.1")
+        assert repr(key) == f"MembershipKey(group='{GROUP}', interface='{name}', source='127.0.0.1')"
+    assert repr(key) == f"MembershipKey(group='{GROUP}', interface='{name}', source='127.0.0.1', ended)"
+    assert (key.group, key.interface, key.source_address) == (GROUP, name, "127.0.0.1")
+    assert repr(receiver.join(GROUP, 1)) == f"MembershipKey(group='{GROUP}', interface='{name}')"
+
+
+@needs_multicast
+def test_a_close_ends_the_memberships(receiver: DatagramChannel) -> None:
+    key = receiver.join(GROUP, loopback()[1])
+    receiver.close()
+    assert not key.is_valid
+    key.drop()
+    assert key.channel is receiver
+    with pytest.raises(ClosedChannelError):
+        receiver.join(GROUP, loopback()[1])
+    with pytest.raises(IllegalArgumentError):  # the arguments are looked at first
+        receiver.join("127.0.0.1", loopback()[1])
+
+
+class Forgetful(SelectorProvider):
+    """The interface is gone when a group is to be left, or so the kernel says."""
+
+    left = 0
+
+    def leave_group(self, sock: Socket, index: int, group: str, source: str | None) -> None:  # type: ignore[override]  # counts
+        super().leave_group(sock, index, group, source)
+        self.left += 1
+        raise OSError(errno.ENODEV, "No such device")
+
+
+@needs_multicast
+def test_a_channel_closed_while_registered_leaves_at_once() -> None:
+    provider = Forgetful(SelectorProvider.available()[0])
+    group = "239.255.71.77"
+    as_the_kernel_writes_it = "4D47FFEF"
+    with Selector.open(provider) as selector, open_shared(provider=provider) as channel:
+        channel.join(group, loopback()[1])
+        channel.join(OTHER, loopback()[1], "127.0.0.1")
+        assert as_the_kernel_writes_it in IGMP.read_text()
+        channel.register(selector, R)
+        selector.select_now()
+        channel.close()
+        assert provider.left == 2
+        assert channel.is_registered
+        assert as_the_kernel_writes_it not in IGMP.read_text()
+        selector.select_now()
+        assert not channel.is_registered
+
+
+@needs_multicast
+def test_more_groups_than_the_system_grants(receiver: DatagramChannel) -> None:
+    most = int(MOST_GROUPS.read_text())
+    if most > 200:
+        pytest.skip(f"{most} groups are granted here")
+    keys = [receiver.join(f"239.255.72.{number}", loopback()[1]) for number in range(most)]
+    with pytest.raises(OSError, match=rf"239\.255\.72\.250 on {loopback()[1]} beside {most} memberships") as caught:
+        receiver.join("239.255.72.250", loopback()[1])
+    assert caught.value.errno == errno.ENOBUFS
+    assert receiver.is_open
+    assert all(key.is_valid for key in keys)
+    keys[0].drop()
+    assert receiver.join("239.255.72.250", loopback()[1]).is_valid
+
+
+# arguments
+
+
+@pytest.mark.parametrize(
+    ("group", "source", "error"),
+    [
+        ("127.0.0.1", None, IllegalArgumentError),
+        ("223.255.255.255", None, IllegalArgumentError),
+        ("240.0.0.0", None, IllegalArgumentError),
+        ("255.255.255.255", None, IllegalArgumentError),
+        ("fe80::1", None, IllegalArgumentError),
+        ("ff02::1", None, IllegalArgumentError),  # a group, and not one of IPv4
+        ("all-hosts.invalid", None, UnresolvedAddressError),
+        ("", None, UnresolvedAddressError),
+        ("224.0.0", None, UnresolvedAddressError),
+        ("224.0.0.1\0", None, UnresolvedAddressError),
+        ("ff02::1%lo", None, UnresolvedAddressError),
+        (None, None, TypeError),
+        (b"\xe0\0\0\1", None, TypeError),
+        (0xE0000001, None, TypeError),
+        (GROUP, "0.0.0.0", IllegalArgumentError),
+        (GROUP, OTHER, IllegalArgumentError),
+        (GROUP, "::1", IllegalArgumentError),
+        (GROUP, "localhost", UnresolvedAddressError),
+        (GROUP, 1, TypeError),
+        (GROUP, True, TypeError),
+    ],
+)
+def test_groups_and_sources_that_are_refused(
+    receiver: DatagramChannel, group: str, source: str | None, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        receiver.join(group, loopback()[1], source)
+    assert repr(group if source is None else source) in str(caught.value)
+    assert receiver._memberships == []
+
+
+@pytest.mark.parametrize("group", ["224.0.0.0", "239.255.255.255"])
+def test_the_first_group_and_the_last(group: str) -> None:
+    assert SelectorProvider.default().check_group(INET.value, group, None) == (group, None)
+
+
+def test_addresses_are_spelled_in_one_way() -> None:
+    check = SelectorProvider.default().check_group
+    assert check(INET6.value, "FF02:0:0::1", "FE80::0:1") == ("ff02::1", "fe80::1")
+    assert check(INET6.value, GROUP, "10.0.0.1") == (GROUP, "10.0.0.1")
+
+
+NO_INTERFACES: list[tuple[object, type[Exception]]] = [
+    ("no-such-interface", IllegalArgumentError),
+    ("", IllegalArgumentError),
+    ("lo\0", IllegalArgumentError),
+    ("192.0.2.77", IllegalArgumentError),
+    ("2001:db8::77", IllegalArgumentError),
+    (0, IllegalArgumentError),
+    (-1, IllegalArgumentError),
+    (2**31, IllegalArgumentError),
+    (10**30, IllegalArgumentError),
+    (True, TypeError),
+    (1.0, TypeError),
+    (float("nan"), TypeError),
+    (None, TypeError),
+    (b"lo", TypeError),
+    (["lo"], TypeError),
+]
+
+
+@pytest.mark.parametrize(("interface", "error"), NO_INTERFACES, ids=repr)
+def test_interfaces_that_are_refused(receiver: DatagramChannel, interface: str, error: type[Exception]) -> None:
+    for use in (
+        lambda: receiver.join(GROUP, interface),
+        lambda: receiver.set_option("IP_MULTICAST_IF", interface),
+    ):
+        with pytest.raises(error) as caught:
+            use()
+        assert repr(interface) in str(caught.value)
+        if error is IllegalArgumentError:
+            assert all(f"{name} ({index})" in str(caught.value) for index, name in socket.if_nameindex())
+    assert receiver._memberships == []
+    assert receiver.get_option("IP_MULTICAST_IF") == 0
+
+
+# options
+
+
+@needs_multicast
+def test_the_interface_to_send_by(receiver: DatagramChannel, sender: DatagramChannel) -> None:
+    index, name = loopback()
+    assert sender.get_option("IP_MULTICAST_IF") == index
+    for spelling in (name, index, "127.0.0.1"):
+        with DatagramChannel.open().bind(LOOPBACK) as channel:
+            assert channel.get_option("IP_MULTICAST_IF") == 0
+            assert channel.set_option("IP_MULTICAST_IF", spelling).get_option("IP_MULTICAST_IF") == index
+            with receiver.join(GROUP, index):
+                channel.send(b"by the loopback", (GROUP, port_of(receiver)))
+                assert heard(receiver, sender) == [b"by the loopback"]
+
+
+class NoSuchInterface(SelectorProvider):
+    """The interface went between being found and being used."""
+
+    @staticmethod
+    def find_interface(interface: object) -> tuple[int, str]:
+        return 999_999, "gone0"
+
+
+def test_an_interface_that_is_gone() -> None:
+    with open_shared(provider=NoSuchInterface(SelectorProvider.available()[0])) as channel:
+        with pytest.raises(OSError, match=rf"{GROUP} on gone0 beside 0 memberships"):
+            channel.join(GROUP, "gone0")
+        with pytest.raises(OSError, match="assign"):
+            channel.set_option("IP_MULTICAST_IF", "gone0")
+        assert channel.get_option("IP_MULTICAST_IF") == 0
+
+
+# IPv6
+
+
+@needs_multicast6
+def test_groups_of_ipv6() -> None:
+    index, name = loopback()
+    with (
+        DatagramChannel.open(INET6).bind(None).configure_blocking(False) as receiver,
+        DatagramChannel.open(INET6).bind(("::1", 0)) as sender,
+    ):
+        assert sender.set_option("IP_MULTICAST_IF", "::1").get_option("IP_MULTICAST_IF") == index
+        for source, texts in ((None, [b"x"]), ("::1", [b"x"]), ("2001:db8::7", [])):
+            with receiver.join(GROUP6, name, source) as key:
+                assert (key.group, key.source_address) == (GROUP6, source)
+                sender.send(b"x", (GROUP6, port_of(receiver)))
+                sender.send(b"last word", ("::1", port_of(receiver)))
+                found = []
+                for _ in range(len(texts) + 1):
+                    arrived(receiver)
+                    buffer = bytearray(16)
+                    receiver.receive(buffer)
+                    found.append(bytes(buffer).rstrip(b"\0"))
+                assert found == [*texts, b"last word"]
+
+
+@needs_multicast
+@needs_multicast6
+def test_a_channel_of_ipv6_joins_groups_of_ipv4(sender: DatagramChannel) -> None:
+    with DatagramChannel.open(INET6).bind(None).configure_blocking(False) as receiver:
+        for number in count(1):
+            with receiver.join(GROUP, loopback()[1]):
+                sender.send(b"%d" % number, (GROUP, port_of(receiver)))
+                arrived(receiver)
+                buffer = bytearray(1)
+                assert receiver.receive(buffer) == ("::ffff:127.0.0.1", port_of(sender), 0, 0)
+                assert bytes(buffer) == b"%d" % number
+            if number == 2:
+                break
