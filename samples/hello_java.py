@@ -5,11 +5,11 @@ from nio import ByteBuffer, SelectionKey
 
 
 class Session:
-    def __init__(self) -> None:
+    def __init__(self):
         self.inbox, self.outbox = ByteBuffer.allocate(1024), ByteBuffer.allocate(7 * 1024).flip()
         self.over = False
 
-    def greet(self) -> None:
+    def greet(self):
         *names, rest = bytes(self.inbox.flip()).replace(b"\r\n", b"\n").split(b"\n")
         self.inbox.clear().put(rest)
         self.outbox.clear()
@@ -20,31 +20,26 @@ class Session:
         self.outbox.flip()
 
 
-def accept(key: SelectionKey) -> None:
-    assert isinstance(key.channel, nio.ServerSocketChannel)
+def accept(key):
     if client := key.channel.accept():
         client.configure_blocking(False).register(key.selector, SelectionKey.OP_READ, Session())
 
 
-def advance(key: SelectionKey) -> None:
+def advance(key):
     client, session = key.channel, key.attachment
-    assert isinstance(client, nio.SocketChannel)
-    assert isinstance(session, Session)
     try:
         if key.is_readable:
             session.over = client.read(session.inbox) == nio.EOF
             session.greet()
         client.write(session.outbox)
+        key.interest_ops = SelectionKey.OP_WRITE if session.outbox.has_remaining else SelectionKey.OP_READ
     except OSError:
-        client.close()
-        return
+        session.over, session.outbox = True, ByteBuffer.allocate(0)
     if session.over and not session.outbox.has_remaining:
         client.close()
-    else:
-        key.interest_ops = SelectionKey.OP_WRITE if session.outbox.has_remaining else SelectionKey.OP_READ
 
 
-def main(address: tuple[str, int] = ("127.0.0.1", 9900)) -> None:
+def main(address=("127.0.0.1", 9900)):
     with nio.Selector.open() as selector, nio.ServerSocketChannel.open() as server:
         server.bind(address).configure_blocking(False)
         server.register(selector, SelectionKey.OP_ACCEPT)

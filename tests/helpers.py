@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from nio.channels import Ops, SelectableChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
-from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider
+from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider
 from tests.contract.fake_kqueue import FakeKqueueProvider
 
 T = TypeVar("T")
@@ -78,9 +78,13 @@ def unix_pair(directory: Path, provider: SelectorProvider | None = None) -> tupl
 
 
 def fill(channel: SocketChannel) -> int:
-    """Write until the kernel takes no more; the number of bytes."""
-    chunk = bytes(65536)
-    return sum(iter(lambda: channel.write(chunk), 0))
+    """Write until the kernel takes no more, also when it has had time to move on what it took; the number of bytes."""
+    chunk, total = bytes(65536), 0
+    poll = select.poll()
+    poll.register(channel._fd, WRITABLE)
+    while poll.poll(20):
+        total += sum(iter(lambda: channel.write(chunk), 0))
+    return total
 
 
 def drain(channel: SocketChannel, count: int) -> bytes:

@@ -112,9 +112,9 @@ class FileChannel:
         """Open a file; without ``WRITE`` and ``APPEND`` it is opened for reading.
 
         ``CREATE``, ``CREATE_NEW`` (FileExistsError where there is one) and ``TRUNCATE_EXISTING`` count only with those
-        two; ``DELETE_ON_CLOSE`` takes the name away at once; ``SPARSE`` is a hint nobody needs here. ``APPEND`` does not
-        go with ``READ`` and ``TRUNCATE_EXISTING`` (IllegalArgumentError). Else what the system says: FileNotFoundError,
-        IsADirectoryError ...
+        two; ``DELETE_ON_CLOSE`` takes the name away at once; ``SPARSE`` is a hint that nobody needs here. ``APPEND``
+        does not go with ``READ`` and ``TRUNCATE_EXISTING`` (IllegalArgumentError). Else what the system says:
+        FileNotFoundError, IsADirectoryError ...
         """
         for option in options:
             if not isinstance(option, StandardOpenOption):
@@ -273,16 +273,19 @@ class FileChannel:
     def map(self, mode: MapMode, position: int, size: int) -> MappedByteBuffer:
         """``size`` bytes of the file from ``position`` on as memory, which outlives the channel.
 
-        A file that is shorter is extended, also by a read-only mapping. Raises ClosedChannelError,
-        IllegalArgumentError for negative numbers and sizes beyond ``2**31 - 1``, NonWritableChannelError for modes that
-        write, NonReadableChannelError for any, PermissionError where the file would have to be extended and cannot.
+        A file that is shorter is extended, also by a read-only mapping. One that is cut afterwards takes its bytes
+        along: touching them ends the process. Raises IllegalArgumentError for sizes beyond ``2**31 - 1``,
+        ClosedChannelError, IllegalArgumentError for negative numbers, NonWritableChannelError for modes that write,
+        NonReadableChannelError for any, PermissionError where the file would have to be extended and cannot.
         """
         if not isinstance(mode, FileChannel.MapMode):
             raise TypeError(f"the mode is one of FileChannel.MapMode, not {mode!r}")
+        if isinstance(size, int) and size > _MAX_MAP:
+            raise IllegalArgumentError(f"a mapping has at most {_MAX_MAP} bytes, not {size}")
         with _Inside(self):
             end = long(position, "position") + long(size, "size")
-            if end > MAX_LONG or size > _MAX_MAP:
-                raise IllegalArgumentError(f"{size} bytes from {position} on: at most {_MAX_MAP}, up to {MAX_LONG}")
+            if end > MAX_LONG:
+                raise IllegalArgumentError(f"position {position} and size {size} together are beyond {MAX_LONG}")
             if mode is not FileChannel.MapMode.READ_ONLY:
                 self._ensure_writable()
             self._ensure_readable()
@@ -294,10 +297,10 @@ class FileChannel:
     def lock(self, position: int = 0, size: int = MAX_LONG, shared: bool = False) -> FileLock:
         """Wait until no other process has a lock on the region that excludes this one, and take it.
 
-        A size of 0 reaches to the end. Locks are advisory and held by the process; nobody watches for processes that wait for each other. Raises
-        ClosedChannelError, NonWritableChannelError (exclusive) or NonReadableChannelError (shared),
-        IllegalArgumentError, OverlappingFileLockError when this process holds or waits for a part of the region,
-        AsynchronousCloseError when the channel is closed meanwhile.
+        A size of 0 reaches to the end. Locks are advisory and held by the process; nobody watches for processes that
+        wait for each other. Raises ClosedChannelError, NonWritableChannelError (exclusive) or NonReadableChannelError
+        (shared), IllegalArgumentError, OverlappingFileLockError when this process holds or waits for a part of the
+        region, AsynchronousCloseError when the channel is closed meanwhile.
         """
         with _Inside(self):
             lock = self._claim(position, size, shared)

@@ -5,8 +5,8 @@ for it, is refused with OverlappingFileLockError, for two threads would share th
 the first to release would release it for both. Hence one table for the whole process; it knows a file by its device
 and inode, and holds those who still wait for the kernel as well.
 
-A region of size 0 reaches to the end, wherever that will be. So it does in later JDKs; JDK 17 tells the kernel the same,
-but overlaps it with nothing.
+A region of size 0 reaches to the end, wherever that will be. So it does in later JDKs; JDK 17 tells the kernel the
+same, but takes it to overlap with nothing that begins behind it.
 
 The table refers to locks weakly, so that a channel that was never closed can be collected together with its locks. A
 forked child starts with an empty table and invalid locks: the kernel's lock is its parent's.

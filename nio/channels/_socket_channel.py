@@ -97,7 +97,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address, None before the connection; ClosedChannelError once closed."""
+        """The peer's address from ``connect()`` on, None before; ClosedChannelError once closed."""
         self._ensure_open()
         return self._remote_address
 

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
-from nio.errors import IllegalStateError, ProtocolError, RecordTooLongError
+from nio.errors import DelimiterInRecordError, IllegalStateError, ProtocolError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._deadlines import Deadlines, State
@@ -438,10 +438,13 @@ class StreamHandler(Handler):
     # the end
 
     def _raised(self, error: BaseException) -> None:
+        name = type(self).__name__
         if isinstance(error, ProtocolError):
             self._blame(CloseReason.PROTOCOL_ERROR, error)
+        elif isinstance(error, DelimiterInRecordError):  # as a rule the peer's own bytes, sent back
+            self.reactor.report("encode", logging.WARNING, "%s: a reply cannot be framed: %s", name, error)
+            self._finish(CloseReason.PROTOCOL_ERROR)
         else:
-            name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
             self._finish(CloseReason.HANDLER_ERROR)
 

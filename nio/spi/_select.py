@@ -1,8 +1,8 @@
 """select(2), the fallback every system has: at most descriptors below ``FD_SETSIZE``, and a wait costs their number.
 
-It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too. Where the other back
-ends report a whole interest set, this one gives what both directions stand for, and of a refused connect, which looks
-like a connection with data, only OP_CONNECT.
+It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too. So poll(2) is asked
+about the faults of what is ready; where a system has no poll, the plain bits have to do, and a refused connect looks
+like a connection with data.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class SelectPoller:
 
 
 def _faults(masks: Iterable[int]) -> list[tuple[int, int]]:
+    if not hasattr(select, "poll"):
+        return []
     poll = select.poll()
     for fd in masks:
         poll.register(fd, 0)

@@ -206,7 +206,7 @@ def _compare(parser: argparse.ArgumentParser) -> Complete:
         "--repeat",
         type=_whole(1, 1_000_000),
         metavar="N",
-        help="names each connection sends to each reactor (900; with --delay what takes the single one about 2 s)",
+        help="names each connection sends to each reactor (500; with --delay what takes the single one about 2 s)",
     )
     _add_delay(parser)
     add("--json", action="store_true", help="print the figures as JSON")

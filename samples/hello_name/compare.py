@@ -31,7 +31,7 @@ from samples.hello_name._conversation import connect
 
 _ROUNDS = 9
 _CONNECTIONS = 50
-_REPEAT = 900
+_REPEAT = 500
 _SECONDS = 2.0  # for the single reactor, by default, where greeting is slow
 _WORKERS = 4
 _WORTH_IT = 1.2  # times the single reactor's requests per second
@@ -255,7 +255,7 @@ def verdict(rows: list[Row], options: argparse.Namespace) -> str:
     single, pooled = rows[0], max(rows[1:], key=lambda row: row.per_second)
     ratio = pooled.per_second / single.per_second
     if not options.delay:
-        cost = "" if single.cpu_us is None else f" ({single.cpu_us:g} us of processor time, not {pooled.cpu_us:g})"
+        cost = "" if single.cpu_us is None else f" ({single.cpu_us} against {pooled.cpu_us} us of processor time)"
         return f"Take the single reactor: a greeting costs less than handing it to a worker{cost}."
     if ratio < _WORTH_IT:
         return f"Take the single reactor: workers do not speed up this work (by {ratio:.1f}), they only add to it."

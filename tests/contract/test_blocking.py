@@ -13,7 +13,7 @@ from nio.channels import EOF, Pipe, ServerSocketChannel, SocketChannel
 from nio.errors import AsynchronousCloseError, ClosedChannelError, NoConnectionPendingError
 from tests.contract.conftest import Pair
 from tests.contract.watched import WatchedProvider
-from tests.helpers import LOOPBACK, Background, address_of, arrived, connected_pair, drain, fill
+from tests.helpers import LOOPBACK, Background, address_of, arrived, connected_pair, drain
 
 
 @pytest.fixture
@@ -110,15 +110,36 @@ def test_a_reader_and_a_writer_run_at_once(watched: WatchedProvider, pair: Pair)
 # statement 153
 def test_a_sleeping_writer_and_a_reader(watched: WatchedProvider, pair: Pair) -> None:
     channel, peer = pair
-    full = fill(channel.configure_blocking(False))
-    channel.configure_blocking(True)
-    writing = Background(channel.write, bytes(100_000))
+    writing = Background(channel.write, bytes(40_000_000))
     watched.until_asleep()
     peer.write(b"yo")
     assert channel.read(bytearray(8)) == 2
     assert not writing.is_done
-    drain(peer, full + 100_000)
-    assert writing.result() == 100_000
+    drain(peer, 40_000_000)
+    assert writing.result() == 40_000_000
+
+
+# statement 137
+def test_shutting_the_output_down_releases_a_writer(watched: WatchedProvider, pair: Pair) -> None:
+    channel, peer = pair
+    writing = Background(channel.write, bytes(40_000_000))
+    watched.until_asleep()
+    channel.shutdown_output()
+    with pytest.raises(AsynchronousCloseError):
+        writing.result()
+    assert channel.is_open
+    peer.write(b"yo")
+    assert channel.read(bytearray(8)) == 2
+
+
+# statement 138
+def test_shutting_the_input_down_releases_a_reader(watched: WatchedProvider, pair: Pair) -> None:
+    channel, _ = pair
+    reading = Background(channel.read, bytearray(8))
+    watched.until_asleep()
+    channel.shutdown_input()
+    assert reading.result() == EOF
+    assert channel.is_open
 
 
 # statement 153

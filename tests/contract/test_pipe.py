@@ -8,7 +8,7 @@ import pytest
 
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, Pipe, SelectableChannel, Selector
-from nio.errors import ClosedChannelError, IllegalArgumentError
+from nio.errors import AsynchronousCloseError, ClosedChannelError, IllegalArgumentError
 from nio.spi import SelectorProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import A, Background, C, R, W
@@ -135,6 +135,18 @@ def test_blocking_ends(watched: WatchedProvider) -> None:
         while total < 200_000:
             total += pipe.source.read(bytearray(65536))
         assert writing.result() == 200_000
+
+
+# statement 124
+@pytest.mark.parametrize("blocking", [True, False])
+def test_reading_and_writing_a_closed_end(pipe: Pipe, blocking: bool) -> None:
+    pipe.source.configure_blocking(blocking).close()
+    pipe.sink.configure_blocking(blocking).close()
+    uses: list[Callable[[], object]] = [lambda: pipe.source.read(bytearray(4)), lambda: pipe.sink.write(b"x")]
+    for use in uses:
+        with pytest.raises(ClosedChannelError) as caught:
+            use()
+        assert isinstance(caught.value, AsynchronousCloseError) is blocking
 
 
 # statement 124

@@ -154,9 +154,7 @@ def test_the_own_shutdown_is_no_fault(poller: Poller, tcp: Ends) -> None:
 
 
 @pytest.mark.parametrize("asked", [READABLE, WRITABLE, BOTH])
-def test_a_reset_is_reported_whatever_was_asked(
-    provider: SelectorProvider, poller: Poller, tcp: Ends, asked: int
-) -> None:
+def test_a_reset_is_reported_whatever_was_asked(poller: Poller, tcp: Ends, asked: int) -> None:
     near, far = tcp
     reset(far)
     until_hung_up(near)
@@ -164,24 +162,22 @@ def test_a_reset_is_reported_whatever_was_asked(
     ((fd, mask),) = poller.wait(0)
     assert fd == near.fileno()
     assert mask & BOTH == asked
-    if provider.name == "select":  # which knows no faults, and says with the plain bits that a read or write will tell
-        assert not mask & FAULT
-    else:
-        assert mask & BROKEN
-        with pytest.raises(ConnectionResetError):
-            near.recv(1)
-        ((_, mask),) = poller.wait(0)  # the error was told, the connection stays dead
-        assert mask & FAULT or asked != BOTH
+    assert mask & BROKEN
+    with pytest.raises(ConnectionResetError):
+        near.recv(1)
+    ((_, mask),) = poller.wait(0)  # the error was told, the connection stays dead
+    assert mask & BOTH == asked
+    assert mask & FAULT or asked != BOTH
 
 
-def test_both_directions_at_their_end_are_a_hang_up(provider: SelectorProvider, poller: Poller, tcp: Ends) -> None:
+def test_both_directions_at_their_end_are_a_hang_up(poller: Poller, tcp: Ends) -> None:
     near, far = tcp
     near.shutdown(socket.SHUT_WR)
     assert far.recv(1) == b""
     far.close()
     until_hung_up(near)
     poller.add(near.fileno(), BOTH)
-    assert poller.wait(0) == [(near.fileno(), BOTH | (0 if provider.name == "select" else HUNG_UP))]
+    assert poller.wait(0) == [(near.fileno(), BOTH | HUNG_UP)]
 
 
 def test_the_ends_of_a_pipe(poller: Poller) -> None:

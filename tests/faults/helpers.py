@@ -26,6 +26,7 @@ class Client:
         self.sock = socket.socket()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(PATIENCE)
         self.sock.connect(address)
 
@@ -44,6 +45,16 @@ class Client:
             data = self.sock.recv(count - len(got))
             assert data, f"the stream ended after {bytes(got)!r}"
             got += data
+        return bytes(got)
+
+    def read_to(self, count: int) -> bytes:
+        """``count`` bytes, or fewer at the end of the stream, or none after a reset."""
+        got = bytearray()
+        try:
+            while len(got) < count and (data := self.sock.recv(count - len(got))):
+                got += data
+        except ConnectionResetError:
+            pass
         return bytes(got)
 
     def read_to_end(self) -> bytes:

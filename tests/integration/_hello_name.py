@@ -14,6 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 LIMIT = 15.0  # seconds for what takes milliseconds
@@ -136,10 +140,3 @@ def rest(client: socket.socket) -> bytes:
     while piece := client.recv(65536):
         data += piece
     return bytes(data)
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )

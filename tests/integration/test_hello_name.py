@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.integration._hello_name import HOST, LIMIT, MODES, Server, lines, rest
+from tests.integration._hello_name import HOST, LIMIT, MODES, Server, lines, needs_proc, rest
 
 MIB = 1024 * 1024
 
@@ -113,6 +113,7 @@ def test_reset_costs_nobody_else_anything(server: Server, sent: bytes) -> None:
         assert lines(other, 1) == [b"Hello bob"]
 
 
+@needs_proc
 def test_endless_line_costs_no_memory(server: Server) -> None:
     before = server.resident()
     with server.connect() as client, pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -148,6 +149,7 @@ class SlowReader:
         return bytes(got)
 
 
+@needs_proc
 def test_pipelined_names_to_readers_that_do_not_read_at_first(server: Server) -> None:
     """20 000 names and more: what is owed waits as bytes in the kernel and in the readers, not in the server.
 

@@ -28,6 +28,7 @@ from tests.integration._hello_name import (
     THREADS,
     Server,
     lines,
+    needs_proc,
     rest,
 )
 
@@ -139,6 +140,7 @@ def test_sigterm_under_load_answers_what_was_received(mode: tuple[str, ...]) -> 
     assert ended.count("requests") == sum(replies)
 
 
+@needs_proc
 @pytest.mark.parametrize(
     ("mode", "number"),
     [(SINGLE, signal.SIGINT), (THREADS, signal.SIGTERM), (PROCESSES, signal.SIGINT)],
@@ -158,6 +160,7 @@ def test_work_under_way_is_answered_and_nobody_accepted(mode: tuple[str, ...], n
     assert ended.done["reason"] == number.name
 
 
+@needs_proc
 @pooled_modes
 def test_drain_limit_cuts_what_is_left(mode: tuple[str, ...]) -> None:
     with Server(*mode, "--delay", "3600", "--drain", "0.1") as server, server.connect() as client:
@@ -169,6 +172,7 @@ def test_drain_limit_cuts_what_is_left(mode: tuple[str, ...]) -> None:
     assert "the 0.1 s are over, connections cut: 1" in ended.log
 
 
+@needs_proc
 def test_drain_limit_holds_for_a_reactor_that_is_stuck() -> None:
     with Server("--delay", "3600", "--drain", "0", "--log-level", "error") as server, server.connect() as client:
         client.sendall(b"ann\n")
@@ -179,6 +183,7 @@ def test_drain_limit_holds_for_a_reactor_that_is_stuck() -> None:
     assert "a greeting still holds the reactor's thread" in ended.log
 
 
+@needs_proc
 @every_mode
 def test_second_sigint_ends_at_once(mode: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "port"
@@ -196,6 +201,7 @@ def test_second_sigint_ends_at_once(mode: tuple[str, ...], tmp_path: Path) -> No
     assert not path.exists()
 
 
+@needs_proc
 def test_workers_do_not_outlive_a_killed_server() -> None:
     with Server(*PROCESSES) as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()

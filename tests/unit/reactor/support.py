@@ -43,6 +43,11 @@ def run(reactor: Reactor) -> None:
     assert not late, f"run() did not end by itself: {reactor!r}"
 
 
+def afresh(error: OSError) -> OSError:
+    """A copy without a traceback, which would keep the frames it has seen."""
+    return type(error)(*error.args)
+
+
 class Wire(socket.socket):
     """An accepted socket whose send and recv ask the kernel's script first."""
 
@@ -53,11 +58,11 @@ class Wire(socket.socket):
         if self.kernel.sends:
             step = self.kernel.sends.popleft()
             if isinstance(step, OSError):
-                raise step
+                raise afresh(step)
             data = memoryview(data)[:step]
         if self.kernel.room is not None:
             if not self.kernel.room:
-                raise NEVER
+                raise BlockingIOError
             data = memoryview(data)[: self.kernel.room]
         sent = super().send(data, flags)
         if self.kernel.room is not None:
@@ -69,7 +74,7 @@ class Wire(socket.socket):
         if self.kernel.recvs:
             step = self.kernel.recvs.popleft()
             if isinstance(step, OSError):
-                raise step
+                raise afresh(step)
             size = min(size, step)
         return super().recv(size, flags)
 
@@ -117,7 +122,7 @@ class Kernel(SelectorProvider):
     def accept(self, listener: Socket) -> tuple[Socket, Address]:
         self.accept_calls += 1
         if self.accepts and (step := self.accepts.popleft()) is not None:
-            raise step
+            raise afresh(step)
         plain, address = super().accept(listener)
         wire = Wire(plain.family, plain.type, plain.proto, plain.detach())
         wire.setblocking(False)
@@ -298,6 +303,7 @@ class World:
         sock = socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.connect(self.address)
         sock.setblocking(False)
         self.peers.append(Peer(self, sock))

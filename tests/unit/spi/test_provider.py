@@ -185,6 +185,8 @@ def test_options(provider: SelectorProvider) -> None:
         for seconds in (5, 0, -1):
             provider.set_option(sock, linger, seconds)
             assert provider.get_option(sock, linger) == seconds
+        provider.set_option(sock, linger, 100_000)
+        assert provider.get_option(sock, linger) == 65_535
         provider.set_option(sock, linger, -7)
         assert provider.get_option(sock, linger) == -1
         for flag in (True, False):

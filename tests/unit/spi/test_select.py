@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import os
+import select
 
 import pytest
 
-from nio.spi import READABLE, WRITABLE
+from nio.spi import BROKEN, READABLE, WRITABLE
 from nio.spi._select import SelectPoller, wait_for
 
 
@@ -29,3 +30,14 @@ def test_removing_what_is_not_there_is_nothing() -> None:
 def test_D16_the_kernel_is_not_asked_beyond_its_sets() -> None:
     with pytest.raises(ValueError, match="out of range"):
         wait_for(SelectPoller.limit, READABLE, None, 0)
+
+
+def test_without_poll_the_plain_bits_have_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    poller = SelectPoller()
+    poller.add(writer, WRITABLE)
+    os.close(reader)
+    assert poller.wait(0) == [(writer, WRITABLE | BROKEN)]
+    monkeypatch.delattr(select, "poll")
+    assert poller.wait(0) == [(writer, WRITABLE)]
+    os.close(writer)
