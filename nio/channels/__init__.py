@@ -15,11 +15,11 @@ from nio.channels._byte_channels import EOF as EOF
 from nio.channels._byte_channels import ReadableByteChannel as ReadableByteChannel
 from nio.channels._byte_channels import WritableByteChannel as WritableByteChannel
 from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
-from nio.channels._membership import MembershipKey as MembershipKey
-from nio.channels._membership import MulticastChannel as MulticastChannel
 from nio.channels._file_channel import FileChannel as FileChannel
 from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
 from nio.channels._file_lock import FileLock as FileLock
+from nio.channels._membership import MembershipKey as MembershipKey
+from nio.channels._membership import MulticastChannel as MulticastChannel
 from nio.channels._options import NetworkChannel as NetworkChannel
 from nio.channels._options import StandardSocketOptions as StandardSocketOptions
 from nio.channels._pipe import Pipe as Pipe

@@ -9,7 +9,8 @@ connection ends in ``close`` and nowhere else. Everything between is a state::
     READING, PROCESSING, SENDING ──end, error, drain──> CLOSING ──output sent──> LINGERING ──> CLOSED
 
 **Write first, arm later.** A reply is sent at once; ``OP_WRITE`` is armed only for what the kernel did not take. In the
-steady state a request costs two system calls, one recv and one send.
+steady state a request costs two system calls, one recv and one send. The replies to the records of one read travel
+together, up to 64 of them, so where ``process`` is slow and clients pipeline, workers are wanted.
 
 **Records wait as bytes.** At most 64 are decoded at a time; the rest of what was read stays undecoded in the decoder,
 so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the

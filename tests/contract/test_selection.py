@@ -283,19 +283,30 @@ def test_a_selection_that_changes_the_selected_set_makes_its_iteration_fail(
     assert selector.select_now() == 1
     with pytest.raises(RuntimeError):
         next(iteration)
-    iteration = iter(selector.selected_keys)
-    next(iteration)
-    channel.close()  # one key gone, another come
-    selector.selected_keys.clear()
-    peer.close()
-    assert selector.select_now() == 0
-    with pytest.raises(RuntimeError):
-        next(iteration)
     with Pipe.open(provider=provider) as pipe:
         every_key = iter(selector.keys)
         pipe.sink.configure_blocking(False).register(selector, W)
         assert len(list(every_key)) == 2
         assert len(selector.keys) == 3
+
+
+# statement 79
+def test_a_key_gone_and_another_come_make_the_iteration_fail(provider: SelectorProvider, selector: Selector) -> None:
+    pipes = [Pipe.open(provider=provider) for _ in range(4)]
+    sinks = [pipe.sink.configure_blocking(False) for pipe in pipes]
+    for sink in sinks[:3]:
+        sink.register(selector, W)
+    assert selector.select_now() == 3
+    iteration = iter(selector.selected_keys)
+    next(iteration).cancel()
+    sinks[3].register(selector, W)
+    assert selector.select_now() == 1
+    assert len(selector.selected_keys) == 3
+    with pytest.raises(RuntimeError):
+        next(iteration)
+    assert len(list(selector.selected_keys)) == 3
+    for pipe in pipes:
+        pipe.close()
 
 
 # statement 80
