@@ -8,17 +8,16 @@ connection ends in ``close`` and nowhere else. Everything between is a state::
     READING ──output over the high mark──> SENDING ──output below the low mark──> READING
     READING, PROCESSING, SENDING ──end, error, drain──> CLOSING ──output sent──> LINGERING ──> CLOSED
 
-**Write first, arm later.** A reply is sent at once; ``OP_WRITE`` is armed only for what the kernel did not take. In the
-steady state a request costs two system calls, one recv and one send. The replies to the records of one read travel
-together, up to 64 of them, so where ``process`` is slow and clients pipeline, workers are wanted.
+**Write first, arm later.** Replies are sent at once, those to one read's records together; ``OP_WRITE`` is armed only
+for what the kernel did not take. In the steady state a request costs two system calls, one recv and one send.
 
 **Records wait as bytes.** At most 64 are decoded at a time; the rest of what was read stays undecoded in the decoder,
 so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the
 mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
 
-**Closing so that the last reply arrives.** A kernel that closes a socket with unread input sends a reset, and a reset
-makes the peer's kernel drop what its program has not read yet. So when this side ends the conversation it shuts its
-output down and reads on, discarding, until the peer closes too, 64 KiB came or 2 seconds passed.
+**Closing so that the last reply arrives.** A socket closed with unread input sends a reset, and that makes the peer's
+kernel drop what its program has not read yet. So this side shuts its output down and reads on, discarding, until the
+peer closes too, 64 KiB came or 2 seconds passed.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ _BATCH = 64  # records decoded at a time
 _LINGER_BYTES = 65536
 _NOTHING: Iterator[bytes] = iter(())
 
-
 # A member of an enum costs a look-up through its class; the fast path asks for the state ten times.
 _READING, _PROCESSING, _SENDING, _CLOSING, _LINGERING, _CLOSED = State
 _ENDED = (_CLOSING, _LINGERING, _CLOSED)
@@ -53,8 +51,7 @@ _ENDED = (_CLOSING, _LINGERING, _CLOSED)
 class StreamHandler(Handler):
     """One connection's handler: records in, replies out. Subclass it and write ``process``.
 
-    Class attributes are the settings; a subclass or an ``__init__`` may set them, they are read when the connection
-    opens.
+    Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too.
 
     - ``framing``: how bytes become records and replies bytes (:class:`~nio.framing.Lines` by default).
     - ``idle_timeout``: seconds without input, while nothing is owed, until the connection ends (60; None never).
@@ -63,9 +60,9 @@ class StreamHandler(Handler):
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
 
-    With workers, ``process`` runs in one of them, one record of a connection at a time, in order; everything else runs
-    on the reactor's thread. An exception of ``process`` ends the connection, after the replies that are owed for the
-    records before it: :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
+    With workers, ``process`` runs in one of them, one record of a connection at a time, in order; all else runs on the
+    reactor's thread. An exception of ``process`` ends the connection, after the replies owed for the records before it:
+    :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
     __slots__ = (
@@ -149,13 +146,13 @@ class StreamHandler(Handler):
         return self._state
 
     @property
-    def owes(self) -> bool:
-        return self._state is not _LINGERING
-
-    @property
     def reason(self) -> CloseReason:
         """Why the connection is closing, lingering or closed; LOCAL before."""
         return self._reason
+
+    @property
+    def owes(self) -> bool:
+        return self._state is not _LINGERING
 
     @property
     def unsent(self) -> int:
@@ -208,11 +205,9 @@ class StreamHandler(Handler):
                 self._drained()
             return
         except OSError as error:
-            self._lost(error)
-            return
+            return self._lost(error)
         if not data:
-            self._input_ended()
-            return
+            return self._input_ended()
         self.reactor.bytes_in += len(data)
         self._deadlines.heard_at = self._clock()
         records = self._decoder.feed(data, _BATCH)
@@ -485,8 +480,7 @@ class StreamHandler(Handler):
         except BlockingIOError:
             return
         except OSError as error:
-            self._lost(error)
-            return
+            return self._lost(error)
         self.reactor.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:

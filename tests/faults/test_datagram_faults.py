@@ -98,7 +98,7 @@ def test_C16_the_answer_to_an_earlier_datagram_is_for_one_channel(
             lonely.write(text)
             near.send(text, nobody())  # whoever is not connected hears of no answer
             near.send(text, address_of(far))
-            answers = {}
+            answers: dict[object, object] = {}
             while len(answers) < 2:
                 for key in selector.ready_keys(10):
                     answers[key.attachment] = answer_of(key)
@@ -139,7 +139,9 @@ class NoBuffers(SelectorProvider):
 
             send = sendmsg = sendto
 
-        return Refusing(family.value, socket.SOCK_DGRAM)
+        sock = Refusing(family.value, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        return sock
 
 
 @pytest.mark.parametrize("blocking", [False, True])

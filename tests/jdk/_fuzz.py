@@ -25,7 +25,7 @@ from tests.jdk._replay import Adapter, Case, replay_one
 
 PROGRAM = 200  # operations of a program
 BATCH = 100  # programs that the JDK is given at a time
-SHOWN = 5  # differences that are shrunk and printed; the others are only counted
+SHOWN = 3  # differences that are shrunk and printed; the others are only counted
 
 Program = Sequence[str]
 Drawn = list[tuple[str, str]]  # operations, with the answers of nio
@@ -124,13 +124,13 @@ def _without_checksum(answer: str) -> str:
 
 
 def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:
-    """A part of the program with one of its differences, of which nothing can be left out."""
+    """A part of the program with some of its differences and no others, of which nothing can be left out."""
     wanted = _all_differences(kind, jdk, [program])[0]
     size = len(program) // 2
     while size:
         parts = [[*program[:start], *program[start + size :]] for start in range(0, len(program), size)]
         found = _all_differences(kind, jdk, parts)
-        still = [(part, wanted & differs) for part, differs in zip(parts, found, strict=True) if wanted & differs]
+        still = [(part, differs) for part, differs in zip(parts, found, strict=True) if differs and differs <= wanted]
         if still:
             program, wanted = still[-1]
         else:

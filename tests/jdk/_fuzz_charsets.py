@@ -185,19 +185,22 @@ class Programmer:
         return "".join([chr(self.pick(points)) for _ in range(length)])
 
     def units(self, length: int, charset: str = "UTF-8") -> str:
-        """Code units, in one of five texts with surrogates that are not in pairs."""
-        text = self.text(length, charset)
-        if self.chance() > LEGAL and text:
-            at = self.below(len(text))
-            text = text[:at] + chr(self.pick(SURROGATES)) + text[at:]
-        return text.encode("utf-16-be", "surrogatepass").hex()
+        return self.broken(self.text(length, charset)).encode("utf-16-be", "surrogatepass").hex()
+
+    def broken(self, text: str) -> str:
+        """One of five texts with half a surrogate pair, which often is the last character."""
+        if self.chance() < LEGAL:
+            return text
+        at = self.pick((self.below(len(text) + 1), len(text)))
+        return text[:at] + chr(self.pick(SURROGATES)) + text[at:]
 
     def data(self, charset: str, length: int) -> bytes:
-        """Bytes of the charset, in half of the cases with a few changes."""
-        data = bytearray(self.text(length, charset).encode(_codec(charset), "ignore"))
+        """Bytes of the charset, in nearly half of the cases with a few changes."""
+        text = self.broken(self.text(length, charset))
+        errors = "surrogatepass" if charset in UNICODE else "ignore"
+        data = bytearray(text.encode(_codec(charset), errors))
         if charset in ("UTF-16", "UTF-32") and self.chance() < 0.5:
-            mark = "\ufeff".encode(f"{charset}-{self.pick(('be', 'le'))}")
-            data[:0] = mark
+            data[:0] = "\ufeff".encode(f"{charset}-{self.pick(('be', 'le'))}")
         while self.chance() < 0.4:
             at = self.below(len(data) + 1)
             data[at : at + self.below(3)] = bytes([self.byte() for _ in range(self.below(3))])

@@ -157,6 +157,24 @@ def test_an_attachment_that_is_no_handler_costs_its_channel_only(reactor: Reacto
         assert reactor.statistics().open == 0
 
 
+def test_a_handler_that_closes_and_then_raises(reactor: Reactor, caplog: pytest.LogCaptureFixture) -> None:
+    class Leaver(Handler):
+        def handle_read(self) -> None:
+            self.close(CloseReason.OVERLOAD)
+            raise KeyError("too late")
+
+        def handle_error(self, error: Exception) -> None:
+            raise AssertionError("it is gone already")
+
+    with Pipe.open(provider=reactor.provider) as pipe:
+        reactor.register(pipe.source, READ, Leaver())
+        pipe.sink.write(b"x")
+        reactor.turn(1)
+        assert reactor.statistics().closed == {CloseReason.OVERLOAD: 1}
+    (record,) = caplog.records
+    assert record.getMessage() == "Leaver raised"
+
+
 # a turn
 
 
@@ -629,6 +647,40 @@ def test_J06_a_connection_to_which_nothing_is_owed_is_not_abandoned() -> None:
         assert world.reactor.statistics().abandoned == 0
 
 
+def test_J06_of_a_handler_that_does_not_say_it_is_assumed_that_something_was_lost(reactor: Reactor) -> None:
+    class Stays(Handler):
+        def handle_drain(self) -> None:
+            pass
+
+    kernel = reactor.provider
+    assert isinstance(kernel, Kernel)
+    with Pipe.open(provider=kernel) as pipe:
+        reactor.register(pipe.source, READ, Stays())
+        reactor.stop(drain=1)
+        reactor.turn(0)
+        kernel.now += 10**9
+        run(reactor)
+        assert reactor.statistics().abandoned == 1
+        assert reactor.statistics().closed == {CloseReason.DRAIN: 1}
+
+
+def test_a_handler_that_another_one_closes_while_draining_is_left_alone(reactor: Reactor) -> None:
+    handlers: list[Handler] = []
+
+    class Last(Handler):
+        def handle_drain(self) -> None:
+            for handler in handlers:
+                handler.close(CloseReason.DRAIN)
+
+    with Pipe.open(provider=reactor.provider) as first, Pipe.open(provider=reactor.provider) as second:
+        for pipe in (first, second):
+            handlers.append(Last())
+            reactor.register(pipe.source, READ, handlers[-1])
+        reactor.stop(drain=5)
+        run(reactor)
+        assert reactor.statistics().closed == {CloseReason.DRAIN: 2}
+
+
 def test_stopping_at_once_overrules_draining() -> None:
     manual = Manual()
     with World(workers=manual) as world:
@@ -805,6 +857,26 @@ def test_close_by_a_tick_ends_run(reactor: Reactor) -> None:
     run(reactor)
     with pytest.raises(RejectedExecutionError):
         reactor.execute(int)
+
+
+def test_close_by_a_tick_with_more_behind_it(reactor: Reactor) -> None:
+    calls: list[int] = []
+    reactor.execute(reactor.close)
+    reactor.execute(calls.append, 1)
+    reactor.turn(0)
+    assert calls == [1]
+
+
+def test_a_selector_closed_behind_the_reactor_s_back_is_no_quiet_end(reactor: Reactor) -> None:
+    class Meddler(Handler):
+        def handle_read(self) -> None:
+            self.key.selector.close()
+
+    with Pipe.open(provider=reactor.provider) as pipe:
+        reactor.register(pipe.source, READ, Meddler())
+        pipe.sink.write(b"x")
+        with pytest.raises(ClosedSelectorError):
+            reactor.run()
 
 
 class Stuck(Kernel):

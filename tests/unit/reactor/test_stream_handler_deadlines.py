@@ -257,6 +257,36 @@ def test_output_that_was_taken_leaves_no_deadline_behind() -> None:
         assert world.handler.reasons == []
 
 
+def test_C12_what_was_taken_at_last_counts() -> None:
+    class Hasty(Small):
+        write_timeout = 5
+
+    with World(Hasty) as world:
+        peer = world.connect()
+        world.kernel.room = 0
+        peer.send(b"ann\n" * 9)
+        world.until_state(State.SENDING)
+        world.advance(4)
+        world.kernel.room = 40  # all of it; the next four replies find no room
+        world.until(lambda: len(world.handler.seen) == 8)
+        world.advance(1)
+        assert world.handler.state is State.SENDING
+        world.advance(3.999)
+        assert world.handler.state is State.SENDING
+        world.advance(0.001)
+        assert world.handler.reasons == [CloseReason.WRITE_TIMEOUT]
+
+
+def test_a_deadline_that_passes_in_the_turn_in_which_the_connection_ends() -> None:
+    with World() as world:
+        peer = world.connect()
+        peer.half_close()
+        world.kernel.now += 60 * 10**9
+        world.reactor.turn(0)
+        world.turns()
+        assert len(world.handler.reasons) == 1
+
+
 def test_C12_over_the_mark_a_kilobyte_must_be_taken_in_ten_seconds() -> None:
     with World(Blob) as world:
         world.connect()

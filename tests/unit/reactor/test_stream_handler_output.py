@@ -126,6 +126,36 @@ def test_C05_one_long_reply_is_over_the_mark_too(workers: int) -> None:
         assert len(peer.read(2_000_010)) == 2_000_010
 
 
+def test_C05_a_long_reply_behind_a_record_of_its_own() -> None:
+    class Announced(Blob):
+        def process(self, record: bytes) -> bytes | None:
+            self.send(b"here it comes")
+            return super().process(record)
+
+    with World(Announced) as world:
+        peer = world.connect()
+        world.kernel.room = 0
+        peer.send(b"2000000\n")
+        world.until_state(State.SENDING)
+        assert world.handler.unsent == 2_000_014
+        world.kernel.room = None
+        assert len(peer.read(2_000_014)) == 2_000_014
+
+
+def test_C07_records_sent_over_the_mark_wait_without_asking_the_kernel_each_time() -> None:
+    with World(Small) as world:
+        peer = world.connect()
+        world.kernel.room = 0
+        peer.send(b"ann\n" * 4)
+        world.until_state(State.SENDING)
+        calls = world.kernel.send_calls
+        for _ in range(500):
+            world.handler.send(b"news")
+        assert world.kernel.send_calls == calls
+        world.kernel.room = None
+        assert peer.read(2540) == hellos(b"ann") * 4 + b"news\n" * 500
+
+
 def test_C06_work_goes_on_at_the_low_mark_and_not_above(workers: int) -> None:
     with World(Small, workers=workers) as world:
         peer = world.connect()
@@ -279,6 +309,8 @@ def test_a_record_sent_by_process_comes_before_its_reply() -> None:
 
     with World(Two) as world:
         peer = world.connect()
+        peer.send(b"ann\n")
+        assert peer.read(16) == b"well,\nHello ann\n"
         peer.send(b"ann\nbob\n")
         assert peer.read(32) == b"well,\nHello ann\nwell,\nHello bob\n"
 

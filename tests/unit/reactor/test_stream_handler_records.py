@@ -7,11 +7,12 @@ import logging
 
 import pytest
 
-from nio.channels import StandardSocketOptions
+from nio.channels import SelectionKey, ServerSocketChannel, StandardSocketOptions
 from nio.errors import FramingError, ProtocolError
 from nio.framing import Decoder, Lines
-from nio.reactor import CloseReason, State, StreamHandler
-from tests.unit.reactor.support import NEVER, Greeter, Silent, World
+from nio.reactor import Acceptor, CloseReason, State, StreamHandler
+from nio.spi import OptionSpec, ProtocolFamily, Socket
+from tests.unit.reactor.support import NEVER, Greeter, Kernel, Silent, Wire, World
 
 
 @pytest.fixture(params=[0, 2], ids=["single", "pooled"])
@@ -123,6 +124,34 @@ class Cautious:
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         return Lines().encode(record)
+
+
+def test_on_a_unix_domain_socket_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "hello")
+    with World() as world:
+        listener = ServerSocketChannel.open(ProtocolFamily.UNIX, provider=world.kernel).bind(path)
+        world.reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(Greeter))
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b"ann\n")
+            client.shutdown(socket.SHUT_WR)
+            world.until(lambda: world.closed() == {CloseReason.PEER_FIN: 1})
+            assert client.recv(100) == b"Hello ann\n"
+
+
+def test_A04_an_option_refused_by_a_connection_that_is_lost_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    class Picky(Kernel):
+        @staticmethod
+        def set_option(sock: Socket, spec: OptionSpec, value: bool | int) -> None:
+            if isinstance(sock, Wire):
+                raise OSError(errno.EINVAL, "as macOS says of a socket whose peer has reset it")
+            Kernel.set_option(sock, spec, value)
+
+    with World(kernel=Picky()) as world:
+        peer = world.dial()
+        peer.reset()
+        world.until(lambda: world.closed() == {CloseReason.PEER_RST: 1})
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("count", [63, 64, 65, 128, 1000])
@@ -290,7 +319,7 @@ def test_a_handler_without_process_ends_its_connection(workers: int, caplog: pyt
     assert "StreamHandler has no process()" in caplog.text
 
 
-def test_M09_a_reply_that_would_be_read_as_two_is_refused(workers: int) -> None:
+def test_M09_a_reply_that_would_be_read_as_two_is_refused(workers: int, caplog: pytest.LogCaptureFixture) -> None:
     class Split(Greeter):
         def process(self, record: bytes) -> bytes | None:
             return record.replace(b"|", b"\n")
@@ -301,7 +330,8 @@ def test_M09_a_reply_that_would_be_read_as_two_is_refused(workers: int) -> None:
         assert peer.read_to_end() == b"ann\n"
         peer.close()
         world.until(lambda: world.closed())
-        assert world.handler.reasons == [CloseReason.HANDLER_ERROR]
+        assert world.handler.reasons == [CloseReason.PROTOCOL_ERROR]
+    assert "byte 3 of the record of 8" in caplog.text
 
 
 @pytest.mark.parametrize("code", [errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ECONNABORTED])
