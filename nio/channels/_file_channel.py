@@ -479,7 +479,7 @@ def _chunk(peer: Channel) -> int:
 
 
 def _check_part(buffers: Sources, offset: int, length: int | None) -> None:
-    for number in (offset, length or 0):
+    for number in (offset, 0 if length is None else length):
         if not isinstance(number, int) or isinstance(number, bool):
             raise TypeError(f"offset and length are ints, not {number!r}")
     if isinstance(buffers, (list, tuple)):

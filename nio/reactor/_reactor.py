@@ -199,14 +199,14 @@ class Reactor:
             return
         self._closed = self._stopped = True
         for handler in tuple(self._handlers.values()):
-            self._guarded(handler.close, CloseReason.LOCAL)
+            self.guarded(handler.close, CloseReason.LOCAL)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             if stuck := self._pool.join(_PATIENCE):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
         while self._ticks:
             fn, args = self._ticks.popleft()
-            self._guarded(fn, *args)
+            self.guarded(fn, *args)
         self._selector.close()
 
     def __enter__(self) -> Self:
@@ -279,18 +279,18 @@ class Reactor:
             else:
                 handler.handle_ready(ready)
         except Exception as error:
-            self._failed(key, error)
+            self._failed(key, type(handler).__name__, error)
 
-    def _failed(self, key: SelectionKey, error: Exception) -> None:
+    def _failed(self, key: SelectionKey, name: str, error: Exception) -> None:
+        self.report("handler", logging.ERROR, "%s raised", name, error=error)
         handler = self._handlers.get(key)
-        self.report("handler", logging.ERROR, "%s raised", type(handler).__name__, error=error)
         if handler is None:
             return
         try:
             handler.handle_error(error)
         except Exception as another:
             self.report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
-            self._guarded(Handler.close, handler, CloseReason.HANDLER_ERROR)
+            self.guarded(Handler.close, handler, CloseReason.HANDLER_ERROR)
 
     def _sleep_time(self, timeout: float | None) -> float | None:
         if self._ticks or self._stopped:
@@ -304,12 +304,14 @@ class Reactor:
     def _run_timers(self) -> int:
         due = self._timers.take_due(self.provider.clock())
         for timer in due:
-            self._guarded(timer.fire)
+            self.guarded(timer.fire)
         return len(due)
 
     def _run_ticks(self) -> int:
-        count = min(len(self._ticks), _TICKS_PER_TURN)
-        for _ in range(count):
+        queued = min(len(self._ticks), _TICKS_PER_TURN)
+        count = 0
+        while count < queued and self._ticks:  # close() in a tick takes all the others
+            count += 1
             fn, args = self._ticks.popleft()
             try:
                 fn(*args)
@@ -317,11 +319,12 @@ class Reactor:
                 self.report("tick", logging.ERROR, "a tick raised", error=error)
         return count
 
-    def _guarded(self, fn: Callable[..., object], *args: object) -> None:
+    def guarded(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` now; what it raises is logged and goes no further."""
         try:
             fn(*args)
         except Exception as error:
-            self.report("callback", logging.ERROR, "a callback raised", error=error)
+            self.report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
 
     def _no_progress(self) -> None:
         self._idle_turns += 1
@@ -350,12 +353,12 @@ class Reactor:
 
     def _drain(self, handler: Handler) -> None:
         if handler.key in self._handlers:
-            self._guarded(handler.handle_drain)
+            self.guarded(handler.handle_drain)
 
     def _end_drain(self) -> None:
         self._abandoned = sum(handler.owes for handler in self._handlers.values())
         for handler in tuple(self._handlers.values()):
-            self._guarded(handler.close, CloseReason.DRAIN)
+            self.guarded(handler.close, CloseReason.DRAIN)
         self._stopped = True
 
     # set-up

@@ -125,7 +125,7 @@ class StreamHandler(Handler):
             self.close(CloseReason.OVERLOAD)
             return
         self._append(data)
-        if self._out_size >= self._mark:
+        if self._out_size >= self._mark and self._state is _READING:
             self._mind_the_mark()
         self.reactor.execute(self.handle_write)
 
@@ -135,7 +135,7 @@ class StreamHandler(Handler):
             return
         if self._state is _PROCESSING:
             self._records, self._more = _NOTHING, False
-            self._ending = reason  # once the reply that is owed has come
+            self._ending = self._ending or reason  # once the reply that is owed has come
         else:
             self._end_input(reason)
             self.reactor.execute(self.handle_write)  # not now: the process() that asks may still return a reply
@@ -205,9 +205,11 @@ class StreamHandler(Handler):
                 self._drained()
             return
         except OSError as error:
-            return self._lost(error)
+            self._lost(error)
+            return
         if not data:
-            return self._input_ended()
+            self._input_ended()
+            return
         self.reactor.bytes_in += len(data)
         self._deadlines.heard_at = self._clock()
         records = self._decoder.feed(data, _BATCH)
@@ -222,7 +224,7 @@ class StreamHandler(Handler):
 
     def handle_write(self) -> None:
         """There is room for what is left of the output, or something new to send."""
-        self._flush()
+        self._mind_the_mark()
         if self._state is _SENDING and self._out_size <= self.low_mark:
             self._state = _READING
             self._work()
@@ -274,10 +276,7 @@ class StreamHandler(Handler):
         self._records, self._job = _NOTHING, None
         del self._process  # with the key's attachment the last cycle: no garbage collection is needed
         super().close(reason)
-        try:
-            self.on_close(reason)
-        except Exception as error:
-            self.reactor.report("on_close", logging.ERROR, "%s.on_close raised", type(self).__name__, error=error)
+        self.reactor.guarded(self.on_close, reason)
 
     # records
 
@@ -315,7 +314,6 @@ class StreamHandler(Handler):
         self._arm()
 
     def _process_records(self) -> None:
-        """``size`` is what would be unsent if nothing had been sent since the last look: never less than there is."""
         process, encode, out, size = self._process, self._encode, self._out, self._out_size
         reactor = self.reactor
         try:
@@ -359,7 +357,7 @@ class StreamHandler(Handler):
         if error is not None:
             reason = CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else CloseReason.PROTOCOL_ERROR
             self._blame(reason, error)
-        elif self._ending is CloseReason.DRAIN:
+        elif self._ending is CloseReason.DRAIN and self._drain_began:
             self.reactor.execute(self._read_on)
         elif self._ending is not None:
             self._finish(self._ending)
@@ -398,6 +396,7 @@ class StreamHandler(Handler):
         if sent < len(data):
             self._left_over(data, sent)
         elif self._out:
+            self._deadlines.sent_at = self._clock()
             self._out.clear()
             self._out_size = 0
 
@@ -409,7 +408,7 @@ class StreamHandler(Handler):
             self._deadlines.watch_output()
 
     def _mind_the_mark(self) -> int:
-        """Output above the high mark that cannot be sent ends new work, until the peer has taken some; what is left."""
+        """Send; output above the high mark all the same ends new work until the peer has taken some. What is left."""
         self._flush()
         if self._state is _READING and self._out_size >= self._mark:
             self._state = _SENDING
@@ -480,7 +479,8 @@ class StreamHandler(Handler):
         except BlockingIOError:
             return
         except OSError as error:
-            return self._lost(error)
+            self._lost(error)
+            return
         self.reactor.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
@@ -492,8 +492,7 @@ class StreamHandler(Handler):
             self.handle_read()
 
     def _drained(self) -> None:
-        if self._state is _READING:
-            if self._out or self._deadlines.heard_at >= self._drain_began:
-                self._finish(CloseReason.DRAIN)
-            else:
-                self.close(CloseReason.DRAIN)
+        if self._out or self._deadlines.heard_at >= self._drain_began:
+            self._finish(CloseReason.DRAIN)
+        else:
+            self.close(CloseReason.DRAIN)

@@ -225,6 +225,27 @@ def test_K08_a_thousand_bad_clients_write_ten_lines_a_second(caplog: pytest.LogC
         assert "2 bytes into a record" in second.getMessage()
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_K09_connections_that_come_and_go_leave_nothing_behind(workers: int, traced: Callable[[], int]) -> None:
+    def visits(world: World, count: int) -> int:
+        for _ in range(count):
+            peer = world.connect()
+            peer.send(b"ann\n")
+            peer.half_close()
+            peer.read_to_end()
+            peer.close()
+            world.until(lambda: world.reactor.statistics().open == 0)
+            world.peers.clear()
+            world.handlers.clear()
+        world.kernel.waits.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    with World(Mute, workers=workers) as world:
+        before = visits(world, 100)
+        assert visits(world, 200) - before < 10_000
+
+
 def test_M08_what_a_peer_sends_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     class Talkative(Greeter):
         def process(self, record: bytes) -> bytes | None:

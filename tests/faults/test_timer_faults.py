@@ -98,6 +98,24 @@ def test_G04_a_clock_that_has_run_for_years_still_tells_nanoseconds_apart(
         assert calls == list(range(1, step + 1))
 
 
+@pytest.mark.parametrize("delay", [1e300, 86_401.0, float("inf")])
+def test_G05_the_longest_sleep_is_no_error(reactor: Reactor, kernel: Kernel, delay: float) -> None:
+    reactor.call_later(delay, int)
+    reactor.execute(int)
+    assert reactor.turn().ticks == 1
+    reactor.wakeup()
+    reactor.turn()
+    assert kernel.waits[-1] is not None
+    assert 0 < kernel.waits[-1] <= 86_400
+
+
+@pytest.mark.parametrize("delay", [float("nan"), "1", None])
+def test_G05_what_is_no_time_is_refused_where_it_is_said(reactor: Reactor, delay: float) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        reactor.call_later(delay, int)
+    assert reactor.turn(0).timers == 0
+
+
 def test_G06_requests_leave_no_timers_behind() -> None:
     with World() as world:
         peers = [world.connect() for _ in range(10)]

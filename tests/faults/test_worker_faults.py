@@ -253,6 +253,29 @@ def test_F12_F13_many_clients_few_workers_every_byte_in_its_place() -> None:
         assert server.reactor.statistics().requests == 15 * 150
 
 
+def test_E03_no_byte_of_a_reply_reaches_a_stranger() -> None:
+    chance = random.Random(3)
+
+    class Slow(Greeter):
+        def process(self, record: bytes) -> bytes | None:
+            for _ in range(2000):
+                pass
+            return super().process(record)
+
+    with Server(Slow, workers=3) as server:
+        for number in range(150):
+            clients = [server.client(), server.client()]
+            for index, client in enumerate(clients):
+                client.send(b"token-%d-%d\n" % (number, index) * chance.randrange(1, 4))
+            clients[0].reset()  # its descriptor is the next one to be given out
+            with clients[1] as client:
+                expected = b"Hello token-%d-1\n" % number
+                assert client.read(len(expected)) == expected
+                client.half_close()
+                rest = client.read_to_end()
+                assert rest == expected * (len(rest) // len(expected))
+
+
 def test_F15_a_worker_may_ask_the_reactor() -> None:
     class Asking(Greeter):
         def process(self, record: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nio.spi import SelectorProvider
 from tests.jdk import _fuzz, _fuzz_kinds, _record, _replay
-from tests.jdk._java import DATA, NoJdkError
+from tests.jdk._java import DATA, Jdk, NoJdkError
 
 NO_JDK = 8  # exit status
 
@@ -35,7 +35,9 @@ def record(options: argparse.Namespace) -> int:
 def fuzz(options: argparse.Namespace) -> int:
     """Compare on random programs; 1 when anything differs."""
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
-    return _fuzz.fuzz(_fuzz_kinds.KINDS[options.kind], seed, options.ops, sys.stdout)
+    kind = _fuzz_kinds.KINDS[options.kind]
+    with Jdk(kind.driver) as jdk:
+        return _fuzz.fuzz(kind, jdk, seed, options.ops, sys.stdout)
 
 
 def parser() -> argparse.ArgumentParser:

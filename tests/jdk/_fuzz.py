@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from tests.jdk._java import Jdk
 from tests.jdk._replay import Adapter, Case, replay_one
@@ -30,7 +30,15 @@ SHOWN = 3  # differences that are shrunk and printed; the others are only counte
 Program = Sequence[str]
 Drawn = list[tuple[str, str]]  # operations, with the answers of nio
 Answers = list[list[str]]  # of several programs
-Difference = tuple[str, str, str]  # an operation, the JDK's answer and ours
+
+
+class Difference(NamedTuple):
+    """An operation with two answers."""
+
+    op: str
+    theirs: str
+    ours: str
+    meant: str | None
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,15 @@ class Tally:
     differing: list[int] = field(default_factory=list)  # numbers of programs
 
 
-def fuzz(kind: Kind, seed: int, operations: int, out: TextIO) -> int:
+def fuzz(kind: Kind, jdk: Jdk, seed: int, operations: int, out: TextIO) -> int:
     """Compare that many operations; 1 when anything differs."""
     tally, start = Tally(), time.monotonic()
-    with Jdk(kind.driver) as jdk:
-        for drawn, answers in answered(kind, jdk, seed, operations):
-            for program, theirs in zip(drawn, answers, strict=True):
-                compare(kind, program, theirs, tally)
-                if tally.differing[-1:] == [tally.programs] and len(tally.differing) <= SHOWN:
-                    show(kind, seed, tally.programs, shrunk(kind, jdk, [op for op, _ in program]), jdk, out)
-                tally.programs += 1
+    for drawn, answers in answered(kind, jdk, seed, operations):
+        for program, theirs in zip(drawn, answers, strict=True):
+            compare(kind, program, theirs, tally)
+            if tally.differing[-1:] == [tally.programs] and len(tally.differing) <= SHOWN:
+                show(kind, seed, tally.programs, shrunk(kind, jdk, [op for op, _ in program]), jdk, out)
+            tally.programs += 1
     for reason, count in tally.meant.most_common():
         print(f"{count} meant: {reason}", file=out)
     print(
@@ -101,44 +108,57 @@ def compare(kind: Kind, program: Drawn, answers: Sequence[str], tally: Tally) ->
     """Count what the JDK answers to a program, and note it where it differs."""
     tally.operations += len(program)
     tally.raised += sum(answer.startswith("!") for answer in answers)
-    for (op, ours), theirs in zip(program, answers, strict=True):
-        if ours != theirs:
-            reason = kind.adapter.meant("", op, theirs, ours)
-            if reason is not None:
-                tally.meant[reason] += 1
-    if differences(kind, program, answers):
+    found = differences(kind, program, answers)
+    tally.meant.update(difference.meant for difference in found if difference.meant)
+    if not all(difference.meant for difference in found):
         tally.differing.append(tally.programs)
 
 
-def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> set[Difference]:
-    """What differs; without checksums, so that the same is known again in a program of other content."""
-    return {
-        (op, _without_checksum(theirs), _without_checksum(ours))
+def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> list[Difference]:
+    """Every operation that is answered in two ways, also where that is meant."""
+    return [
+        Difference(op, theirs, ours, kind.adapter.meant("", op, theirs, ours))
         for (op, ours), theirs in zip(program, answers, strict=True)
-        if ours != theirs and kind.adapter.meant("", op, theirs, ours) is None
-    }
+        if ours != theirs
+    ]
 
 
-def _without_checksum(answer: str) -> str:
-    return answer.rpartition(" ")[0] if " | " in answer else answer
+def exactly(difference: Difference) -> Difference:
+    """All of it but the checksums, which any operation changes."""
+    theirs, ours = (answer.rpartition(" ")[0] if " | " in answer else answer for answer in difference[1:3])
+    return difference._replace(theirs=theirs, ours=ours)
+
+
+def roughly(difference: Difference) -> Difference:
+    """Without any numbers, only the names of methods and exceptions."""
+    op = " ".join(word for word in difference.op.split(" ") if word.isalpha())
+    theirs, ours = (answer.split(" ")[0] if answer.startswith("!") else "" for answer in difference[1:3])
+    return difference._replace(op=op, theirs=theirs, ours=ours)
 
 
 def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:
-    """A part of the program with some of its differences and no others, of which nothing can be left out."""
-    wanted = _all_differences(kind, jdk, [program])[0]
-    size = len(program) // 2
-    while size:
-        parts = [[*program[:start], *program[start + size :]] for start in range(0, len(program), size)]
-        found = _all_differences(kind, jdk, parts)
-        still = [(part, differs) for part, differs in zip(parts, found, strict=True) if differs and differs <= wanted]
-        if still:
-            program, wanted = still[-1]
-        else:
-            size //= 2
+    """A part of the program with some of its differences and no others, of which nothing can be left out.
+
+    First only parts with the very same answers count; from what is left, parts with answers of the same sort.
+    """
+    for alike in (exactly, roughly):
+        size = max(1, len(program) // 2)
+        while size:
+            parts = [[*program[:start], *program[start + size :]] for start in range(0, len(program), size)]
+            wanted, *found = [set(map(alike, of_one)) for of_one in _all_differences(kind, jdk, [program, *parts])]
+            still = [part for part, differs in zip(parts, found, strict=True) if _is_part(differs, wanted)]
+            if still:
+                program = still[-1]
+            else:
+                size //= 2
     return program
 
 
-def _all_differences(kind: Kind, jdk: Jdk, programs: Sequence[Program]) -> list[set[Difference]]:
+def _is_part(found: set[Difference], wanted: set[Difference]) -> bool:
+    return found <= wanted and not all(difference.meant for difference in found)
+
+
+def _all_differences(kind: Kind, jdk: Jdk, programs: Sequence[Program]) -> list[list[Difference]]:
     played = [list(zip(program, kind.adapter.play(program), strict=True)) for program in programs]
     return [differences(kind, *pair) for pair in zip(played, kind.ask(jdk, programs), strict=True)]
 

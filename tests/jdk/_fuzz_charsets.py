@@ -138,7 +138,9 @@ class Programmer:
         if self.chance() < 0.6:
             if coder in DECODERS:
                 return f"replaceWith S{self.pick(('', '003f', 'fffd', '0041', 'd83dde00', '00410042', 'd800'))}"
-            return f"replaceWith Abyte:{','.join(str(self.byte() - 128) for _ in range(self.below(4)))}"
+            few = bytes([self.byte() for _ in range(self.below(4))])
+            replacement = few if self.chance() < 0.5 else self.data(self.charsets[coder], 1 + self.below(2))
+            return f"replaceWith Abyte:{','.join([str((byte ^ 128) - 128) for byte in replacement])}"
         return self.pick(("replacement", "charset", "malformedInputAction", "unmappableCharacterAction"))
 
     def can_encode(self, coder: str) -> None:

@@ -1,0 +1,131 @@
+"""The fuzzer: short runs against the JDK, and that it finds, shrinks and prints what differs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import cast
+
+import pytest
+
+from tests.jdk.__main__ import NO_JDK, main
+from tests.jdk._fuzz import Drawn, Kind, fuzz
+from tests.jdk._fuzz_kinds import KINDS
+from tests.jdk._java import Jdk
+
+OPERATIONS = 4_000
+
+
+@pytest.fixture(scope="module")
+def jdk() -> Iterator[Jdk]:
+    with Jdk("BufferDriver") as compiled:
+        yield compiled
+
+
+@pytest.mark.needs("java", "javac")
+@pytest.mark.parametrize("name", ["buffers", "charsets"])
+def test_nio_answers_random_programs_as_the_jdk_does(name: str, request: pytest.FixtureRequest) -> None:
+    # statements 1, 25, 30, 43, 59, 60, 61, 62, 64
+    out = io.StringIO()
+    seed = Random().randrange(1_000_000)
+    status = fuzz(KINDS[name], request.getfixturevalue("jdk"), seed, OPERATIONS, out)
+    assert status == 0, out.getvalue()
+    assert f"{OPERATIONS} operations in 20 programs" in out.getvalue()
+    assert out.getvalue().endswith(" 0 programs differ\n")
+
+
+class Adder:
+    """The side of nio of a toy: ``add N`` answers the sum, ``show`` too, unless it is to be wrong about it."""
+
+    def passed_over(self, script: Iterable[str]) -> str | None:
+        return None
+
+    def play(self, script: Iterable[str]) -> list[str]:
+        return add(script, wrong_from=20)
+
+    def meant(self, case: str, op: str, expected: str, answer: str) -> str | None:
+        return "thirty is shown as 29" if (expected, answer) == ("30", "29") else None
+
+
+def add(script: Iterable[str], wrong_from: int = 1_000_000) -> list[str]:
+    """The answers of a toy; from ``wrong_from`` on ``show`` is one too few."""
+    total, answers = 0, []
+    for op in script:
+        word, *number = op.split()
+        total += sum(map(int, number))
+        answers.append(str(total - (word == "show" and total >= wrong_from)))
+    return answers
+
+
+def draw_sum(random: Random, size: int) -> Drawn:
+    script = [random.choice(["show", *(f"add {number}" for number in range(7))]) for _ in range(size)]
+    return list(zip(script, Adder().play(script), strict=True))
+
+
+def right_answers(jdk: Jdk, programs: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [add(program) for program in programs]
+
+
+TOY = Kind("sums", "no driver", Adder(), draw_sum, right_answers)
+NOBODY = cast("Jdk", None)
+
+
+def test_a_difference_is_shrunk_until_nothing_can_be_left_out() -> None:
+    out = io.StringIO()
+    assert fuzz(TOY, NOBODY, 1, 300, out) == 1
+    printed = [line for line in out.getvalue().splitlines() if line.startswith("{")]
+    assert [json.loads(line)["name"] for line in printed] == ["sums_seed_1_program_0", "sums_seed_1_program_1"]
+    for line in printed:
+        case = json.loads(line)
+        ops = case["ops"]
+        assert case["expect"] == add(ops) != Adder().play(ops)
+        for left_out in range(len(ops)):
+            rest = ops[:left_out] + ops[left_out + 1 :]
+            assert add(rest) == Adder().play(rest)
+    assert out.getvalue().endswith("2 programs differ\n")
+
+
+def test_what_is_meant_to_differ_is_counted_and_named() -> None:
+    def thirty(random: Random, size: int) -> Drawn:
+        script = ["add 30", "show"]
+        return list(zip(script, Adder().play(script), strict=True))
+
+    out = io.StringIO()
+    assert fuzz(Kind("sums", "no driver", Adder(), thirty, right_answers), NOBODY, 1, 600, out) == 0
+    first, last = out.getvalue().splitlines()
+    assert first == "3 meant: thirty is shown as 29"
+    assert last.startswith("sums, seed 1: 6 operations in 3 programs, 0 % raised, ")
+
+
+def test_only_a_few_differences_are_shrunk_and_all_are_counted() -> None:
+    out = io.StringIO()
+    assert fuzz(TOY, NOBODY, 2, 2_000, out) == 1
+    assert sum(line.startswith("{") for line in out.getvalue().splitlines()) == 3
+    assert out.getvalue().endswith(" 10 programs differ\n")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_programs_are_the_same_for_the_same_seed_and_others_for_another(kind: Kind) -> None:
+    first, again, other = (kind.draw(Random(seed), 300) for seed in ("1", "1", "2"))
+    assert first == again
+    assert first != other
+    assert len(first) == 300
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_drawn_programs_hold_known_operations_most_of_which_are_legal(kind: Kind) -> None:
+    drawn = kind.draw(Random("legal"), 3_000)
+    assert kind.adapter.passed_over(op for op, _ in drawn) is None
+    raised = sum(answer.startswith("!") for _, answer in drawn)
+    assert 0.01 < raised / len(drawn) < 0.35
+
+
+def test_without_a_jdk_it_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert main(["fuzz", "--kind", "buffers", "--ops", "10"]) == NO_JDK == 8
+    assert "openjdk-17-jdk-headless" in capsys.readouterr().err
