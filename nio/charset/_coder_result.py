@@ -112,7 +112,7 @@ CoderResult.UNDERFLOW = CoderResult("UNDERFLOW", 0)
 CoderResult.OVERFLOW = CoderResult("OVERFLOW", 0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)  # True is not 1
 def _error(word: str, length: int) -> CoderResult:
     if isinstance(length, bool) or not isinstance(length, int):
         raise TypeError(f"length must be an int, not {length!r}")

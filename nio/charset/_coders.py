@@ -249,7 +249,7 @@ class CharsetEncoder(Coder[CharBuffer, ByteBuffer, bytes]):
         super().__init__(charset, form, form.replacement, form.bytes_per_unit[0])
         self._encoding = form.encoding()
 
-    def replace_with(self, replacement: bytes) -> Self:
+    def replace_with(self, replacement: bytes | bytearray) -> Self:
         """Write this instead of wrong input.
 
         IllegalArgumentError if it is empty, longer than the longest character of the charset, or not valid in it.

@@ -6,8 +6,9 @@ character or wrong already, and which of two reasons to stop comes first. So whe
 character is judged by itself, by the rules of its family; the rules of UTF-8, UTF-16 and the charsets of one byte per
 character are the JDK's, those of the others are what their codec reports.
 
-A run is cut into windows because a codec that finds an error copies all of its input into the exception. They begin
-small and double: input full of errors costs little for each of them, and valid input takes a handful of calls.
+A codec that finds an error copies all of its input into the exception, so input is shown to it through a window: wide
+as long as it is valid, narrow after an error and four times as wide after each success. An error costs little even
+where there are many, and valid input goes through in one call.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Order = Literal["big", "little"]
 
 UNITS: dict[Order, str] = {"big": "utf-16-be", "little": "utf-16-le"}
 NATIVE_UNITS = UNITS[sys.byteorder]
-WINDOW = 1 << 14
+WIDE, NARROW = 1 << 16, 1 << 6  # of the window
 
 UNDERFLOW, OVERFLOW = CoderResult.UNDERFLOW, CoderResult.OVERFLOW
 malformed, unmappable = CoderResult.malformed_for_length, CoderResult.unmappable_for_length
@@ -38,12 +39,12 @@ def units_in(text: str) -> int:
 class Decoding:
     """The way from bytes of one charset: any that Python has an incremental decoder for."""
 
-    __slots__ = ("_codec", "_least")
+    __slots__ = ("_codec", "_least", "_window")
 
     def __init__(self, codec: str, least: int = 1, errors: str = "strict") -> None:
         """``least`` is the fewest bytes that make a code unit, ``errors`` what the codec does about wrong bytes."""
         self._codec = getincrementaldecoder(codec)(errors)
-        self._least = least
+        self._least, self._window = least, WIDE
 
     def reset(self) -> None:
         """Forget what earlier bytes have switched to."""
@@ -51,18 +52,19 @@ class Decoding:
 
     def run(self, data: memoryview, room: int, in_arrays: bool) -> tuple[bytearray, int, CoderResult]:
         """Code units in native order, ``room`` at most, the number of bytes they are from, and why it ends there."""
-        units, at, window = bytearray(), 0, WINDOW
+        units, at = bytearray(), 0
         while at < len(data):
             left = room - len(units) // 2
-            text, used = self._prefix(data[at : at + min(window, left * self._least)])
+            text, used = self._prefix(data[at : at + min(self._window, left * self._least)])
             if not used:
                 verdict = self._judge(data[at:], left, in_arrays)
                 if isinstance(verdict, CoderResult):
+                    self._window = NARROW if verdict.is_error else self._window
                     return units, at, verdict
                 text, used = verdict
             units += text.encode(NATIVE_UNITS, "surrogatepass")
             at += used
-            window *= 2
+            self._window *= 4
         return units, at, UNDERFLOW
 
     def _prefix(self, data: memoryview) -> Piece:
@@ -185,7 +187,7 @@ class MarkedDecoding(Decoding):
         """The marks are of one size."""
         self._marks = marks
         self._chosen: Decoding | None = None
-        self._least = next(iter(marks.values()))._least
+        self._least, self._window = next(iter(marks.values()))._least, WIDE
 
     def reset(self) -> None:
         self._chosen = None

@@ -11,7 +11,7 @@ from codecs import getincrementalencoder, utf_16_be_decode, utf_16_le_decode
 
 from nio.buffers import ByteOrder
 from nio.charset._coder_result import CoderResult
-from nio.charset._decoding import OVERFLOW, UNDERFLOW, WINDOW, malformed, units_in, unmappable
+from nio.charset._decoding import NARROW, OVERFLOW, UNDERFLOW, WIDE, malformed, units_in, unmappable
 
 _FROM_UNITS = {ByteOrder.BIG_ENDIAN: utf_16_be_decode, ByteOrder.LITTLE_ENDIAN: utf_16_le_decode}
 _HIGH, _LOW, _BEYOND = "\ud800", "\udc00", "\ue000"  # where the two kinds of surrogates begin and end
@@ -20,13 +20,14 @@ _HIGH, _LOW, _BEYOND = "\ud800", "\udc00", "\ue000"  # where the two kinds of su
 class Encoding:
     """The way to bytes of one charset: any that Python has an incremental encoder for."""
 
-    __slots__ = ("_codec", "_initial", "_least", "_mark", "_mark_due")
+    __slots__ = ("_codec", "_initial", "_least", "_mark", "_mark_due", "_window")
 
     def __init__(self, codec: str, least: int = 1, mark: bytes = b"") -> None:
         """``least`` is the fewest bytes a code unit takes, ``mark`` goes before the first character."""
         self._codec = getincrementalencoder(codec)()
         self._initial = self._codec.getstate()
         self._least, self._mark, self._mark_due = least, mark, mark
+        self._window = WIDE
 
     def reset(self) -> None:
         """Begin anew, with the mark and nothing switched to."""
@@ -37,7 +38,7 @@ class Encoding:
         self, units: memoryview, order: ByteOrder, room: int, in_arrays: bool
     ) -> tuple[bytearray, int, CoderResult]:
         """Bytes, ``room`` at most, the number of code units they are from, and why it ends there."""
-        data, at, total, window = bytearray(), 0, len(units) // 2, WINDOW
+        data, at, total = bytearray(), 0, len(units) // 2
         if total and self._mark_due:
             if room < len(self._mark_due):
                 return data, 0, OVERFLOW
@@ -45,13 +46,15 @@ class Encoding:
             self._mark_due = b""
         while at < total:
             left = room - len(data)
-            text = _valid(units[2 * at : 2 * (at + min(window, left // self._least))], order)
+            text = _valid(units[2 * at : 2 * (at + min(self._window, left // self._least))], order)
             coded, used = self._fitting(text, left)
             if not used:
-                return data, at, self._judge(units[2 * at : 2 * at + 4], order, left, in_arrays)
+                verdict = self._judge(units[2 * at : 2 * at + 4], order, left, in_arrays)
+                self._window = NARROW if verdict.is_error else self._window
+                return data, at, verdict
             data += coded
             at += used
-            window *= 2
+            self._window *= 4
         return data, at, UNDERFLOW
 
     def finish(self, room: int) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import nio
 from nio.channels import FileChannel, FileLock, StandardOpenOption
 from nio.channels._file_lock import LockTable
 from nio.errors import (
@@ -109,7 +111,9 @@ def test_a_process_does_not_overlap_itself(channel: FileChannel, path: Path, tmp
         for asked in (channel, other):
             for take in (asked.lock, asked.try_lock):
                 for shared in (True, False):
-                    with pytest.raises(OverlappingFileLockError, match="position=4, size=1, .* overlaps .*size=5, shared"):
+                    with pytest.raises(
+                        OverlappingFileLockError, match=r"position=4, size=1, .* overlaps .*size=5, shared"
+                    ):
                         take(4, 1, shared)
         with channel.lock(5, 1), other.lock(6, 1):  # side by side
             pass
@@ -218,22 +222,22 @@ def test_waiting_for_a_lock(path: Path) -> None:
             assert lock.is_valid
 
 
-def test_closed_between_the_kernels_yes_and_ours(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("lock", "try_lock"):
-        channel = FileChannel.open(path, WRITE)
-        kernel_lock = _files.File.lock
+@pytest.mark.parametrize("name", ["lock", "try_lock"])
+def test_closed_between_the_kernels_yes_and_ours(path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    channel = FileChannel.open(path, WRITE)
+    kernel_lock = _files.File.lock
 
-        def lock(file: _files.File, position: int, size: int, shared: bool, owner: FileChannel = channel) -> bool:
-            locked = kernel_lock(file, position, size, shared)
-            owner.close()
-            return locked
+    def lock(file: _files.File, position: int, size: int, shared: bool) -> bool:
+        locked = kernel_lock(file, position, size, shared)
+        channel.close()
+        return locked
 
-        with monkeypatch.context() as patch:
-            patch.setattr(_files.File, "lock", lock)
-            with pytest.raises(AsynchronousCloseError):
-                getattr(channel, name)()
-        with FileChannel.open(path, WRITE) as other:
-            assert other.lock().is_valid
+    with monkeypatch.context() as patch:
+        patch.setattr(_files.File, "lock", lock)
+        with pytest.raises(AsynchronousCloseError):
+            getattr(channel, name)()
+    with FileChannel.open(path, WRITE) as other:
+        assert other.lock().is_valid
 
 
 def test_what_the_kernel_refuses_leaves_no_trace(channel: FileChannel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +323,8 @@ with FileChannel.open(sys.argv[1], Option.WRITE) as channel:
 
 def test_a_forked_child_holds_nothing_and_releases_nothing(path: Path) -> None:
     command = [sys.executable, "-c", FORK, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    where = {**os.environ, "PYTHONPATH": str(Path(nio.__file__).parents[1])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=where) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"locked\n"
         assert not free_for_others(path, 0, 1)
