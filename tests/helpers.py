@@ -78,12 +78,13 @@ def unix_pair(directory: Path, provider: SelectorProvider | None = None) -> tupl
 
 
 def fill(channel: SocketChannel) -> int:
-    """Write until the kernel takes no more, also when it has had time to move on what it took; the number of bytes."""
+    """Write until the kernel takes no more, also after it had time to move on what it took; the number of bytes."""
     chunk, total = bytes(65536), 0
     poll = select.poll()
     poll.register(channel._fd, WRITABLE)
-    while poll.poll(20):
-        total += sum(iter(lambda: channel.write(chunk), 0))
+    while taken := sum(iter(lambda: channel.write(chunk), 0)):
+        total += taken
+        poll.poll(20)
     return total
 
 

@@ -8,7 +8,7 @@ character are the JDK's, those of the others are what their codec reports.
 
 A codec that finds an error copies all of its input into the exception, so input is shown to it through a window: wide
 as long as it is valid, narrow after an error and four times as wide after each success. An error costs little even
-where there are many, and valid input goes through in one call.
+where there are many, and valid input goes through in as few calls as can be.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Decoding:
                 text, used = verdict
             units += text.encode(NATIVE_UNITS, "surrogatepass")
             at += used
-            self._window *= 4
+            self._window = min(4 * self._window, WIDE)
         return units, at, UNDERFLOW
 
     def _prefix(self, data: memoryview) -> Piece:

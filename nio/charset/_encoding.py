@@ -54,7 +54,7 @@ class Encoding:
                 return data, at, verdict
             data += coded
             at += used
-            self._window *= 4
+            self._window = min(4 * self._window, WIDE)
         return data, at, UNDERFLOW
 
     def finish(self, room: int) -> bytes | None:

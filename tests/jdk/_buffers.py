@@ -63,8 +63,10 @@ LEFT_OUT = "!LeftOut"  # our answer to a method without a counterpart
 
 
 def _null(op: str, expected: str, answer: str) -> bool:
-    others = ("!IllegalArgumentException", "!CoderMalfunctionError")
-    return op.endswith(" n") and expected in others and answer == "!NullPointerException"
+    return answer == "!NullPointerException" and (expected in _FOR_NULL or (expected == "-1" and " read " in op))
+
+
+_FOR_NULL = ("!IllegalArgumentException", "!CoderMalfunctionError")
 
 
 def _coder_into_read_only(op: str, expected: str, answer: str) -> bool:

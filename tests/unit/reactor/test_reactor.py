@@ -499,6 +499,19 @@ def test_J02_what_the_kernel_has_accepted_is_served(caplog: pytest.LogCaptureFix
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("count", [1, 2, 64, 65])
+def test_J02_what_the_drain_itself_reads_is_served(count: int) -> None:
+    for workers in (0, 2):
+        with World(workers=workers) as world:
+            peer = world.dial()
+            peer.send(b"ann\n" * count)
+            world.reactor.stop(drain=5)  # the first turn accepts, then drains
+            assert peer.read_to_end() == b"Hello ann\n" * count
+            peer.close()
+            run(world.reactor)
+            assert world.handler.reasons == [CloseReason.DRAIN]
+
+
 def test_J02_what_was_received_is_answered_to_the_last_record() -> None:
     with World() as world:
         peer = world.connect()
