@@ -215,7 +215,7 @@ class Selector:
         Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError when called
         from an ``action`` of this selector.
         """
-        if timeout is not None:
+        if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_timeout(timeout)
         with self._lock:
             self._ensure_open()
@@ -310,7 +310,10 @@ class Selector:
             self._apply_updates()
         if self._cancelled:
             self._flush_cancelled()
-        events = self._wait(timeout)
+        if timeout is None or timeout <= _LONGEST_SLEEP:
+            events = self._poller.wait(timeout)
+        else:
+            events = self._wait_long(timeout)
         if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
             self._wakeup.clear()
             self._woken = False
@@ -354,13 +357,10 @@ class Selector:
         self._keys.discard(key)
         key._channel._deregistered(self)
 
-    def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        wait = self._poller.wait
-        if timeout is None or timeout <= _LONGEST_SLEEP:
-            return wait(timeout)
+    def _wait_long(self, timeout: float) -> list[tuple[int, int]]:
         deadline = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9
         while (left := (deadline - self._provider.clock()) / 1e9) > 0:
-            events = wait(min(left, _LONGEST_SLEEP))
+            events = self._poller.wait(min(left, _LONGEST_SLEEP))
             if events:
                 return events
         return []

@@ -149,22 +149,28 @@ class Reactor:
             raise ClosedSelectorError("the reactor is closed")
         self._turns += 1
         accepted, closed, bytes_in, bytes_out = self._accepted, self._connections, self.bytes_in, self.bytes_out
-        timers = self._run_timers() if self._timers else 0
-        handed = self._select(0 if timers else self._sleep_time(timeout))
+        timers = 0
+        due = self._timers.next_due()
+        if due is not None:
+            left = (due - self.provider.clock()) / 1e9
+            if left <= 0:
+                timers = self._run_timers()
+            elif timeout is None or left < timeout:
+                timeout = left
+        try:
+            handed = self._selector.select(0 if timers or self._ticks or self._stopped else timeout, self._dispatch)
+        except ClosedSelectorError:
+            if not self._closed:
+                raise
+            handed = 0  # a handler closed the reactor
         if self.hand_off is not None:
             self.hand_off.flush()
         ticks = self._run_ticks() if self._ticks else 0
         if ticks and self.hand_off is not None:
             self.hand_off.flush()  # a completion may have brought its connection's next record
         new = self._accepted - accepted
-        progress = Progress(
-            new,
-            self.bytes_in - bytes_in,
-            self.bytes_out - bytes_out,
-            closed + new - self._connections,
-            ticks,
-            timers,
-        )
+        gone = closed + new - self._connections
+        progress = Progress(new, self.bytes_in - bytes_in, self.bytes_out - bytes_out, gone, ticks, timers)
         if handed and not any(progress):
             self._no_progress()
         else:
@@ -260,14 +266,6 @@ class Reactor:
 
     # one turn's parts
 
-    def _select(self, timeout: float | None) -> int:
-        try:
-            return self._selector.select(timeout, self._dispatch)
-        except ClosedSelectorError:
-            if not self._closed:
-                raise
-            return 0  # a handler closed the reactor
-
     def _dispatch(self, key: SelectionKey) -> None:
         # The attachment may be another handler than the one registered: Lea's handlers change state that way. The
         # properties would cost as much as all the rest here.
@@ -291,15 +289,6 @@ class Reactor:
         except Exception as another:
             self.report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
             self.guarded(Handler.close, handler, CloseReason.HANDLER_ERROR)
-
-    def _sleep_time(self, timeout: float | None) -> float | None:
-        if self._ticks or self._stopped:
-            return 0
-        due = self._timers.next_due()
-        if due is None:
-            return timeout
-        left = max(0, due - self.provider.clock()) / 1e9
-        return left if timeout is None else min(left, timeout)
 
     def _run_timers(self) -> int:
         due = self._timers.take_due(self.provider.clock())

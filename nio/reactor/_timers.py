@@ -67,10 +67,11 @@ class TimerQueue:
 
     def next_due(self) -> int | None:
         """When the earliest timer is due, None when there is none."""
-        while self._heap and not self._heap[0][2].is_active:
-            heapq.heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0][2]._fn is None:
+            heapq.heappop(heap)
             self._dead -= 1
-        return self._heap[0][0] if self._heap else None
+        return heap[0][0] if heap else None
 
     def take_due(self, now: int) -> list[Timer]:
         """Take what is due out, earliest first; the caller fires each."""

@@ -361,7 +361,7 @@ def test_a_closed_selector(selector: Selector, pair: Pair) -> None:
     assert not channel.is_registered
 
 
-# statement 97
+# statements 97, 98
 def test_blocking_mode_while_registered(selector: Selector, pair: Pair) -> None:
     channel, _ = pair
     key = channel.register(selector, R)

@@ -553,6 +553,7 @@ def test_accept(provider: SelectorProvider, blocking: bool) -> None:
         assert server.accept() is None
         server.configure_blocking(blocking)
         with SocketChannel.open(address_of(server), provider=provider) as client:
+            arrived(server)
             accepted = server.accept()
             assert accepted is not None
             with accepted:
@@ -660,6 +661,7 @@ def test_unix_domain(provider: SelectorProvider, selector: Selector, tmp_path: P
 
 def test_every_kind_knows_its_provider(provider: SelectorProvider, server: ServerSocketChannel) -> None:
     with Pipe.open(provider=provider) as pipe, SocketChannel.open(address_of(server), provider=provider):
+        arrived(server)
         accepted = server.accept()
         assert accepted is not None
         channels: list[SelectableChannel] = [server, accepted, pipe.source, pipe.sink]

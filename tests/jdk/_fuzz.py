@@ -5,6 +5,9 @@ program. Programs are drawn against ``nio``, since only the state of a buffer sa
 the answers of ``nio`` come with them. While one batch is drawn the JDK answers the one before: two processors are busy,
 and neither waits long for the other.
 
+Programs that sleep are drawn several at once. What they answer may also depend on the time, so a difference has to show
+a second time to count: a fault does, a busy machine does not.
+
 A program is shrunk by leaving operations out, ever fewer at a time, as long as any difference is left: both sides go on
 after an error, so every part of a program is a program.
 """
@@ -14,19 +17,21 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, TypeVar
 
 from tests.jdk._java import Jdk
 from tests.jdk._replay import Adapter, Case, replay_one
 
-PROGRAM = 200  # operations of a program
+PROGRAM = 200  # operations of a program, unless its kind has another length
 BATCH = 100  # programs that the JDK is given at a time
 SHOWN = 3  # differences that are shrunk and printed; the others are only counted
 
+T = TypeVar("T")
+Answer = TypeVar("Answer")
 Program = Sequence[str]
 Drawn = list[tuple[str, str]]  # operations, with the answers of nio
 Answers = list[list[str]]  # of several programs
@@ -50,6 +55,9 @@ class Kind:
     adapter: Adapter
     draw: Callable[[Random, int], Drawn]
     ask: Callable[[Jdk, Sequence[Program]], Answers]
+    length: int = PROGRAM
+    at_once: int = 1  # programs
+    playable: Callable[[Program], bool] = bool  # which parts of a program may be tried
 
 
 @dataclass
@@ -59,6 +67,7 @@ class Tally:
     operations: int = 0
     raised: int = 0
     programs: int = 0
+    once: int = 0  # programs that differed, and did not when played again
     meant: Counter[str] = field(default_factory=Counter)
     differing: list[int] = field(default_factory=list)  # numbers of programs
 
@@ -68,12 +77,14 @@ def fuzz(kind: Kind, jdk: Jdk, seed: int, operations: int, out: TextIO) -> int:
     tally, start = Tally(), time.monotonic()
     for drawn, answers in answered(kind, jdk, seed, operations):
         for program, theirs in zip(drawn, answers, strict=True):
-            compare(kind, program, theirs, tally)
+            compare(kind, jdk, program, theirs, tally)
             if tally.differing[-1:] == [tally.programs] and len(tally.differing) <= SHOWN:
                 show(kind, seed, tally.programs, shrunk(kind, jdk, [op for op, _ in program]), jdk, out)
             tally.programs += 1
     for reason, count in tally.meant.most_common():
         print(f"{count} meant: {reason}", file=out)
+    if tally.once:
+        print(f"{tally.once} programs differed once and did not when played again", file=out)
     print(
         f"{kind.name}, seed {seed}: {tally.operations} operations in {tally.programs} programs, "
         f"{100 * tally.raised // max(1, tally.operations)} % raised, {time.monotonic() - start:.0f} s, "
@@ -98,20 +109,37 @@ def answered(kind: Kind, jdk: Jdk, seed: int, operations: int) -> Iterator[tuple
 
 def batches(kind: Kind, seed: int, operations: int) -> Iterator[list[Drawn]]:
     """Every program from a generator of its own, so that it is the same in runs of any length."""
-    sizes = [min(PROGRAM, operations - start) for start in range(0, operations, PROGRAM)]
+    sizes = [min(kind.length, operations - start) for start in range(0, operations, kind.length)]
+
+    def draw(number: int) -> Drawn:
+        return kind.draw(Random(f"{kind.name} {seed} {number}"), sizes[number])
+
     for first in range(0, len(sizes), BATCH):
-        numbered = enumerate(sizes[first : first + BATCH], first)
-        yield [kind.draw(Random(f"{kind.name} {seed} {number}"), size) for number, size in numbered]
+        yield _each(kind, draw, range(len(sizes))[first : first + BATCH])
 
 
-def compare(kind: Kind, program: Drawn, answers: Sequence[str], tally: Tally) -> None:
+def _each(kind: Kind, function: Callable[[T], Answer], items: Sequence[T]) -> list[Answer]:
+    if kind.at_once == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(kind.at_once) as pool:
+        return list(pool.map(function, items))
+
+
+def compare(kind: Kind, jdk: Jdk, program: Drawn, answers: Sequence[str], tally: Tally) -> None:
     """Count what the JDK answers to a program, and note it where it differs."""
     tally.operations += len(program)
     tally.raised += sum(answer.startswith("!") for answer in answers)
     found = differences(kind, program, answers)
     tally.meant.update(difference.meant for difference in found if difference.meant)
-    if not all(difference.meant for difference in found):
-        tally.differing.append(tally.programs)
+    if _matters(found):
+        if kind.at_once > 1 and not _matters(_all_differences(kind, jdk, [[op for op, _ in program]])[0]):
+            tally.once += 1
+        else:
+            tally.differing.append(tally.programs)
+
+
+def _matters(found: Iterable[Difference]) -> bool:
+    return not all(difference.meant for difference in found)
 
 
 def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> list[Difference]:
@@ -145,6 +173,7 @@ def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:
         size = max(1, len(program) // 2)
         while size:
             parts = [[*program[:start], *program[start + size :]] for start in range(0, len(program), size)]
+            parts = [part for part in parts if kind.playable(part)]
             wanted, *found = [set(map(alike, of_one)) for of_one in _all_differences(kind, jdk, [program, *parts])]
             still = [part for part, differs in zip(parts, found, strict=True) if _is_part(differs, wanted)]
             if still:
@@ -155,11 +184,14 @@ def shrunk(kind: Kind, jdk: Jdk, program: Program) -> Program:
 
 
 def _is_part(found: set[Difference], wanted: set[Difference]) -> bool:
-    return found <= wanted and not all(difference.meant for difference in found)
+    return found <= wanted and _matters(found)
 
 
 def _all_differences(kind: Kind, jdk: Jdk, programs: Sequence[Program]) -> list[list[Difference]]:
-    played = [list(zip(program, kind.adapter.play(program), strict=True)) for program in programs]
+    played = [
+        list(zip(program, answers, strict=True))
+        for program, answers in zip(programs, _each(kind, kind.adapter.play, programs), strict=True)
+    ]
     return [differences(kind, *pair) for pair in zip(played, kind.ask(jdk, programs), strict=True)]
 
 

@@ -227,13 +227,11 @@ class Scenario(State):
         return "ok"
 
     def do_connect(self, name: str, address: str) -> str:
-        target = self.address(address)
-        connected = self.get(name).connect(target)
+        connected = self.get(name).connect(self.peer(address))
         return printed(connected) if isinstance(connected, bool) else "ok"
 
     def do_connectnb(self, name: str, address: str) -> str:
-        target = self.address(address)
-        if self.get(name).connect(target):
+        if self.get(name).connect(self.peer(address)):
             return "connected"
         return "pending" if self.get(name).is_connection_pending else "?"
 
@@ -528,8 +526,8 @@ ANSWERS: dict[str, Callable[..., object]] = {
     "ispend": lambda s, name: s.get(name).is_connection_pending,
     "validops": lambda s, name: letters(s.get(name).valid_ops),
     "readro": lambda s, name: s.get(name).read(ByteBuffer.allocate(8).as_read_only_buffer()),
-    "send": lambda s, name, target, word: s.get(name).send(to_buffer(word), s.address(target)),
-    "senderr": lambda s, name, target, size: s.get(name).send(ByteBuffer.allocate(int(size)), s.address(target)),
+    "send": lambda s, name, target, word: s.get(name).send(to_buffer(word), s.peer(target)),
+    "senderr": lambda s, name, target, size: s.get(name).send(ByteBuffer.allocate(int(size)), s.peer(target)),
     "ior": lambda s, key, ops: letters(s.key(key).interest_ops_or(to_ops(ops))),
     "iand": lambda s, key, ops: letters(s.key(key).interest_ops_and(to_ops(ops))),
     "rops": lambda s, key: letters(s.key(key).ready_ops),
@@ -545,8 +543,8 @@ ANSWERS: dict[str, Callable[..., object]] = {
     "kremove": lambda s, name, key: s.get(name).keys.remove(s.key(key)),
     "fsize": lambda s, name: s.get(name).size,
     "fwriteat": lambda s, name, word, position: s.get(name).write_at(to_buffer(word), int(position)),
-    "fto": lambda s, name, position, count, to: s.get(name).transfer_to(int(position), int(count), s.get(to)),
-    "ffrom": lambda s, name, source, at, count: s.get(name).transfer_from(s.get(source), int(at), int(count)),
+    "fto": lambda s, name, position, count, to: s.get(name).transfer_to(int(position), int(count), s.can(to, "write")),
+    "ffrom": lambda s, name, source, at, count: s.get(name).transfer_from(s.can(source, "read"), int(at), int(count)),
     "fvalid": lambda s, name: s.get(name).is_valid,
     "mget": lambda s, name, index: chr(s.get(name).get(int(index))),
 }

@@ -81,6 +81,20 @@ class State:
             raise JavaError("ClassCastException")
         return address
 
+    def peer(self, name: str) -> Any:
+        """An address to connect or send to, which Java's null, that of an unbound channel, is not."""
+        address = self.address(name)
+        if address is None:
+            raise JavaError("NullPointerException")
+        return address
+
+    def can(self, name: str, method: str) -> Any:
+        """What has that name, cast to the interface of the method; null can be cast to anything."""
+        thing = self.get(name)
+        if thing is not None and not hasattr(thing, method):
+            raise JavaError("ClassCastException")
+        return thing
+
     def owner(self, address: object) -> str | None:
         """Whose local port that is."""
         if address is None:

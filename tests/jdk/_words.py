@@ -99,11 +99,22 @@ def java_name(error: Exception, subject: object, word: str) -> str:
         return "!ConcurrentModificationException"
     if isinstance(error, AttributeError):
         return "!NullPointerException" if error.obj is None else "!ClassCastException"
+    if isinstance(error, TypeError) and word in (
+        "fto",
+        "ffrom",
+    ):  # nothing given: what cannot be cast does not get there
+        return "!NullPointerException"
+    if isinstance(error, IndexError):
+        return "!IndexOutOfBoundsException"
     return "!NoSuchElementException" if isinstance(error, StopIteration) else f"!{name}"
 
 
 def _system_error(number: int, subject: object, word: str) -> str:
     said = os.strerror(number)
+    if (word, number) == ("fmap", errno.EACCES):
+        return "IOException:Channel not open for writing - cannot extend file to required size"
+    if number == errno.EMSGSIZE and getattr(subject, "is_connected", False):  # the JDK writes there, and does not send
+        return f"IOException:{said}"
     if number == errno.ECONNREFUSED and type(subject).__name__ == "DatagramChannel":
         return "PortUnreachableException"
     if number == errno.ECONNRESET and word in _READS and isinstance(subject, SocketChannel):

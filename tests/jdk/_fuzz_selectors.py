@@ -1,0 +1,356 @@
+"""Programs over selectors and what they watch: streams, servers, pipes, datagrams, under a handful of fixed names.
+
+What is closed is mostly opened again before it is used, so a program of any length goes on saying something. What is
+left to the kernel is avoided here, not explained away:
+
+- A selection sees what a write, a close or a connection did only when the kernel has delivered it: a short ``settle``
+  stands before whatever could see it. TCP over loopback delivers within the call of the sender, so it is very short.
+- Which of several ready keys an action gets first is up to the kernel. An action that ends the selection is given
+  only to a selector with one key.
+- How much fits into a full connection depends on the moment. Only pipes are filled, whose size is fixed.
+- A full backlog drops connections: a server is opened anew before it has that many waiting.
+- A blocking channel is used only in ways that do not wait, which holds for the parts of a program too (``playable``).
+- A thread blocks in a selection while one operation is done, and is joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from tests.jdk import _scenarios
+from tests.jdk._fuzz import Drawn, Kind, Program
+from tests.jdk._fuzz_buffers import LEGAL, T
+from tests.jdk._java import Jdk
+from tests.jdk._scenarios import Scenario
+from tests.jdk._words import letters
+
+LENGTH = 80  # operations of a program
+AT_ONCE = 12  # programs, which mostly sleep
+SETTLE = "settle 2"
+WAITING = 20  # connections that a server is left with
+
+SELECTORS = "SQ"
+STREAMS = ("a", "b", "c", "d", "k", "x", "v")
+READABLE = (*STREAMS, "p.src", "u", "w")
+WRITABLE = (*STREAMS, "p.snk", "u", "w")
+CHANNELS = (*STREAMS, "p.src", "p.snk", "L", "U", "u", "w")
+DATAGRAMS = ("u", "w")
+
+OPENERS: dict[str, Sequence[str]] = {
+    **dict.fromkeys("ab", ("pair a b",)),
+    **dict.fromkeys("cd", ("pair c d",)),
+    **dict.fromkeys(("p.src", "p.snk"), ("pipe p", "block p.src F", "block p.snk F")),
+    **dict.fromkeys(SELECTORS, ("sel {}",)),
+    **dict.fromkeys(DATAGRAMS, ("dc {}", "bind {}", "block {} F")),
+    "k": ("sc k", "block k F"),
+    "x": ("accept L x", "block x F"),
+    "L": ("listen L",),
+    "U": ("uds U", "block U F"),
+    "v": ("udsconnect v U", "block v F"),
+}
+
+WORDS = ("-", "x", "hello", "0123456789")
+ODD_OPS = ("#2", "#0", "#-1", "#32", "a", "c", "rw", "rwc", "-")
+OPTIONS = ("TCP_NODELAY", "SO_KEEPALIVE", "SO_REUSEADDR", "SO_BROADCAST", "SO_LINGER", "SO_OTHER")
+NET = frozenset(  # what others may see of it needs a moment
+    {"write", "gather", "close", "shutout", "fill", "drain", "read", "scatter", "connect", "connectnb", "accept"}
+    | {"send", "receive", "nowc", "selectc", "iterclose", "finish", "udsconnect"}
+)
+SEES = frozenset(
+    {"select", "now", "nowc", "selectc", "iterselect", "read", "scatter", "write", "gather", "accept", "finish"}
+    | {"receive", "send", "fill", "drain", "async", "remote", "readro"}
+)
+WAITS = frozenset(  # for ever, on a blocking channel
+    {"read", "readro", "scatter", "drain", "write", "gather", "fill", "accept", "receive", "finish"}
+)
+
+
+def draw(random: Random, size: int) -> Drawn:
+    """A program of that many operations."""
+    with Scenario() as scenario:
+        programmer = Programmer(random, scenario)
+        while len(programmer.drawn) < size:
+            programmer.step()
+        return programmer.drawn[:size]
+
+
+def playable(program: Program) -> bool:
+    """Whether nothing in it waits for ever, or races with a thread."""
+    blocking: set[str] = set()
+    for number, line in enumerate(program):
+        word, name, *rest = [*line.split(), ""]
+        if word == "async" and not any(later.startswith(f"join {name}") for later in program[number + 1 : number + 3]):
+            return False
+        if word in WAITS and name in blocking:
+            return False
+        if word == "pipe":
+            blocking |= {f"{name}.src", f"{name}.snk"}
+        elif word in ("sc", "dc", "uds", "udsconnect"):
+            blocking.add(name)
+        elif word == "accept":
+            blocking.add(rest[0])
+        elif word == "block" and rest[0] == "T":
+            blocking.add(name)
+        elif word in ("block", "close", "listen"):
+            blocking.discard(name)
+    return True
+
+
+class Programmer:
+    """Writes operations for a scenario that executes them as they come."""
+
+    def __init__(self, random: Random, scenario: Scenario) -> None:
+        self.random, self.scenario = random, scenario
+        self.chance = random.random
+        self.unsettled = False
+        self.waiting = {"L": 0, "U": 0}
+        self.drawn: Drawn = []
+        self.steps: tuple[Callable[[], None], ...] = tuple(getattr(self, name) for name in WEIGHTS)
+
+    def pick(self, choices: Sequence[T]) -> T:
+        return choices[int(self.chance() * len(choices))]
+
+    def run(self, line: str) -> str:
+        word, *arguments = line.split()
+        if self.unsettled and word in SEES:
+            self.drawn.append((SETTLE, self.scenario.run(*SETTLE.split())))
+            self.unsettled = False
+        answer = self.scenario.run(word, *arguments)
+        self.drawn.append((line, answer))
+        self.unsettled |= word in NET
+        return answer
+
+    def step(self) -> None:
+        self.random.choices(self.steps, WEIGHTS.values())[0]()
+
+    # what an operation is about
+
+    def is_open(self, name: str) -> bool:
+        thing: Any = self.scenario.get(name)
+        return thing is not None and thing.is_open
+
+    def usable(self, name: str) -> str:
+        """The name; what it stands for is mostly open then."""
+        if not self.is_open(name) and self.chance() < (0.7 if self.scenario.get(name) else 0.98):
+            self.open(name)
+        return name
+
+    def open(self, name: str) -> None:
+        if name == "x":
+            self.connect_to("L")
+        elif name == "v":
+            self.server("U")
+        for line in OPENERS[name]:
+            if not (line.startswith("bind") and self.chance() < 0.2):
+                self.run(line.format(name))
+
+    def server(self, name: str) -> str:
+        """A server, opened anew when too many wait at it."""
+        self.waiting[name] += 1
+        if self.waiting[name] > WAITING:
+            self.run(f"close {name}")
+            self.waiting[name] = 0
+        return self.usable(name)
+
+    def connect_to(self, server: str) -> None:
+        if self.is_open("k"):
+            self.run("close k")
+        self.open("k")
+        self.run(f"connectnb k {self.server(server)}")
+        self.run("finish k")
+
+    def one_of(self, names: Sequence[str]) -> str:
+        return self.usable(self.pick(names))
+
+    def selector(self) -> str:
+        return self.one_of(SELECTORS)
+
+    def key(self) -> str:
+        """A key that there is, where there is any, and mostly one whose channel is still open."""
+        keys = self.scenario.keys
+        if not keys:
+            self.register()
+        valid = [name for name, key in keys.items() if key.is_valid]
+        names = valid if valid and self.chance() < LEGAL else list(keys)
+        return self.pick(names) if names and self.chance() < 0.99 else "k@Z"
+
+    def ops(self, channel: Any) -> str:
+        """Some of what the channel can do or, one time in ten, anything."""
+        if channel is None or self.chance() < 0.1:
+            return self.pick(ODD_OPS)
+        return "".join([letter for letter in letters(channel.valid_ops) if self.chance() < 0.6]) or "-"
+
+    def alone(self, selector: str) -> bool:
+        return self.is_open(selector) and len(self.scenario.get(selector).keys) <= 1
+
+    # keys
+
+    def register(self) -> None:
+        selector, name = self.selector(), self.one_of(CHANNELS)
+        attachment = self.pick(("", "", " att1", " att2"))
+        self.run(f"reg {name} {selector} {self.ops(self.scenario.get(name))}{attachment}")
+
+    def interest(self) -> None:
+        key = self.key()
+        if self.chance() < 0.15:
+            self.run(f"iops {key}")
+            return
+        known = self.scenario.key(key)
+        self.run(f"{self.pick(('iops', 'iops', 'ior', 'iand'))} {key} {self.ops(known and known.channel)}")
+
+    def cancel(self) -> None:
+        self.run(f"cancel {self.key()}")
+
+    def about_key(self) -> None:
+        word = self.pick(("valid", "rops", "att", "keych", "attach", "isreadable"))
+        self.run(f"{word} {self.key()}{self.pick((' null', ' word')) if word == 'attach' else ''}")
+
+    # selections
+
+    def select(self) -> None:
+        self.run(self.pick(("now {}", "now {}", "select {} 2")).format(self.selector()))
+
+    def select_with_action(self) -> None:
+        selector = self.selector()
+        acts = ("", "", "cancel", "closech", "wake")
+        if self.alone(selector):
+            acts = (*acts, "throw", "reenter", "closesel")
+        self.run(f"{self.pick(('nowc {}', 'selectc {} 2'))} {self.pick(acts)}".format(selector).strip())
+
+    def wake(self) -> None:
+        """A wake-up, and sometimes the selection that it ends."""
+        selector = self.selector()
+        self.run(f"wakeup {selector}")
+        if self.chance() < 0.2:
+            self.run(f"time 200 select {selector} 400")
+
+    def block(self) -> None:
+        """A thread in a selection, what is done meanwhile, and its end."""
+        selector = self.selector()
+        if self.unsettled:
+            self.run("now Q")
+        self.run(f"async t select {selector} 250")
+        meanwhile = ("wakeup {}", "wakeup {}", "close {}", "now {}", f"close {self.pick(CHANNELS)}")
+        words = (f"write {self.pick(STREAMS[:4])} x", f"cancel {self.pick(list(self.scenario.keys) or ['k@Z'])}")
+        line = self.pick((*meanwhile, *words)).format(selector)
+        if line.split()[0] in SEES:
+            self.unsettled = False  # it is not to settle now, there is a thread at work
+        self.run(line)
+        self.run("join t 3000")
+
+    def of_sets(self) -> None:
+        word = self.pick(("dump",) * 6 + ("sclear", "sclear", "sremove", "sremove", "iterremove", "iterselect", "sets"))
+        selector = self.selector()
+        if word == "sets":
+            word = self.pick(("sadd", "kremove", "kclear", "sameset", "iterkeys"))
+        if word in ("sremove", "sadd", "kremove"):
+            self.run(f"{word} {selector} {self.key()}")
+        else:
+            self.run(f"{word} {selector}" + (f" {self.one_of(CHANNELS)}" if word == "iterkeys" else ""))
+
+    # bytes
+
+    def write(self) -> None:
+        name = self.one_of(WRITABLE)
+        words = f"{self.pick(WORDS)},{self.pick(WORDS)}"
+        self.run(f"write {name} {self.pick(WORDS)}" if self.chance() < 0.8 else f"gather {name} {words}")
+
+    def read(self) -> None:
+        name = self.one_of(READABLE)
+        lines = ("read {} 0", "read {} 1", "read {} 3", *("read {} 100",) * 3, "scatter {} 0,0", "scatter {} 2,0,100")
+        self.run(self.pick((*lines, "readro {}")).format(name))
+
+    def fill(self) -> None:
+        self.run(f"fill {self.usable('p.snk')}")
+        if self.chance() < 0.7:
+            self.run("drain p.src")
+
+    def datagram(self) -> None:
+        name = self.one_of(DATAGRAMS)
+        lines = ("send {} u x", "send {} w hello", "receive {} 100", "receive {} 2", "connect {} u", "connect {} w")
+        self.run(self.pick((*lines, *lines[:4], "disconnect {}", "connect {} refused", "bind {} null")).format(name))
+
+    # connections
+
+    def connect(self) -> None:
+        if self.is_open("k") and self.chance() < 0.7:
+            self.run("close k")
+        name = self.usable("k") if self.chance() < 0.9 else self.one_of(STREAMS)
+        if self.chance() < 0.15:
+            server = self.server("L")
+            for line in ("sc k", f"connect k {server}", "block k F"):
+                self.run(line)
+            return
+        self.run(f"connectnb {name} {self.pick(('refused', 'a', 'unresolved', 'U', *[self.server('L')] * 6))}")
+        if self.chance() < 0.4:
+            self.run(f"finish {name}")
+
+    def accept(self) -> None:
+        server = self.pick("LLU")
+        answer = self.run(f"accept {self.usable(server)} x")
+        self.run("block x F")
+        self.waiting[server] = max(0, self.waiting[server] - 1) if answer.startswith("ok") else 0
+
+    def finish(self) -> None:
+        self.run(f"finish {self.pick(('k', 'k', 'a', 'x'))}")
+
+    def half_close(self) -> None:
+        self.run(f"{self.pick(('shutin', 'shutout', 'shutout', 'linger0'))} {self.one_of(STREAMS)}")
+
+    def close(self) -> None:
+        self.run(f"close {self.pick((*CHANNELS * 4, *SELECTORS))}")
+        if self.chance() < 0.04:
+            self.run(f"iterclose {self.pick(SELECTORS)}")
+
+    def mode(self) -> None:
+        name = self.one_of(CHANNELS)
+        self.run(f"block {name} T")
+        if self.chance() < 0.4:
+            self.run(f"reg {name} {self.selector()} {self.ops(self.scenario.get(name))}")
+        self.run(f"block {name} F")
+
+    def bind(self) -> None:
+        self.run(self.pick(("bind {}", "bind {} null", "bind {} L", "bind {} a")).format(self.one_of(CHANNELS)))
+
+    def option(self) -> None:
+        option = self.pick(OPTIONS)
+        value = self.pick(("-1", "0", "-7")) if option == "SO_LINGER" else self.pick("TF")
+        self.run(f"setopt {self.one_of(CHANNELS)} {option} {value}")
+
+    def about_channel(self) -> None:
+        name, word = self.one_of(CHANNELS), self.pick(("isopen", "isreg", "isblocking", "validops", "keyfor", "stream"))
+        if word == "stream":
+            word = self.pick(("isconn", "ispend", "local", "remote"))
+        self.run(f"{word} {name}" + (f" {self.pick(SELECTORS)}" if word == "keyfor" else ""))
+
+
+WEIGHTS = {
+    "register": 13,
+    "interest": 11,
+    "cancel": 4,
+    "about_key": 5,
+    "select": 16,
+    "select_with_action": 8,
+    "wake": 2,
+    "block": 0.1,
+    "of_sets": 16,
+    "write": 9,
+    "read": 9,
+    "fill": 0.5,
+    "datagram": 4,
+    "connect": 2,
+    "accept": 2,
+    "finish": 1,
+    "half_close": 3,
+    "close": 4,
+    "mode": 1,
+    "bind": 0.5,
+    "option": 1.5,
+    "about_channel": 6,
+}
+
+SELECTING = Kind(
+    "selectors", "SelectorDriver", _scenarios, draw, Jdk.scenarios, LENGTH, at_once=AT_ONCE, playable=playable
+)
