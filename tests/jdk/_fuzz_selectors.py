@@ -123,7 +123,7 @@ class Programmer:
         return answer
 
     def step(self) -> None:
-        self.random.choices(self.steps, WEIGHTS.values())[0]()
+        self.random.choices(self.steps, list(WEIGHTS.values()))[0]()
 
     # what an operation is about
 
@@ -214,7 +214,7 @@ class Programmer:
 
     def select_with_action(self) -> None:
         selector = self.selector()
-        acts = ("", "", "cancel", "closech", "wake")
+        acts: tuple[str, ...] = ("", "", "cancel", "closech", "wake")
         if self.alone(selector):
             acts = (*acts, "throw", "reenter", "closesel")
         self.run(f"{self.pick(('nowc {}', 'selectc {} 2'))} {self.pick(acts)}".format(selector).strip())

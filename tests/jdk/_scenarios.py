@@ -243,9 +243,9 @@ class Scenario(State):
         return f"ok blocking={printed(channel.is_blocking)}"
 
     def do_setopt(self, name: str, option: str, value: str) -> str:
+        channel = self.can(name, "set_option")
         if option not in ("TCP_NODELAY", "SO_REUSEADDR", "SO_KEEPALIVE", "SO_LINGER", "SO_BROADCAST"):
             return "?opt"
-        channel = self.get(name)
         channel.set_option(option, int(value) if option == "SO_LINGER" else value == "T")
         return f"ok {printed(channel.get_option(option))}"
 

@@ -102,7 +102,7 @@ def java_name(error: Exception, subject: object, word: str) -> str:
     if isinstance(error, TypeError) and word in (
         "fto",
         "ffrom",
-    ):  # nothing given: what cannot be cast does not get there
+    ):  # of null, which can be cast to anything
         return "!NullPointerException"
     if isinstance(error, IndexError):
         return "!IndexOutOfBoundsException"
