@@ -20,6 +20,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
 from typing import NoReturn, Self, TypeVar
 
 from nio.channels._selectable_channel import SelectableChannel
@@ -155,6 +156,7 @@ class Selector:
         "_selected",
         "_selected_key_set",
         "_selecting",
+        "_signals",
         "_start",
         "_updates",
         "_wakeup",
@@ -178,6 +180,7 @@ class Selector:
         self._wakeup: Wakeup | None = self._provider.open_wakeup()
         self._wakeup_fd = self._wakeup.fileno()
         self._woken = False
+        self._signals: Wakeup | None = None
         self._start = 0
         self._check_limit(self._wakeup_fd)
         self._poller.add(self._wakeup_fd, READABLE)
@@ -253,6 +256,27 @@ class Selector:
                 wakeup.set()
         return self
 
+    @contextmanager
+    def waking_on_signals(self) -> Iterator[None]:
+        """Inside, a signal ends the selection it falls into, so that its Python handler runs; for the selecting thread.
+
+        Without it a signal that arrives between Python's last look for one and the kernel's wait is handled when that
+        wait is over, which may be never. Outside the main thread, where no handler runs, it changes nothing.
+        """
+        with self._provider.signal_wakeup() as signals:
+            if signals is None:
+                yield
+                return
+            self._check_limit(signals.fileno())
+            self._poller.add(signals.fileno(), READABLE)
+            self._signals = signals
+            try:
+                yield
+            finally:
+                self._signals = None
+                if self._wakeup is not None:  # not closed meanwhile
+                    self._poller.remove(signals.fileno())
+
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
         self._open = False
@@ -317,6 +341,8 @@ class Selector:
         if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
             self._wakeup.clear()
             self._woken = False
+        if self._signals is not None and (self._signals.fileno(), READABLE) in events:
+            self._signals.clear()
         if self._cancelled:
             self._flush_cancelled()
         if len(events) > 1:  # kernels report in a fixed order: nobody is always the last

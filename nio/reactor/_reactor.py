@@ -178,9 +178,11 @@ class Reactor:
         return progress
 
     def run(self) -> None:
-        """Turn until ``stop()``."""
-        while not self._stopped:
-            self.turn()
+        """Turn until ``stop()``; in the main thread, signals are handled at once."""
+        if not self._stopped:
+            with self._selector.waking_on_signals():
+                while not self._stopped:
+                    self.turn()
 
     def stop(self, drain: float | None = None) -> None:
         """End ``run``: at once, or with ``drain`` when what was received is answered, after so many seconds at most.

@@ -7,12 +7,14 @@ import os
 import queue
 import resource
 import select
+import signal
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, TypeAlias
 
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
@@ -92,6 +94,23 @@ class SelectorProvider(DatagramDoor, FileDoor):
     def open_wakeup(self) -> Wakeup:
         """What ends a sleep from outside: given back when the last reference goes."""
         return Wakeup()
+
+    @staticmethod
+    @contextmanager
+    def signal_wakeup() -> Iterator[Wakeup | None]:
+        """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
+
+        None outside the main thread, the only one in which Python runs signal handlers.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield None
+            return
+        wakeup = Wakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
+        previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
+        try:
+            yield wakeup
+        finally:
+            signal.set_wakeup_fd(previous)
 
     # sockets and pipes
 

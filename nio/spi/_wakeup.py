@@ -33,6 +33,11 @@ class Wakeup:
         """The descriptor to watch for input."""
         return self._reader
 
+    @property
+    def writer(self) -> int:
+        """The descriptor that ``set()`` writes to."""
+        return self._writer
+
     def set(self) -> None:
         """Make the descriptor readable; takes no lock, so a signal handler may call it."""
         try:

@@ -148,3 +148,37 @@ def test_what_the_kernel_says_of_an_open_channel_is_not_hidden(provider: Selecto
             pipe.source.read(bytearray(4))
         assert pipe.source.is_open
         assert channel.is_open
+
+
+def test_a_signal_ends_a_selection_that_wakes_on_signals(watched: WatchedProvider) -> None:
+    with Selector.open(watched) as selector, selector.waking_on_signals():
+        with when_asleep(watched, lambda: None):
+            assert selector.select() == 0  # the handler does nothing, and nothing else would end it
+        selector.select_now()  # a second signal may have come before the first was handled
+        assert selector.select_now() == 0
+
+
+def test_H03_whoever_had_the_signals_wakeup_has_it_again(provider: SelectorProvider) -> None:
+    with Pipe.open() as pipe, Selector.open(provider) as selector:
+        mine = pipe.sink.configure_blocking(False)._fd
+        previous = signal.set_wakeup_fd(mine)
+        try:
+            with selector.waking_on_signals():
+                pass
+        finally:
+            assert signal.set_wakeup_fd(previous) == mine
+
+
+def test_closing_a_selector_that_wakes_on_signals(provider: SelectorProvider) -> None:
+    with Selector.open(provider) as selector:
+        with selector.waking_on_signals():
+            selector.close()
+        assert not selector.is_open
+
+
+def test_waking_on_signals_outside_the_main_thread_changes_nothing(provider: SelectorProvider) -> None:
+    def other() -> int:
+        with Selector.open(provider) as selector, selector.waking_on_signals():
+            return selector.select_now()
+
+    assert Background(other).result() == 0

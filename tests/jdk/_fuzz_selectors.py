@@ -1,5 +1,6 @@
 """Programs over selectors and what they watch: streams, servers, pipes, datagrams, under a handful of fixed names.
 
+Each program is about a few of them, so that its operations have to do with one another.
 What is closed is mostly opened again before it is used, so a program of any length goes on saying something. What is
 left to the kernel is avoided here, not explained away:
 
@@ -21,7 +22,7 @@ from typing import Any
 
 from tests.jdk import _scenarios
 from tests.jdk._fuzz import Drawn, Kind, Program
-from tests.jdk._fuzz_buffers import LEGAL, T
+from tests.jdk._fuzz_buffers import T
 from tests.jdk._java import Jdk
 from tests.jdk._scenarios import Scenario
 from tests.jdk._words import letters
@@ -32,6 +33,7 @@ SETTLE = "settle 2"
 WAITING = 20  # connections that a server is left with
 
 SELECTORS = "SQ"
+FAMILIES = (("a", "b"), ("a", "b"), ("p.src", "p.snk"), ("k", "L", "x"), ("u", "w"), ("c", "d"), ("U", "v", "x"))
 STREAMS = ("a", "b", "c", "d", "k", "x", "v")
 READABLE = (*STREAMS, "p.src", "u", "w")
 WRITABLE = (*STREAMS, "p.snk", "u", "w")
@@ -106,6 +108,9 @@ class Programmer:
         self.chance = random.random
         self.unsettled = False
         self.waiting = {"L": 0, "U": 0}
+        self.selectors = SELECTORS if self.chance() < 0.4 else SELECTORS[0]
+        families = random.sample(FAMILIES, self.pick((1, 2, 2, 3)))
+        self.names = {name for family in families for name in family}
         self.drawn: Drawn = []
         self.steps: tuple[Callable[[], None], ...] = tuple(getattr(self, name) for name in WEIGHTS)
 
@@ -162,10 +167,12 @@ class Programmer:
         self.run("finish k")
 
     def one_of(self, names: Sequence[str]) -> str:
-        return self.usable(self.pick(names))
+        """Of those names one that the program is about or, when there is none or one time in fifty, any."""
+        few = [name for name in names if name in self.names]
+        return self.usable(self.pick(few if few and self.chance() < 0.98 else names))
 
     def selector(self) -> str:
-        return self.one_of(SELECTORS)
+        return self.usable(self.pick(self.selectors))
 
     def key(self) -> str:
         """A key that there is, where there is any, and mostly one whose channel is still open."""
@@ -173,8 +180,16 @@ class Programmer:
         if not keys:
             self.register()
         valid = [name for name, key in keys.items() if key.is_valid]
-        names = valid if valid and self.chance() < LEGAL else list(keys)
+        names = valid if valid and self.chance() < 0.9 else list(keys)
         return self.pick(names) if names and self.chance() < 0.99 else "k@Z"
+
+    def selected(self, selector: str) -> str:
+        """Mostly one of its selected keys."""
+        thing: Any = self.scenario.get(selector)
+        if thing is None or not thing.is_open or self.chance() < 0.3:
+            return self.key()
+        selected = set(thing.selected_keys)
+        return self.pick([name for name, key in self.scenario.keys.items() if key in selected] or [self.key()])
 
     def ops(self, channel: Any) -> str:
         """Some of what the channel can do or, one time in ten, anything."""
@@ -229,11 +244,9 @@ class Programmer:
     def block(self) -> None:
         """A thread in a selection, what is done meanwhile, and its end."""
         selector = self.selector()
-        if self.unsettled:
-            self.run("now Q")
         self.run(f"async t select {selector} 250")
-        meanwhile = ("wakeup {}", "wakeup {}", "close {}", "now {}", f"close {self.pick(CHANNELS)}")
-        words = (f"write {self.pick(STREAMS[:4])} x", f"cancel {self.pick(list(self.scenario.keys) or ['k@Z'])}")
+        meanwhile = ("wakeup {}", "wakeup {}", "close {}", "now {}", f"close {self.pick(sorted(self.names))}")
+        words = (f"write {self.pick(sorted(self.names))} x", f"cancel {self.pick(list(self.scenario.keys) or ['k@Z'])}")
         line = self.pick((*meanwhile, *words)).format(selector)
         if line.split()[0] in SEES:
             self.unsettled = False  # it is not to settle now, there is a thread at work
@@ -246,7 +259,7 @@ class Programmer:
         if word == "sets":
             word = self.pick(("sadd", "kremove", "kclear", "sameset", "iterkeys"))
         if word in ("sremove", "sadd", "kremove"):
-            self.run(f"{word} {selector} {self.key()}")
+            self.run(f"{word} {selector} {self.selected(selector)}")
         else:
             self.run(f"{word} {selector}" + (f" {self.one_of(CHANNELS)}" if word == "iterkeys" else ""))
 
@@ -254,27 +267,47 @@ class Programmer:
 
     def write(self) -> None:
         name = self.one_of(WRITABLE)
+        if self.sends(name):
+            return
         words = f"{self.pick(WORDS)},{self.pick(WORDS)}"
         self.run(f"write {name} {self.pick(WORDS)}" if self.chance() < 0.8 else f"gather {name} {words}")
 
     def read(self) -> None:
         name = self.one_of(READABLE)
+        if self.sends(name):
+            return
         lines = ("read {} 0", "read {} 1", "read {} 3", *("read {} 100",) * 3, "scatter {} 0,0", "scatter {} 2,0,100")
         self.run(self.pick((*lines, "readro {}")).format(name))
 
+    def sends(self, name: str) -> bool:
+        """Datagrams are mostly sent and received: only a connected channel can do more."""
+        if name not in DATAGRAMS or not self.is_open(name):
+            return False
+        if self.scenario.get(name).is_connected or self.chance() < 0.1:
+            return False
+        self.datagram()
+        return True
+
     def fill(self) -> None:
+        if "p.snk" not in self.names:
+            return
         self.run(f"fill {self.usable('p.snk')}")
         if self.chance() < 0.7:
             self.run("drain p.src")
 
     def datagram(self) -> None:
-        name = self.one_of(DATAGRAMS)
-        lines = ("send {} u x", "send {} w hello", "receive {} 100", "receive {} 2", "connect {} u", "connect {} w")
-        self.run(self.pick((*lines, *lines[:4], "disconnect {}", "connect {} refused", "bind {} null")).format(name))
+        if "u" not in self.names:
+            return
+        name, other = self.one_of(DATAGRAMS), self.one_of(DATAGRAMS)
+        moves = (f"send {name} {other} x", f"send {name} {other} hello", f"receive {name} 100", f"receive {name} 2")
+        rare = (f"connect {name} {other}", f"connect {name} refused", f"disconnect {name}", f"bind {name} null")
+        self.run(self.pick((*moves, *moves, *rare)))
 
     # connections
 
     def connect(self) -> None:
+        if "k" not in self.names and self.chance() < 0.8:
+            return
         if self.is_open("k") and self.chance() < 0.7:
             self.run("close k")
         name = self.usable("k") if self.chance() < 0.9 else self.one_of(STREAMS)
@@ -288,7 +321,9 @@ class Programmer:
             self.run(f"finish {name}")
 
     def accept(self) -> None:
-        server = self.pick("LLU")
+        if "x" not in self.names:
+            return
+        server = self.pick([name for name in "LU" if name in self.names])
         answer = self.run(f"accept {self.usable(server)} x")
         self.run("block x F")
         self.waiting[server] = max(0, self.waiting[server] - 1) if answer.startswith("ok") else 0
@@ -297,12 +332,18 @@ class Programmer:
         self.run(f"finish {self.pick(('k', 'k', 'a', 'x'))}")
 
     def half_close(self) -> None:
-        self.run(f"{self.pick(('shutin', 'shutout', 'shutout', 'linger0'))} {self.one_of(STREAMS)}")
+        name = self.one_of(STREAMS)
+        if self.chance() < 0.2:
+            self.run(f"linger0 {name}")
+            self.run(f"close {name}")
+        else:
+            self.run(f"{self.pick(('shutin', 'shutout', 'shutout', 'linger0'))} {name}")
 
     def close(self) -> None:
-        self.run(f"close {self.pick((*CHANNELS * 4, *SELECTORS))}")
+        names = sorted(self.names)
+        self.run(f"close {self.pick(self.selectors) if self.chance() < 0.05 else self.pick(names)}")
         if self.chance() < 0.04:
-            self.run(f"iterclose {self.pick(SELECTORS)}")
+            self.run(f"iterclose {self.pick(self.selectors)}")
 
     def mode(self) -> None:
         name = self.one_of(CHANNELS)
@@ -323,7 +364,7 @@ class Programmer:
         name, word = self.one_of(CHANNELS), self.pick(("isopen", "isreg", "isblocking", "validops", "keyfor", "stream"))
         if word == "stream":
             word = self.pick(("isconn", "ispend", "local", "remote"))
-        self.run(f"{word} {name}" + (f" {self.pick(SELECTORS)}" if word == "keyfor" else ""))
+        self.run(f"{word} {name}" + (f" {self.pick(self.selectors)}" if word == "keyfor" else ""))
 
 
 WEIGHTS = {
@@ -334,7 +375,7 @@ WEIGHTS = {
     "select": 16,
     "select_with_action": 8,
     "wake": 2,
-    "block": 0.1,
+    "block": 0.15,
     "of_sets": 16,
     "write": 9,
     "read": 9,
