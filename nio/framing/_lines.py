@@ -96,7 +96,7 @@ class LinesDecoder:
         self._max_length = framing.max_length
         self._held = bytearray()
         self._searched = 0  # no ending begins before this index of _held
-        self.clean = True  # nothing held, no error, no end: the short path may answer
+        self.clean: bool = True  # nothing held, no error, no end: the short path may answer
         self._ended = False
         self.error: FramingError | None = None
 

@@ -38,8 +38,8 @@ class Acceptor(Handler):
 
     def __init__(self, handler: Callable[[], Handler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
         self._handler = handler
-        self.accepts_per_turn = check_count("accepts_per_turn", accepts_per_turn, 1)
-        self.pause = check_seconds("pause", pause)
+        self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
+        self.pause: float = check_seconds("pause", pause)
         self._starving = False
         self._timer: Timer | None = None
 

@@ -45,10 +45,10 @@ class Job:
 
     def __init__(self, reactor: Reactor, hand_off: HandOff, client: Client, process: Process) -> None:
         self._reactor = reactor
-        self.hand_off = hand_off
+        self.hand_off: HandOff = hand_off
         self._client = client
-        self.process = process
-        self.record = b""
+        self.process: Process = process
+        self.record: bytes = b""
 
     def __call__(self) -> None:
         """In a worker thread: process the record, post the completion."""
@@ -84,7 +84,7 @@ class HandOff:
         self._jobs: deque[Job] = deque()
         self._retrying = False
         processes = sys.modules.get("concurrent.futures.process")
-        self.leaves_process = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
+        self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
 
     def job(self, client: Client, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""

@@ -65,16 +65,16 @@ class Reactor:
         provider: SelectorProvider | None = None,
     ) -> None:
         self._selector = Selector.open(provider)
-        self.provider = self._selector.provider
-        self.max_connections = self._within_descriptors(max_connections)
-        self.report = Report(self.provider.clock)
+        self.provider: SelectorProvider = self._selector.provider
+        self.max_connections: int = self._within_descriptors(max_connections)
+        self.report: Report = Report(self.provider.clock)
         self._timers = TimerQueue()
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._handlers: dict[SelectionKey, Handler] = {}
         self._waiting: list[Acceptor] = []
         self._pool = self._own_pool(workers)
         executor = self._pool if self._pool is not None else workers
-        self.hand_off = HandOff(self, executor) if isinstance(executor, Executor) else None
+        self.hand_off: HandOff | None = HandOff(self, executor) if isinstance(executor, Executor) else None
         self._stopped = self._draining = self._closed = False
         self._idle_turns = 0
         self.bytes_in = self.bytes_out = self.requests = self.dropped = 0

@@ -23,7 +23,7 @@ class Timer:
         self._queue: TimerQueue | None = queue  # None once taken out of it
         self._fn: Callable[..., object] | None = fn
         self._args = args
-        self.when = when
+        self.when: int = when
 
     @property
     def is_active(self) -> bool:

@@ -67,7 +67,8 @@ class SelectorProvider(DatagramDoor, FileDoor):
             here = ", ".join(self.available())
             raise ProviderUnavailableError(f"no provider {name!r} here; NIO_PROVIDER can be one of: {here}")
         self.name = name
-        self.open_poller = _POLLERS[name]
+        self.open_poller: Callable[[], Poller] = _POLLERS[name]
+        self.wait_for: Callable[[int, int, int | None, float | None], bool]
         self.wait_for = _select.wait_for if name == "select" else _poll.wait_for
 
     @staticmethod
@@ -215,12 +216,12 @@ class SelectorProvider(DatagramDoor, FileDoor):
 
     # time, threads, locks
 
-    clock = staticmethod(time.monotonic_ns)
-    lock = staticmethod(threading.Lock)
-    rlock = staticmethod(threading.RLock)
-    condition = staticmethod(threading.Condition)
-    event = staticmethod(threading.Event)
-    thread_id = staticmethod(threading.get_ident)
+    clock: Callable[[], int] = staticmethod(time.monotonic_ns)
+    lock: Callable[[], threading.Lock] = staticmethod(threading.Lock)
+    rlock: Callable[[], threading.RLock] = staticmethod(threading.RLock)
+    condition: type[threading.Condition] = threading.Condition
+    event: type[threading.Event] = threading.Event
+    thread_id: Callable[[], int] = staticmethod(threading.get_ident)
 
     @staticmethod
     def queue() -> queue.SimpleQueue[object]:
