@@ -65,7 +65,7 @@ class WritableByteChannel(SelectableChannel):
         with self._write_lock:
             output_shut = self._output_ended()
             transfer = Transfer(sources, offset, length, writable=False)
-            if output_shut:
+            if output_shut and not transfer.remaining:
                 raise AsynchronousCloseError(f"the output of {self!r} is shut down")
             total = 0
             while transfer.remaining:

@@ -231,9 +231,9 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
     def _transmit(self, views: list[memoryview]) -> int:
         try:
             return super()._transmit(views)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):  # a reset is used up by that: the JDK asks the kernel, too
             if self._output_shut:
-                raise AsynchronousCloseError(f"the output of {self!r} was shut down meanwhile") from None
+                raise AsynchronousCloseError(f"the output of {self!r} is shut down") from None
             raise
 
     def _announce_close(self) -> None:

@@ -138,7 +138,7 @@ class Programmer:
 
     def usable(self, name: str) -> str:
         """The name; what it stands for is mostly open then."""
-        if not self.is_open(name) and self.chance() < (0.7 if self.scenario.get(name) else 0.98):
+        if not self.is_open(name) and self.chance() < (0.5 if self.scenario.get(name) else 0.98):
             self.open(name)
         return name
 
@@ -317,6 +317,8 @@ class Programmer:
                 self.run(line)
             return
         self.run(f"connectnb {name} {self.pick(('refused', 'a', 'unresolved', 'U', *[self.server('L')] * 6))}")
+        if self.chance() < 0.3:
+            self.run(f"{self.pick(('remote', 'local', 'isconn', 'ispend'))} {name}")
         if self.chance() < 0.4:
             self.run(f"finish {name}")
 
@@ -348,6 +350,10 @@ class Programmer:
     def mode(self) -> None:
         name = self.one_of(CHANNELS)
         self.run(f"block {name} T")
+        if self.chance() < 0.2:
+            self.run(f"close {name}")
+            lines = ("read {} 3", "write {} x", "gather {} x,y", "scatter {} 1,2", "accept {} x", "connect {} a")
+            self.run(self.pick(lines).format(name))
         if self.chance() < 0.4:
             self.run(f"reg {name} {self.selector()} {self.ops(self.scenario.get(name))}")
         self.run(f"block {name} F")
@@ -361,9 +367,11 @@ class Programmer:
         self.run(f"setopt {self.one_of(CHANNELS)} {option} {value}")
 
     def about_channel(self) -> None:
-        name, word = self.one_of(CHANNELS), self.pick(("isopen", "isreg", "isblocking", "validops", "keyfor", "stream"))
-        if word == "stream":
+        if self.chance() < 0.5:
             word = self.pick(("isconn", "ispend", "local", "remote"))
+            self.run(f"{word} {self.one_of(STREAMS if word == 'ispend' else (*STREAMS, *DATAGRAMS))}")
+            return
+        name, word = self.one_of(CHANNELS), self.pick(("isopen", "isreg", "isblocking", "validops", "keyfor"))
         self.run(f"{word} {name}" + (f" {self.pick(self.selectors)}" if word == "keyfor" else ""))
 
 
@@ -386,9 +394,9 @@ WEIGHTS = {
     "finish": 1,
     "half_close": 3,
     "close": 4,
-    "mode": 1,
+    "mode": 1.5,
     "bind": 0.5,
-    "option": 1.5,
+    "option": 2,
     "about_channel": 6,
 }
 

@@ -65,7 +65,7 @@ class Jdk:
             return []
         lines = [line for number, script in enumerate(scripts) for line in (f"scenario {number}", *script)]
         answers: list[list[str]] = []
-        for line in self.ask(lines, f"-Djava.nio.channels.spi.SelectorProvider={provider}"):
+        for line in self.ask(lines, *QUICK, f"-Djava.nio.channels.spi.SelectorProvider={provider}"):
             if line.startswith("== "):
                 answers.append([])
             else:

@@ -14,6 +14,7 @@ import pytest
 from tests.jdk.__main__ import NO_JDK, main
 from tests.jdk._fuzz import Drawn, Kind, fuzz
 from tests.jdk._fuzz_kinds import KINDS
+from tests.jdk._fuzz_selectors import playable
 from tests.jdk._java import Jdk
 
 OPERATIONS = 4_000
@@ -35,6 +36,54 @@ def test_nio_answers_random_programs_as_the_jdk_does(name: str, request: pytest.
     assert status == 0, out.getvalue()
     assert f"{OPERATIONS} operations in 20 programs" in out.getvalue()
     assert out.getvalue().endswith(" 0 programs differ\n")
+
+
+# statements 66, 67, 77, 79, 84, 92, 98, 102, 129, 131, 134, 137, 141, 152, 154, 156, 170
+@pytest.mark.needs("java", "javac")
+def test_nio_answers_random_scenarios_as_the_jdk_does() -> None:
+    out = io.StringIO()
+    with Jdk("SelectorDriver") as jdk:
+        status = fuzz(KINDS["selectors"], jdk, Random().randrange(1_000_000), 240, out)
+    assert status == 0, out.getvalue()
+    assert "240 operations in 3 programs" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("program", "harmless"),
+    [
+        (["pipe p", "read p.src 1"], ["pipe p", "block p.src F", "read p.src 1"]),
+        (["sc k", "finish k"], ["sc k", "block k T", "block k F", "finish k"]),
+        (["accept L x", "scatter x 1"], ["accept L x", "close x", "scatter x 1"]),
+        (["pair a b", "block a T", "read a 1"], ["block a T", "pair a b", "block a F", "read a 1"]),
+        (
+            ["async t select S 250", "wakeup S", "now S", "join t 3000"],
+            ["async t select S 250", "wakeup S", "join t 3000", "now S"],
+        ),
+    ],
+)
+def test_a_part_of_a_scenario_that_would_block_is_not_played(program: list[str], harmless: list[str]) -> None:
+    assert not playable(program)
+    assert playable(harmless)
+
+
+def test_drawn_scenarios_do_not_block() -> None:
+    for seed in range(3):
+        assert playable([op for op, _ in KINDS["selectors"].draw(Random(seed), 80)])
+
+
+def test_a_difference_that_does_not_show_again_is_counted_as_such() -> None:
+    asked = 0
+
+    def wrong_at_first(jdk: Jdk, programs: Sequence[Sequence[str]]) -> list[list[str]]:
+        nonlocal asked
+        asked += 1
+        return [["busy"] * len(program) if asked == 1 else add(program, wrong_from=20) for program in programs]
+
+    out = io.StringIO()
+    assert fuzz(Kind("sums", "no driver", Adder(), draw_sum, wrong_at_first, 5, at_once=2), NOBODY, 1, 5, out) == 0
+    first, last = out.getvalue().splitlines()
+    assert first == "1 programs differed once and did not when played again"
+    assert last.startswith("sums, seed 1: 5 operations in 1 programs, ")
 
 
 class Adder:
@@ -117,7 +166,7 @@ def test_programs_are_the_same_for_the_same_seed_and_others_for_another(kind: Ki
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_drawn_programs_hold_known_operations_most_of_which_are_legal(kind: Kind) -> None:
-    drawn = kind.draw(Random("legal"), 3_000)
+    drawn = kind.draw(Random("legal"), 1_000)
     assert kind.adapter.passed_over(op for op, _ in drawn) is None
     raised = sum(answer.startswith("!") for _, answer in drawn)
     assert 0.01 < raised / len(drawn) < 0.35

@@ -3,12 +3,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nio.channels import ServerSocketChannel, SocketChannel
+from nio.channels import SelectionKey, Selector, ServerSocketChannel, SocketChannel
 from nio.errors import (
     AlreadyBoundError,
     AsynchronousCloseError,
@@ -228,6 +229,22 @@ def test_an_error_of_shutdown_that_is_no_news_of_the_peer_is_raised() -> None:
         with pytest.raises(OSError, match=os.strerror(errno.EIO)):
             near.shutdown_output()
         assert near.is_open
+
+
+# statements 137, 138
+@pytest.mark.skipif(sys.platform != "linux", reason="what a refused write does to a pending reset is the kernel's")
+def test_a_write_after_the_own_shutdown_uses_up_a_reset_as_in_the_jdk() -> None:
+    near, far = connected_pair()
+    with near, far, Selector.open() as selector:
+        near.configure_blocking(False).register(selector, SelectionKey.OP_READ)
+        far.set_option("SO_LINGER", 0).close()
+        assert selector.select(10) == 1
+        near.shutdown_output()
+        with pytest.raises(AsynchronousCloseError, match="is shut down"):
+            near.write(b"")
+        with pytest.raises(AsynchronousCloseError, match="is shut down"):
+            near.write(b"hello")
+        assert near.read(bytearray(1)) == -1
 
 
 def test_remote_address_of_a_closed_channel(server: ServerSocketChannel, tmp_path: Path) -> None:
