@@ -76,6 +76,12 @@ def nothing_is_left_behind() -> Iterator[None]:
         pytest.fail("left behind: " + ", ".join(leaks), pytrace=False)
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live to the end: no collection of garbage needs to walk over them again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         missing = [tool for tool in mark.args if shutil.which(tool) is None]
