@@ -17,7 +17,7 @@ from tests.jdk._fuzz_kinds import KINDS
 from tests.jdk._fuzz_selectors import playable
 from tests.jdk._java import Jdk
 
-OPERATIONS = 1_500
+OPERATIONS = 4_000
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_nio_answers_random_programs_as_the_jdk_does(name: str, request: pytest.
 def test_nio_answers_random_scenarios_as_the_jdk_does() -> None:
     out = io.StringIO()
     with Jdk("SelectorDriver") as jdk:
-        status = fuzz(KINDS["selectors"], jdk, Random().randrange(1_000_000), 160, out)
+        status = fuzz(KINDS["selectors"], jdk, Random().randrange(1_000_000), 240, out)
     assert status == 0, out.getvalue()
     assert "240 operations in 3 programs" in out.getvalue()
 
