@@ -148,7 +148,7 @@ class Reactor:
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
         self._turns += 1
-        accepted, closed, bytes_in, bytes_out = self._accepted, self._connections, self.bytes_in, self.bytes_out
+        accepted, were_open, bytes_in, bytes_out = self._accepted, self._connections, self.bytes_in, self.bytes_out
         timers = 0
         due = self._timers.next_due()
         if due is not None:
@@ -169,8 +169,8 @@ class Reactor:
         if ticks and self.hand_off is not None:
             self.hand_off.flush()  # a completion may have brought its connection's next record
         new = self._accepted - accepted
-        gone = closed + new - self._connections
-        progress = Progress(new, self.bytes_in - bytes_in, self.bytes_out - bytes_out, gone, ticks, timers)
+        closed = were_open + new - self._connections
+        progress = Progress(new, self.bytes_in - bytes_in, self.bytes_out - bytes_out, closed, ticks, timers)
         if handed and not any(progress):
             self._no_progress()
         else:

@@ -13,25 +13,7 @@ from nio.errors import ProtocolError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor import CloseReason, State
 from tests.faults.helpers import Client, Server
-from tests.unit.reactor.support import PATIENCE, Greeter, World
-
-
-class Gate:
-    """Work that waits until it is let go; to be left last, so that no pool waits for a worker that waits here."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Semaphore(0)
-        self.release = threading.Event()
-
-    def __call__(self) -> None:
-        self.begun.release()
-        assert self.release.wait(PATIENCE)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.release.set()
+from tests.unit.reactor.support import PATIENCE, Gate, Greeter, World
 
 
 @pytest.fixture

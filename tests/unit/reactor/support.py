@@ -342,3 +342,21 @@ class World:
 
     def closed(self) -> dict[CloseReason, int]:
         return dict(self.reactor.statistics().closed)
+
+
+class Gate:
+    """Work that waits until it is let go; to be left last, so that no pool waits for a worker that waits here."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.release = threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.release()
+        assert self.release.wait(PATIENCE)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release.set()

@@ -16,25 +16,7 @@ from nio.channels import SelectionKey, ServerSocketChannel
 from nio.errors import IllegalArgumentError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor import Acceptor, CloseReason, Reactor, State, StreamHandler
-from tests.unit.reactor.support import PATIENCE, Greeter, Manual, Peer, World
-
-
-class Gate:
-    """Work that does not end before it is let go."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Semaphore(0)
-        self.release = threading.Event()
-
-    def __call__(self) -> None:
-        self.begun.release()
-        assert self.release.wait(PATIENCE)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.release.set()
+from tests.unit.reactor.support import PATIENCE, Gate, Greeter, Manual, Peer, World
 
 
 @pytest.fixture
