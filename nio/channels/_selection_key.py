@@ -166,6 +166,13 @@ class SelectionKey:
             self._valid = False
         self._selector._cancelled.append(self)
 
+    def _set_interest(self, ops: int) -> None:
+        """``interest_ops = ops`` with valid ops and without a lock, for the reactor: it alone changes its keys."""
+        if not self._valid:
+            self._ensure_valid()
+        self._interest = ops
+        self._changed()
+
     def _changed(self) -> None:
         if not self._queued:
             self._queued = True

@@ -4,6 +4,10 @@
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
 then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
 
+**Interest in input that is given up** is not told to the kernel at once: a handler that waits for a worker's reply
+takes it back, as a rule, before any input comes, which saves two system calls for each request. Should input come all
+the same, the selection tells the kernel then, and sleeps on.
+
 **Wake-up** is a flag and a descriptor, without a lock, so that a signal handler may call it. ``wakeup()`` sets the flag
 and then the descriptor; the selecting thread clears the descriptor and then the flag. A caller that finds the flag set
 can leave: the selection that will clear it has not returned yet, and whatever the caller queued before calling is seen
@@ -157,6 +161,7 @@ class Selector:
         "_selected_key_set",
         "_selecting",
         "_signals",
+        "_stale",
         "_start",
         "_updates",
         "_wakeup",
@@ -182,6 +187,7 @@ class Selector:
         self._woken = False
         self._signals: Wakeup | None = None
         self._start = 0
+        self._stale = 0  # of the events at hand, those of an interest given up
         self._check_limit(self._wakeup_fd)
         self._poller.add(self._wakeup_fd, READABLE)
 
@@ -334,10 +340,23 @@ class Selector:
             self._apply_updates()
         if self._cancelled:
             self._flush_cancelled()
-        if timeout is None or timeout <= _LONGEST_SLEEP:
-            events = self._poller.wait(timeout)
-        else:
-            events = self._wait_long(timeout)
+        end = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9 if timeout else 0
+        while True:
+            sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
+            events = self._poller.wait(sleep)
+            if events:
+                self._stale = 0
+                count = self._answer(events, action)
+                if self._stale < len(events):
+                    return count
+            elif sleep == timeout:
+                return 0
+            if timeout is not None:
+                timeout = (end - self._provider.clock()) / 1e9
+                if timeout <= 0:
+                    return 0
+
+    def _answer(self, events: list[tuple[int, int]], action: Action | None) -> int:
         if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
             self._wakeup.clear()
             self._woken = False
@@ -354,8 +373,8 @@ class Selector:
         for _ in range(len(self._updates)):
             key = self._updates.popleft()
             key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid:
-                self._arm(key, _MASKS[key._interest])
+            if key._valid and ((mask := _MASKS[key._interest]) or key._armed != READABLE):
+                self._arm(key, mask)
 
     def _arm(self, key: SelectionKey, mask: int) -> None:
         armed, fd = key._armed, key._fd
@@ -383,13 +402,11 @@ class Selector:
         self._keys.discard(key)
         key._channel._deregistered(self)
 
-    def _wait_long(self, timeout: float) -> list[tuple[int, int]]:
-        deadline = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9
-        while (left := (deadline - self._provider.clock()) / 1e9) > 0:
-            events = self._poller.wait(min(left, _LONGEST_SLEEP))
-            if events:
-                return events
-        return []
+    def _found_stale(self, key: SelectionKey) -> None:
+        """Ready for nothing that is wanted: because that was given up before this selection, or only just now?"""
+        if not (key._interest or key._queued):
+            self._arm(key, 0)
+            self._stale += 1
 
     def _sort(self, events: list[tuple[int, int]]) -> int:
         updated = 0
@@ -398,6 +415,8 @@ class Selector:
             if key is None or not key._valid:  # the wake-up, or cancelled just now
                 continue
             ready = key._channel._ready(mask, key._interest)
+            if not ready:
+                self._found_stale(key)
             if key in self._selected:
                 updated += ready & ~key._ready != 0
                 key._ready = ready if mask >= 8 else key._ready | ready  # a fault overwrites, as in the JDK
@@ -423,6 +442,8 @@ class Selector:
             if ready:
                 handed += 1
                 action(key)
+            else:
+                self._found_stale(key)
         if handed:
             self._ensure_open()
         return handed

@@ -125,6 +125,7 @@ class StreamHandler(Handler):
             self.close(CloseReason.OVERLOAD)
             return
         self._append(data)
+        self._steady = False
         if self._out_size >= self._mark and self._state is _READING:
             self._mind_the_mark()
         self.reactor.execute(self.handle_write)
@@ -208,12 +209,14 @@ class StreamHandler(Handler):
             self._lost(error)
             return
         if not data:
-            self._input_ended()
+            self._eof, self._ending = True, CloseReason.PEER_FIN
+            self._decoder.end()
+            self._work()
             return
         self.reactor.bytes_in += len(data)
         self._deadlines.heard_at = self._clock()
         records = self._decoder.feed(data, _BATCH)
-        if len(records) == 1 and self._steady and self._decoder.clean:
+        if self._steady and len(records) == 1 and self._decoder.clean:
             self._reply_at_once(records[0])
             return
         if records:
@@ -270,7 +273,7 @@ class StreamHandler(Handler):
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
         if self._state is _CLOSED:
             return
-        self._state = _CLOSED
+        self._state, self._steady = _CLOSED, False
         self._deadlines.cancel()
         self._out, self._out_size = [], 0
         self._records, self._job = _NOTHING, None
@@ -282,8 +285,8 @@ class StreamHandler(Handler):
 
     def _reply_at_once(self, record: bytes) -> None:
         """The steady state: one record was read, nothing is owed, and as a rule the kernel takes the whole reply."""
-        self.reactor.requests += 1
-        self._deadlines.record_since = 0
+        reactor = self.reactor
+        reactor.requests += 1
         try:
             reply = self._process(record)
             if reply is None:
@@ -292,9 +295,14 @@ class StreamHandler(Handler):
         except Exception as error:
             self._raised(error)
             return
-        if self._state is _READING and not self._out:
-            self._transmit(data)
-            if self._out:
+        if self._steady:
+            try:
+                sent = self._send(data)
+            except OSError:
+                sent = 0  # the second attempt, in _mind_the_mark, tells no room from no peer
+            reactor.bytes_out += sent
+            if sent < len(data):
+                self._left_over(data, sent)
                 self._mind_the_mark()
                 self._arm()
         elif self._state is not _CLOSED:
@@ -364,12 +372,6 @@ class StreamHandler(Handler):
         elif not self._deadlines.record_since:
             self._deadlines.watch_record()
 
-    def _input_ended(self) -> None:
-        self._eof = True
-        self._ending = CloseReason.PEER_FIN
-        self._decoder.end()
-        self._work()
-
     # output
 
     def _append(self, data: bytes) -> None:
@@ -377,28 +379,26 @@ class StreamHandler(Handler):
         self._out_size += len(data)
 
     def _flush(self) -> None:
+        """Send all the output there is; what the kernel does not take stays."""
         out = self._out
         if out:
-            self._transmit(out[0] if len(out) == 1 else b"".join(out))
-        if self._state is _CLOSING and not self._out:
-            self._end_output()
-
-    def _transmit(self, data: bytes | memoryview) -> None:
-        """Send ``data``, which is all the output there is; what the kernel does not take stays as the output."""
-        try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            self._lost(error)
-            return
-        self.reactor.bytes_out += sent
-        if sent < len(data):
-            self._left_over(data, sent)
-        elif self._out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self._lost(error)
+                return
+            self.reactor.bytes_out += sent
+            if sent < len(data):
+                self._left_over(data, sent)
+                return
             self._deadlines.sent_at = self._clock()
-            self._out.clear()
+            out.clear()
             self._out_size = 0
+        if self._state is _CLOSING:
+            self._end_output()
 
     def _left_over(self, data: bytes | memoryview, sent: int) -> None:
         self._out[:] = (memoryview(data)[sent:],)
@@ -421,14 +421,15 @@ class StreamHandler(Handler):
         state = self._state
         if state is _READING:
             ops = _READ | _WRITE if self._out else _READ
+            self._steady = not (self._out or self._job or self._ending or self._deadlines.record_since)
         elif state is _CLOSED:
             return
         else:
             ops = _READ if state is _LINGERING else _WRITE if self._out else 0
-        self._steady = ops == _READ and state is _READING and self._job is None and self._ending is None
+            self._steady = False
         if ops != self._armed:
             self._armed = ops
-            self.key.interest_ops = ops
+            self.key._set_interest(ops)
 
     # the end
 
@@ -459,7 +460,7 @@ class StreamHandler(Handler):
             self.handle_write()
 
     def _end_input(self, reason: CloseReason) -> None:
-        self._state, self._reason = _CLOSING, reason
+        self._state, self._reason, self._steady = _CLOSING, reason, False
         self._records, self._more = _NOTHING, False
         self._deadlines.watch_rate()
 
