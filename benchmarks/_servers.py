@@ -1,7 +1,8 @@
 """The hello server on each contender, as a child process: ``python3 -m benchmarks._servers NAME``.
 
 Each prints its port when it listens and ends when its standard input does. The work is the same everywhere: split
-lines, answer ``Hello NAME``, write the replies of one read together.
+lines, answer ``Hello NAME``, write the replies of one read together; end connections that send a name of more than 256
+bytes or nothing for a minute.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from nio.reactor import Acceptor, Reactor, StreamHandler
 
 HOST = "127.0.0.1"
 WORKERS = 4
+MAX_NAME = 256
+IDLE = 60.0
 
 
 class HelloHandler(StreamHandler):
-    framing = Lines(max_length=256)
+    framing = Lines(max_length=MAX_NAME)
+    idle_timeout = IDLE
 
     def process(self, record: bytes) -> bytes:
         return b"Hello " + record
@@ -42,10 +46,31 @@ class HelloProtocol(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.held = b""
+        self.loop = asyncio.get_running_loop()
+        self.heard_at = self.loop.time()
+        self.timer = self.loop.call_at(self.heard_at + IDLE, self.check_idle)
+
+    def check_idle(self) -> None:
+        if self.loop.time() >= self.heard_at + IDLE:
+            self.transport.close()
+        else:
+            self.timer = self.loop.call_at(self.heard_at + IDLE, self.check_idle)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.timer.cancel()
+
+    def names(self, data: bytes) -> list[bytes]:
+        self.heard_at = self.loop.time()
+        if self.held:
+            data = self.held + data
+        *names, self.held = data.split(b"\n")
+        if len(data) > MAX_NAME and max(map(len, (*names, self.held))) > MAX_NAME:
+            self.transport.close()
+            return []
+        return names
 
     def data_received(self, data: bytes) -> None:
-        *names, self.held = (self.held + data).split(b"\n") if self.held else data.split(b"\n")
-        self.transport.write(b"".join([b"Hello " + name.removesuffix(b"\r") + b"\n" for name in names]))
+        self.transport.write(b"".join([greet(name) for name in self.names(data)]))
 
 
 class PooledHelloProtocol(HelloProtocol):
@@ -54,13 +79,11 @@ class PooledHelloProtocol(HelloProtocol):
     pool = ThreadPoolExecutor(WORKERS)
 
     def data_received(self, data: bytes) -> None:
-        *names, self.held = (self.held + data).split(b"\n") if self.held else data.split(b"\n")
-        self.task = asyncio.get_running_loop().create_task(self.answer(names))
+        self.task = self.loop.create_task(self.answer(self.names(data)))
 
     async def answer(self, names: list[bytes]) -> None:
-        loop = asyncio.get_running_loop()
         for name in names:
-            self.transport.write(await loop.run_in_executor(self.pool, greet, name))
+            self.transport.write(await self.loop.run_in_executor(self.pool, greet, name))
 
 
 def greet(name: bytes) -> bytes:
