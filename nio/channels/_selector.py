@@ -402,11 +402,13 @@ class Selector:
         self._keys.discard(key)
         key._channel._deregistered(self)
 
-    def _found_stale(self, key: SelectionKey) -> None:
-        """Ready for nothing that is wanted: because that was given up before this selection, or only just now?"""
-        if not (key._interest or key._queued):
-            self._arm(key, 0)
-            self._stale += 1
+    def _is_stale(self, key: SelectionKey) -> bool:
+        """Ready for nothing that is wanted: because it was given up before this selection? Not if only just now."""
+        if key._interest or key._queued:
+            return False
+        self._arm(key, 0)
+        self._stale += 1
+        return True
 
     def _sort(self, events: list[tuple[int, int]]) -> int:
         updated = 0
@@ -415,8 +417,8 @@ class Selector:
             if key is None or not key._valid:  # the wake-up, or cancelled just now
                 continue
             ready = key._channel._ready(mask, key._interest)
-            if not ready:
-                self._found_stale(key)
+            if not ready and self._is_stale(key):
+                continue
             if key in self._selected:
                 updated += ready & ~key._ready != 0
                 key._ready = ready if mask >= 8 else key._ready | ready  # a fault overwrites, as in the JDK
@@ -438,12 +440,12 @@ class Selector:
                 continue
             interest = key._interest
             ready = mask & interest if mask < 8 and key._channel._plain else key._channel._ready(mask, interest)
-            key._ready = ready
             if ready:
+                key._ready = ready
                 handed += 1
                 action(key)
-            else:
-                self._found_stale(key)
+            elif not self._is_stale(key):
+                key._ready = ready
         if handed:
             self._ensure_open()
         return handed

@@ -70,6 +70,17 @@ def test_input_that_comes_ends_no_selection(
     assert set(selector.selected_keys) == set()
 
 
+@pytest.mark.parametrize("action", [False, True])
+def test_the_ready_set_stays_what_it_was(selector: Selector, pair: Pair, action: bool) -> None:
+    key = pair[0].register(selector, R)
+    pair[1].write(b"x")
+    assert selector.select(10.0) == 1
+    key.interest_ops = 0
+    assert selector.select(0, (lambda key: None) if action else None) == 0
+    assert key.ready_ops == R
+    assert set(selector.selected_keys) == {key}
+
+
 def test_input_that_comes_ends_no_selection_early(key: SelectionKey, selector: Selector, pair: Pair) -> None:
     clock = selector.provider.clock
     pair[1].write(b"x")
