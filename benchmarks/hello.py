@@ -1,7 +1,6 @@
 """The hello server beside asyncio's, on the same work, in one run: ``python3 -m benchmarks.hello``.
 
-Rounds are interleaved and ratios are taken within a round, so that what else the machine does hits both sides. Each
-server is pinned to one processor and the clients to another, where there are two.
+Each server is pinned to one processor and the clients to another, where there are two.
 
 asyncio reads into 256 KiB; glibc, left alone, maps and unmaps that much memory for each request, or does not, depending
 on what the process happened to allocate before. Its servers would take 8 us or 30 us by chance, so all get the setting
@@ -10,7 +9,6 @@ with which asyncio is at its best.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -20,23 +18,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks._load import Measurement, measure
+from benchmarks._rounds import arguments, median_ratio, pin
 from benchmarks._servers import HOST, SERVERS
 
 PAIRS = (("nio single", "asyncio"), ("nio pooled", "asyncio executor"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m benchmarks.hello", description=__doc__)
+    parser = arguments("benchmarks.hello", __doc__, rounds=5)
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (default 1)")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    if len(processors := sorted(os.sched_getaffinity(0))) > 1:
-        os.sched_setaffinity(0, {processors[-1]})
+    servers_processor = pin()
     rounds = [
-        {name: measure_server(name, processors[0], options.connections, options.seconds) for name in SERVERS}
+        {name: measure_server(name, servers_processor, options.connections, options.seconds) for name in SERVERS}
         for _ in range(options.rounds)
     ]
     if options.json:
@@ -49,8 +46,8 @@ def main() -> None:
         cpu = statistics.median(each[name].cpu_per_request for each in rounds)
         print(f"{name:<18}{rate:>12,.0f}{cpu:>16.2f}")
     for ours, theirs in PAIRS:
-        cpu = statistics.median(each[ours].cpu_per_request / each[theirs].cpu_per_request for each in rounds)
-        rate = statistics.median(each[ours].rate / each[theirs].rate for each in rounds)
+        cpu = median_ratio((each[ours].cpu_per_request, each[theirs].cpu_per_request) for each in rounds)
+        rate = median_ratio((each[ours].rate, each[theirs].rate) for each in rounds)
         print(f"{ours} / {theirs}: {cpu:.2f} of the CPU per request, {rate:.2f} times the requests per second")
 
 

@@ -76,10 +76,34 @@ def nothing_is_left_behind() -> Iterator[None]:
         pytest.fail("left behind: " + ", ".join(leaks), pytrace=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_modules_are_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where Python may not write bytecode beside the source, the children of the tests write it elsewhere."""
+    with pytest.MonkeyPatch.context() as environment:
+        if sys.dont_write_bytecode:
+            environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        yield
+
+
+@pytest.fixture
+def eager_switches() -> Iterator[None]:
+    """The interpreter changes threads 500 times as often: what two of them can come to is met in fewer rounds."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def pytest_collection() -> None:
+    """Thousands of tests are collected and live to the end: garbage collection has nothing to find among them."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Thousands of collected tests live to the end: no collection of garbage needs to walk over them again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

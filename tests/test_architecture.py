@@ -62,6 +62,10 @@ class Module:
         return ast.parse(self.text, self.name)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> list[Import]:
         return list(find_imports(self.tree.body))
 
@@ -96,6 +100,8 @@ def layer_of(module: str) -> str:
 
 def find_imports(nodes: Iterable[ast.AST], typing_only: bool = False, deferred: bool = False) -> Iterator[Import]:
     for node in nodes:
+        if isinstance(node, ast.expr):
+            continue
         match node:
             case ast.Import(names=names):
                 yield from (Import(alias.name, "", node.lineno, typing_only, deferred) for alias in names)
@@ -168,7 +174,7 @@ def nothing_unsafe(tree: Tree) -> list[str]:
     found = []
     for module in tree.values():
         found += [f"{module.name}:{item.line}: {item.top}" for item in module.imports if item.top in UNSAFE_MODULES]
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Name) and node.id in UNSAFE_BUILTINS:
                 found.append(f"{module.name}:{node.lineno}: {node.id}()")
     return found
@@ -178,13 +184,13 @@ def no_wall_clock(tree: Tree) -> list[str]:
     found = []
     for module in tree.values():
         clocks = {"time"}
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Import):
                 clocks |= {alias.asname for alias in node.names if alias.name == "time" and alias.asname}
         for item in module.imports:
             if item.module == "time" and item.name in WALL_CLOCKS:
                 found.append(f"{module.name}:{item.line}: time.{item.name} is a wall clock")
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             match node:
                 case ast.Attribute(value=ast.Name(id=clock), attr=attr) if clock in clocks and attr in WALL_CLOCKS:
                     found.append(f"{module.name}:{node.lineno}: time.{attr} is a wall clock")
@@ -201,7 +207,7 @@ def sizes(tree: Tree) -> list[str]:
         lines = len(module.text.splitlines())
         if lines > MAX_MODULE:
             found.append(f"{module.name}:1: {lines} lines, more than {MAX_MODULE}")
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = span(node) - (span(node.body[0]) if ast.get_docstring(node) else 0)
                 if length > MAX_FUNCTION:

@@ -41,14 +41,14 @@ class Buffer:
     each other.
     """
 
-    __slots__ = ("_capacity", "_limit", "_mark", "_memory", "_position", "_read_only", "_start", "_storage")
+    __slots__ = ("_capacity", "_limit", "_mark", "_memory", "_position", "_read_only", "_size", "_start", "_storage")
 
     # The type argument is that of the subclass, which a class variable cannot name.
     _element: ClassVar[Element[Any]]
 
     def __init__(self, storage: Storage, start: int, capacity: int) -> None:
-        self._storage, self._start = storage, start
-        self._memory = storage.memory[start : start + capacity * self._element.size]
+        self._storage, self._start, self._size = storage, start, self._element.size
+        self._memory = storage.memory[start : start + capacity * self._size]
         self._read_only = storage.memory.readonly
         self._position, self._limit, self._capacity, self._mark = 0, capacity, capacity, UNSET
 
@@ -164,14 +164,14 @@ class Buffer:
     def array_offset(self) -> int:
         """The index in ``array()`` of this buffer's element 0; errors as ``array()``."""
         self.array()
-        return self._start // self._element.size
+        return self._start // self._size
 
     def view(self) -> memoryview:
         """The remaining region as a memoryview of bytes: shared, and read-only if the buffer is.
 
         The way to fill or drain a buffer from outside: ``buf.position += sock.recv_into(buf.view())``.
         """
-        size = self._element.size
+        size = self._size
         return self._memory[self._position * size : self._limit * size]
 
     def __bytes__(self) -> bytes:

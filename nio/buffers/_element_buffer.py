@@ -79,7 +79,7 @@ class ElementBuffer(Buffer, Generic[T]):
         IndexError outside. The slice's position is 0, its limit is its capacity, it has no mark.
         """
         first, count = part(self._position if index is None else index, length, self._limit, "the limit")
-        return self._derive(self._storage, self._start + first * self._element.size, count)
+        return self._derive(self._storage, self._start + first * self._size, count)
 
     def duplicate(self) -> Self:
         """A buffer with the same content, position, limit and mark; the numbers are independent from then on."""
@@ -98,9 +98,14 @@ class ElementBuffer(Buffer, Generic[T]):
         """Move the remaining elements to index 0 and open the rest: position = their number, limit = capacity."""
         if self._read_only:
             raise self._write_refused()
-        position, limit, size = self._position, self._limit, self._element.size
-        self._memory[: (limit - position) * size] = self._memory[position * size : limit * size]
-        self._position, self._limit, self._mark = limit - position, self._capacity, UNSET
+        position, limit = self._position, self._limit
+        left = limit - position
+        if self._size == 1:  # the hot one: a loop around a channel compacts its bytes at every turn
+            memory = self._memory
+            memory[:left] = memory[position:limit]
+        else:
+            self._region(0, left)[:] = self._region(position, left)
+        self._position, self._limit, self._mark = left, self._capacity, UNSET
         return self
 
     @property
@@ -131,7 +136,7 @@ class ElementBuffer(Buffer, Generic[T]):
         All or nothing: IndexError for a part outside the destination, then BufferUnderflowError.
         """
         target = self._target(destination, offset, length)
-        count = len(target) // self._element.size
+        count = len(target) // self._size
         if count > self.remaining:
             raise self._underflow(count)
         target[:] = self._ordered(self._region(self._position, count), NATIVE)
@@ -141,12 +146,12 @@ class ElementBuffer(Buffer, Generic[T]):
     def get_into_at(self, index: int, destination: WriteableBuffer, offset: int = 0, length: int | None = None) -> Self:
         """As ``get_into``, from ``index`` on and without moving the position; IndexError beyond the limit."""
         target = self._target(destination, offset, length)
-        first, count = part(index, len(target) // self._element.size, self._limit, "the limit")
+        first, count = part(index, len(target) // self._size, self._limit, "the limit")
         target[:] = self._ordered(self._region(first, count), NATIVE)
         return self
 
     def _target(self, destination: WriteableBuffer, offset: int, length: int | None) -> memoryview:
-        raw, size = self._raw(destination), self._element.size
+        raw, size = self._raw(destination), self._size
         if raw.readonly:
             raise TypeError(f"the destination, a {type(destination).__name__}, is read-only")
         first, count = part(offset, length, len(raw) // size, "the length")
@@ -185,7 +190,7 @@ class ElementBuffer(Buffer, Generic[T]):
         return self
 
     def _append(self, data: memoryview) -> Self:
-        position, size = self._position, self._element.size
+        position, size = self._position, self._size
         after = position + len(data) // size
         if after > self._limit:
             raise self._overflow(after - position)
@@ -212,7 +217,7 @@ class ElementBuffer(Buffer, Generic[T]):
             self._cells[self._index(index)] = cell
             return self
         data = self._source(source, offset, length)
-        first, count = part(index, len(data) // self._element.size, self._limit, "the limit")
+        first, count = part(index, len(data) // self._size, self._limit, "the limit")
         self._region(first, count)[:] = data
         return self
 
@@ -220,7 +225,7 @@ class ElementBuffer(Buffer, Generic[T]):
         self, source: T | ElementBuffer[T] | ReadableBuffer, offset: int | None, length: int | None
     ) -> memoryview:
         """The bytes of a part of ``source`` in the order of this buffer."""
-        size = self._element.size
+        size = self._size
         if isinstance(source, ElementBuffer):
             self._check_kind(source)
             data, order, what = source._region(0, source._limit), source._order, "the limit of the source"
@@ -236,7 +241,7 @@ class ElementBuffer(Buffer, Generic[T]):
             raise TypeError(f"{other!r} is not a buffer of elements of type {self._element.name}")
 
     def _region(self, index: int, count: int) -> memoryview:
-        size = self._element.size
+        size = self._size
         return self._memory[index * size : (index + count) * size]
 
     def _ordered(self, data: memoryview, order: int) -> memoryview:
@@ -296,7 +301,7 @@ class ElementBuffer(Buffer, Generic[T]):
         return -1 if len(ours) == len(theirs) else min(len(ours), len(theirs))
 
     def _value(self, index: int) -> float:
-        value: float = self._element.unpack[self._order](self._memory, (self._position + index) * self._element.size)[0]
+        value: float = self._element.unpack[self._order](self._memory, (self._position + index) * self._size)[0]
         return value
 
     def _values(self) -> tuple[float, ...]:

@@ -76,11 +76,13 @@ class Child:
 
 
 @contextmanager
-def client(address: Address, send_buffer: int = 0) -> Iterator[socket.socket]:
+def client(address: Address, buffers: int = 0) -> Iterator[socket.socket]:
+    """A connected socket, for which the kernel holds about that many bytes each way if a number is given."""
     with socket.socket() as sock:
         sock.settimeout(PATIENCE)
-        if send_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        if buffers:
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, buffers)
         sock.connect(address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         yield sock
@@ -153,7 +155,7 @@ def one_request_after_the_other(address: Address) -> None:
 
 
 def replies_owed_at_the_end(address: Address) -> None:
-    names = [b"name %d" % number for number in range(3000)]
+    names = [b"name %d" % number for number in range(1500)]
     with client(address) as sock:
         sock.sendall(b"\n".join(names) + b"\nnot a line")
         sock.shutdown(socket.SHUT_WR)
@@ -162,10 +164,10 @@ def replies_owed_at_the_end(address: Address) -> None:
 
 def a_client_that_does_not_read_at_first(address: Address) -> None:
     """It sends until the server has stopped reading, because its replies are not taken; then it reads."""
-    names = [b"%0200d" % number for number in range(4_000)]
+    names = [b"%0200d" % number for number in range(1_500)]
     left = memoryview(b"\n".join(names) + b"\n")
     received = bytearray()
-    with client(address, send_buffer=16384) as sock:
+    with client(address, buffers=16384) as sock:
         left = send_until_it_stops(sock, left)
         assert left, "the server takes requests without end"
         while True:
@@ -197,7 +199,7 @@ def a_name_that_is_too_long(address: Address) -> None:
 def a_reset_in_the_middle(address: Address) -> None:
     """Inside a name, with nothing said, and with replies that were not taken; the next client is served."""
     for said in (b"an", b"", b"ann\n" * 50_000):
-        with client(address, send_buffer=16384) as sock:
+        with client(address, buffers=16384) as sock:
             send_until_it_stops(sock, memoryview(said))
             reset(sock)
         with client(address) as sock:

@@ -290,7 +290,7 @@ def test_a_random_program_runs_alike_on_the_model(seed: int) -> None:
     rng = random.Random(seed)
     pairs: list[tuple[Any, Any]] = []
     log: list[Any] = []
-    for turn in range(5000):
+    for turn in range(3000):
         if len(pairs) < SLOTS or turn % 100 == 0:
             shared = bytearray(rng.randbytes(rng.randint(0, 24)))
             pairs[SLOTS - 1 :] = []

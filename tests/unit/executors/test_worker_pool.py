@@ -480,20 +480,16 @@ def test_sleepers_are_woken_one_at_a_time() -> None:
     assert pool.statistics().completed == 100
 
 
+@pytest.mark.usefixtures("eager_switches")
 def test_no_wake_up_is_lost() -> None:
     chance = random.Random(7)
     done = threading.Semaphore(0)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        with WorkerPool(3, minimum=1, queue=8, keep_alive=0.0001) as pool:
-            for _ in range(1500):
-                sent = pool.offer([done.release] * chance.randrange(1, 9))
-                sent += pool.offer([done.release] * chance.randrange(3))
-                for _ in range(sent):
-                    assert done.acquire(timeout=PATIENCE)
-    finally:
-        sys.setswitchinterval(interval)
+    with WorkerPool(3, minimum=1, queue=8, keep_alive=0.0001) as pool:
+        for _ in range(1500):
+            sent = pool.offer([done.release] * chance.randrange(1, 9))
+            sent += pool.offer([done.release] * chance.randrange(3))
+            for _ in range(sent):
+                assert done.acquire(timeout=PATIENCE)
 
 
 def test_discard_oldest_hands_out_the_oldest_and_tells_its_owner(held: Held) -> None:
@@ -726,8 +722,9 @@ def test_F05_nothing_is_taken_after_shutdown() -> None:
         assert pool.statistics().rejected == 4
 
 
+@pytest.mark.usefixtures("eager_switches")
 def test_F05_in_a_race_with_shutdown_each_job_is_run_or_refused() -> None:
-    for n in range(150):
+    for n in range(100):
         pool = WorkerPool(2, minimum=n % 3, queue=4)
         taken: list[Future[int]] = []
         started = threading.Event()

@@ -1,0 +1,85 @@
+"""How ``get_int``, ``put_int``, ``put_int_at`` and the others of a ByteBuffer do what their sentences say.
+
+There are three ways, one to read and two to write. Each is given a row of the element table and makes the method for
+it, with what it takes from the row bound in; the class states the signature and the sentence. Methods that called a
+common one with their row would need none of this, and cost a quarter more: over three times
+``struct.pack_into``, where these stay below (``benchmarks/buffers.py``).
+
+Only what is usual is decided in place. Whatever is not, ``check`` and ``_index`` look at again, and refuse it or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from nio.buffers._elements import Element, N
+
+if TYPE_CHECKING:
+    from nio.buffers._bytebuffer import ByteBuffer
+
+M = TypeVar("M", bound=Callable[..., object])
+
+
+def reads(element: Element[N]) -> Callable[[M], M]:
+    """Makes a method that reads an element at the position, or at an index."""
+    size, unpack = element.size, element.unpack
+
+    def read(self: ByteBuffer, index: int | None = None) -> Any:
+        if index is None:
+            index = self._position
+            after = index + size
+            if after > self._limit:
+                raise self._underflow(size)
+            self._position = after
+        elif index.__class__ is not int or not 0 <= index <= self._limit - size:
+            index = self._index(index, size)
+        return unpack[self._order](self._memory, index)[0]
+
+    return _in_place_of(read)
+
+
+# Any in both: whatever is given, element.check() is the judge of it.
+def writes(element: Element[N]) -> Callable[[M], M]:
+    """Makes a method that writes an element at the position."""
+    size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
+
+    def write(self: ByteBuffer, value: Any) -> ByteBuffer:
+        if self._read_only:
+            raise self._write_refused()
+        if value.__class__ is not scalar or not low <= value <= high:
+            value = element.check(value)
+        position = self._position
+        after = position + size
+        if after > self._limit:
+            raise self._overflow(size)
+        pack[self._order](self._memory, position, value)
+        self._position = after
+        return self
+
+    return _in_place_of(write)
+
+
+def writes_at(element: Element[N]) -> Callable[[M], M]:
+    """Makes a method that writes an element at an index."""
+    size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
+
+    def write_at(self: ByteBuffer, index: int, value: Any) -> ByteBuffer:
+        if self._read_only:
+            raise self._write_refused()
+        if value.__class__ is not scalar or not low <= value <= high:
+            value = element.check(value)
+        if index.__class__ is not int or not 0 <= index <= self._limit - size:
+            index = self._index(index, size)
+        pack[self._order](self._memory, index, value)
+        return self
+
+    return _in_place_of(write_at)
+
+
+def _in_place_of(function: Callable[..., object]) -> Callable[[M], M]:
+    def replace(stated: M) -> M:
+        return cast("M", wraps(stated)(function))
+
+    return replace
