@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from nio.channels import Ops, SelectableChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
-from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider
+from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider
 from tests.contract.fake_kqueue import FakeKqueueProvider
 
 T = TypeVar("T")
@@ -78,13 +78,14 @@ def unix_pair(directory: Path, provider: SelectorProvider | None = None) -> tupl
 
 
 def fill(channel: SocketChannel) -> int:
-    """Write until the kernel takes no more, also after it had time to move on what it took; the number of bytes."""
-    chunk, total = bytes(65536), 0
-    poll = select.poll()
-    poll.register(channel._fd, WRITABLE)
-    while taken := sum(iter(lambda: channel.write(chunk), 0)):
-        total += taken
-        poll.poll(20)
+    """Write until the kernel takes no more, and see to it that this stays so until the peer reads; the number of bytes.
+
+    What is under way to the peer when a write is refused makes room as soon as it is acknowledged: some tens of
+    milliseconds later, or a fifth of a second. So the buffer is cut below what waits in it.
+    """
+    chunk = bytes(65536)
+    total = sum(iter(lambda: channel.write(chunk), 0))
+    channel.set_option(StandardSocketOptions.SO_SNDBUF, 1)  # the kernel's least
     return total
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import csv
 import importlib
-import subprocess
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.jdk._java import Jdk
 from tests.test_exports import PACKAGES, committed
 from tests.test_readme import ROOT
 
@@ -35,39 +34,6 @@ Written from [java-names.tsv](java-names.tsv), which the tests hold against the 
 behind the names, and what behaves differently, are in [Java to Python](java-to-python.md). A name with `()` is called,
 one without is a property or a constant. Inherited methods stand with the class that Java declares them in. What is
 left out has a reason instead of a name.
-"""
-
-# Prints "package, class, member" of every public class, constant and method that the running JDK declares.
-LISTER = """
-import java.lang.reflect.*; import java.net.URI; import java.nio.file.*; import java.util.*;
-
-public class Lister {
-    static boolean isPublic(Member m) { return Modifier.isPublic(m.getModifiers()) && !m.isSynthetic(); }
-
-    public static void main(String[] packages) throws Exception {
-        System.out.println(Runtime.version().feature());
-        FileSystem image = FileSystems.getFileSystem(URI.create("jrt:/"));
-        for (String p : packages) {
-            Path directory = image.getPath("modules/java.base/" + p.replace('.', '/'));
-            try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.class")) {
-                for (Path file : files) {
-                    String name = file.getFileName().toString().replace(".class", "");
-                    Class<?> c = Class.forName(p + "." + name, false, null);
-                    if (!Modifier.isPublic(c.getModifiers())) continue;
-                    String start = p + "\\t" + name.replace('$', '.') + "\\t";
-                    System.out.println(start + "-");
-                    for (Field f : c.getDeclaredFields()) if (isPublic(f)) System.out.println(start + f.getName());
-                    for (Method m : c.getDeclaredMethods()) {
-                        if (!isPublic(m)) continue;
-                        StringJoiner types = new StringJoiner(", ", "(", ")");
-                        for (Class<?> t : m.getParameterTypes()) types.add(t.getSimpleName());
-                        System.out.println(start + m.getName() + types);
-                    }
-                }
-            }
-        }
-    }
-}
 """
 
 
@@ -258,13 +224,9 @@ def test_what_is_ours_is_no_form_of_java() -> None:
 
 
 @pytest.mark.needs("java", "javac")
-def test_table_has_what_the_jdk_has(tmp_path: Path) -> None:
-    source = tmp_path / "Lister.java"
-    source.write_text(LISTER, encoding="utf-8")
+def test_table_has_what_the_jdk_has() -> None:
     packages = [f"java.nio{rest}" for rest in ("", ".channels", ".channels.spi", ".charset", ".charset.spi")]
-    command = ["java", str(source), *packages]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    version, *names = done.stdout.splitlines()
+    version, *names = Jdk("Lister").ask([], arguments=packages)
     if int(version) != JDK:
         pytest.skip(f"the table is that of JDK {JDK}, this one is {version}")
     assert {"\t".join(row[:3]) for row in ROWS if row.package in packages} == set(names)

@@ -29,6 +29,10 @@ REPLAYS = "jdk"
 
 NUMBERS = r"\d+(?:(?: to |-)\d+)?"
 CITATION = re.compile(rf"#\s*statements? ({NUMBERS}(?:(?:, | and ){NUMBERS})*)(?:[:;] .+)?")
+STRING_OR_COMMENT = re.compile(
+    r"""(?s:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^\\"\n])*"|'(?:\\.|[^\\'\n])*')"""
+    r"|(?P<comment>#.*)"
+)
 MEANT = re.compile(r"#\s*statements?\b", re.IGNORECASE)
 
 
@@ -58,16 +62,29 @@ def numbers_of(comment: str) -> list[int]:
 
 
 def comments_of(source: str) -> dict[int, str]:
-    """The comments by line."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
+    """The comments by line; ``tokenize`` finds the same ones and takes twenty times as long."""
+    comments, line, end = {}, 1, 0
+    for found in STRING_OR_COMMENT.finditer(source):
+        line += source.count("\n", end, found.start())
+        end = found.start()
+        if found["comment"]:
+            comments[line] = found["comment"]
+    return comments
+
+
+def functions_of(nodes: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of these statements, whatever they stand in; one before those within it."""
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        yield from functions_of(getattr(node, "body", []))
 
 
 def owners_of(source: str, comments: dict[int, str]) -> dict[int, str]:
     """The test function of each line that belongs to one: its own, and the comments directly above it."""
     owners: dict[int, str] = {}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+    for node in functions_of(ast.parse(source).body):
+        if node.name.startswith("test_"):
             first = min(part.lineno for part in (node, *node.decorator_list))
             while first - 1 in comments:
                 first -= 1
@@ -191,6 +208,12 @@ class TestB:
         def test_d() -> None:
             pass  # statements 13, 14
 '''
+
+
+def test_comments_are_those_that_tokenize_finds() -> None:
+    source = Path(__file__).read_text(encoding="utf-8") + EXAMPLE + r"""f'#{1}'#2""" + '\n"\\"#"#4'
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    assert comments_of(source) == {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
 
 
 def test_whose_a_citation_is() -> None:

@@ -1,7 +1,8 @@
 """java.nio.channels: channels, the Selector and its keys.
 
-Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking; how blocking
-mode and the close of a channel work stands in ``_selectable_channel.py``, the order of a selection in ``_selector.py``.
+Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking; how
+blocking works stands in ``_interruptible_channel.py``, who gives a descriptor back in ``_selectable_channel.py``, the
+order of a selection in ``_selector.py``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from nio.channels._bridges import output_stream as output_stream
 from nio.channels._bridges import reader as reader
 from nio.channels._bridges import writer as writer
 from nio.channels._byte_channels import EOF as EOF
-from nio.channels._byte_channels import ReadableByteChannel as ReadableByteChannel
-from nio.channels._byte_channels import WritableByteChannel as WritableByteChannel
+from nio.channels._channel import Channel as Channel
+from nio.channels._channel import ReadableByteChannel as ReadableByteChannel
+from nio.channels._channel import WritableByteChannel as WritableByteChannel
 from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
 from nio.channels._file_channel import FileChannel as FileChannel
 from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
 from nio.channels._file_lock import FileLock as FileLock
+from nio.channels._inherited import inherited_channel as inherited_channel
 from nio.channels._membership import MembershipKey as MembershipKey
 from nio.channels._membership import MulticastChannel as MulticastChannel
 from nio.channels._options import NetworkChannel as NetworkChannel
@@ -32,6 +35,7 @@ from nio.channels._socket_channel import SocketChannel as SocketChannel
 
 __all__ = [
     "EOF",
+    "Channel",
     "DatagramChannel",
     "FileChannel",
     "FileLock",
@@ -49,6 +53,7 @@ __all__ = [
     "StandardOpenOption",
     "StandardSocketOptions",
     "WritableByteChannel",
+    "inherited_channel",
     "input_stream",
     "new_channel",
     "output_stream",

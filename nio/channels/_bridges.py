@@ -10,15 +10,16 @@ understands it; so a channel in non-blocking mode is refused when it is used, as
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from nio.buffers import ByteBuffer
 from nio.channels._byte_channels import EOF
-from nio.channels._channel import Channel, Readable, Writable
+from nio.channels._channel import Channel, ReadableByteChannel, WritableByteChannel
 from nio.channels._selectable_channel import SelectableChannel
-from nio.channels._transfer import Sources, Targets, Transfer
+from nio.channels._transfer import Sources, Targets, Transfer, check_part
 from nio.errors import (
     ClosedChannelError,
     IllegalBlockingModeError,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 
-def input_stream(channel: Readable) -> io.RawIOBase:
+def input_stream(channel: ReadableByteChannel) -> io.RawIOBase:
     """An unbuffered stream that reads from ``channel``.
 
     Reading raises IllegalBlockingModeError while the channel is in non-blocking mode, and what the channel raises;
@@ -40,18 +41,18 @@ def input_stream(channel: Readable) -> io.RawIOBase:
     return _InputStream(_checked(channel, "read"))
 
 
-def output_stream(channel: Writable) -> io.RawIOBase:
+def output_stream(channel: WritableByteChannel) -> io.RawIOBase:
     """An unbuffered stream that writes to ``channel``, all it is given; errors as ``input_stream``."""
     return _OutputStream(_checked(channel, "write"))
 
 
-def reader(channel: Readable, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
-    """Text read from ``channel``, with its line ends as they are; LookupError for an unknown encoding."""
+def reader(channel: ReadableByteChannel, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
+    """Text read from ``channel``, with its line ends as they are; LookupError for unknown names."""
     return _text(io.BufferedReader(input_stream(channel)), encoding, errors)
 
 
-def writer(channel: Writable, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
-    """Text written to ``channel``, on ``flush()`` and ``close()``; LookupError for an unknown encoding."""
+def writer(channel: WritableByteChannel, encoding: str = "utf-8", errors: str = "strict") -> io.TextIOWrapper:
+    """Text written to ``channel``, on ``flush()`` and ``close()``; LookupError for unknown names."""
     return _text(io.BufferedWriter(output_stream(channel)), encoding, errors)
 
 
@@ -89,6 +90,7 @@ class StreamChannel:
         Returns the number of bytes, 0 without room, ``EOF`` (-1) at the end. Raises ClosedChannelError,
         NonReadableChannelError, IllegalArgumentError for a read-only buffer.
         """
+        check_part(targets, offset, length)
         with self._read_lock:
             self._ensure_open()
             if self._readinto is None:
@@ -105,6 +107,7 @@ class StreamChannel:
 
         Nothing is flushed. Raises ClosedChannelError, NonWritableChannelError.
         """
+        check_part(sources, offset, length)
         with self._write_lock:
             self._ensure_open()
             if self._put is None:
@@ -161,7 +164,7 @@ class _ChannelStream(io.RawIOBase):
 
 
 class _InputStream(_ChannelStream):
-    _channel: Readable
+    _channel: ReadableByteChannel
 
     def readable(self) -> bool:
         return True
@@ -176,7 +179,7 @@ class _InputStream(_ChannelStream):
 
 
 class _OutputStream(_ChannelStream):
-    _channel: Writable
+    _channel: WritableByteChannel
 
     def writable(self) -> bool:
         return True
@@ -198,6 +201,8 @@ def _checked(channel: Any, way: str) -> Any:
 
 def _text(stream: io.BufferedReader | io.BufferedWriter, encoding: str, errors: str) -> io.TextIOWrapper:
     try:
+        codecs.lookup(encoding)
+        codecs.lookup_error(errors)  # io would look for it when it first needs it
         return io.TextIOWrapper(stream, encoding, errors, newline="")
     except BaseException:
         stream.detach()  # else its end would close the channel

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from nio.channels._selectable_channel import SelectableChannel
-from nio.channels._transfer import Sources, Targets, Transfer
+from nio.channels._transfer import WHOLE, Sources, Targets, Transfer, check_part
 from nio.errors import AsynchronousCloseError
 from nio.spi import READABLE, WRITABLE
 
 EOF = -1
 
 
-class ReadableByteChannel(SelectableChannel):
+class ReadingChannel(SelectableChannel):
     """A selectable channel that bytes can be read from."""
 
     __slots__ = ()
@@ -26,6 +26,8 @@ class ReadableByteChannel(SelectableChannel):
         IllegalArgumentError for a read-only buffer (nothing is consumed), ConnectionResetError now and on every later
         read.
         """
+        if offset is not WHOLE or length is not None:
+            check_part(targets, offset, length)
         with self._read_lock:
             if self._input_ended():
                 return EOF
@@ -48,7 +50,7 @@ class ReadableByteChannel(SelectableChannel):
         return self._end.recvmsg_into(views)[0]
 
 
-class WritableByteChannel(SelectableChannel):
+class WritingChannel(SelectableChannel):
     """A selectable channel that bytes can be written to."""
 
     __slots__ = ()
@@ -62,6 +64,8 @@ class WritableByteChannel(SelectableChannel):
         Raises ClosedChannelError, AsynchronousCloseError when closed or its output shut down, NotYetConnectedError,
         BrokenPipeError or ConnectionResetError when the peer is gone.
         """
+        if offset is not WHOLE or length is not None:
+            check_part(sources, offset, length)
         with self._write_lock:
             output_shut = self._output_ended()
             transfer = Transfer(sources, offset, length, writable=False)

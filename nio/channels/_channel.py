@@ -1,16 +1,17 @@
-"""What a channel is to whoever only reads or writes bytes.
+"""What a channel is to whoever only reads or writes bytes: the interfaces of java.nio, by shape.
 
-Interfaces by shape: whatever has these names will do, so that a file can be transferred to, and a stream be laid over,
-a channel that is not of this package.
+Whatever has these names will do, so that a file can be transferred to, and a stream be laid over, a channel that is not
+of this package; ``isinstance`` asks for the names too.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nio.buffers import ByteBuffer
 
 
+@runtime_checkable
 class Channel(Protocol):
     """Open until it is closed."""
 
@@ -20,13 +21,15 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
-class Readable(Channel, Protocol):
-    """A channel that bytes can be read from."""
+@runtime_checkable
+class ReadableByteChannel(Channel, Protocol):
+    """A channel that bytes can be read from: -1 (``EOF``) is the end."""
 
     def read(self, target: ByteBuffer, /) -> int: ...
 
 
-class Writable(Channel, Protocol):
+@runtime_checkable
+class WritableByteChannel(Channel, Protocol):
     """A channel that bytes can be written to."""
 
     def write(self, source: ByteBuffer, /) -> int: ...

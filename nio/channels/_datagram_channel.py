@@ -20,16 +20,17 @@ import io
 import os
 from typing import Self
 
-from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
+from nio.channels._byte_channels import ReadingChannel, WritingChannel
+from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
-from nio.channels._options import supported
+from nio.channels._options import check_family, supported
 from nio.channels._selection_key import Ops
-from nio.channels._transfer import Source, Sources, Target, Targets, Transfer
+from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
 from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 
-class DatagramChannel(MulticastChannel, ReadableByteChannel, WritableByteChannel):
+class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     """Sends and receives datagrams (UDP), to and from anybody or, once connected, one peer."""
 
     __slots__ = ("_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
@@ -60,12 +61,21 @@ class DatagramChannel(MulticastChannel, ReadableByteChannel, WritableByteChannel
         cls, family: ProtocolFamily = ProtocolFamily.INET, *, provider: SelectorProvider | None = None
     ) -> DatagramChannel:
         """A channel that is neither bound nor connected; io.UnsupportedOperation for the Unix domain."""
-        if not isinstance(family, ProtocolFamily):
-            raise TypeError(f"a family is a ProtocolFamily, not {family!r}")
+        check_family(family)
         if family is ProtocolFamily.UNIX:
             raise io.UnsupportedOperation("there are no datagram channels of the Unix domain")
-        provider = provider if provider is not None else SelectorProvider.default()
+        provider = chosen(provider)
         return cls(provider, provider.open_datagram_socket(family), family)
+
+    @classmethod
+    def _of_bound(
+        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, peer: Address | None
+    ) -> DatagramChannel:
+        channel = cls(provider, sock, family)
+        channel._bound = True
+        channel._remote_address = channel._exact_remote = peer
+        channel._unconnected_address = sock.getsockname()
+        return channel
 
     @property
     def is_connected(self) -> bool:
@@ -189,6 +199,7 @@ class DatagramChannel(MulticastChannel, ReadableByteChannel, WritableByteChannel
 
         Raises NotYetConnectedError and what ``send`` does. Without a byte to write nothing is sent, as in the JDK.
         """
+        check_part(sources, offset, length)
         with self._write_lock:
             self._ensure_connected()
             return self._write(Transfer(sources, offset, length, writable=False))

@@ -21,24 +21,23 @@ from __future__ import annotations
 import enum
 import errno
 import os
-from collections.abc import Callable, Sequence
 from typing import Self
 
 from nio.buffers import MappedByteBuffer
 from nio.channels._byte_channels import EOF
-from nio.channels._channel import Channel, Readable, Writable
+from nio.channels._channel import Channel, ReadableByteChannel, WritableByteChannel
 from nio.channels._file_lock import LOCKS, MAX_LONG, FileLock, long
 from nio.channels._file_transfer import CHUNK, CHUNK_OF_FILES, copy, send
+from nio.channels._interruptible_channel import InterruptibleChannel, chosen
 from nio.channels._selectable_channel import SelectableChannel
-from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, _part
+from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import (
-    AsynchronousCloseError,
     ClosedChannelError,
     IllegalArgumentError,
     NonReadableChannelError,
     NonWritableChannelError,
 )
-from nio.spi import READABLE, WRITABLE, File, SelectorProvider, Wakeup
+from nio.spi import READABLE, WRITABLE, File, SelectorProvider
 
 _MAX_MAP = 2**31 - 1
 _FIRST_LOOK, _LAST_LOOK = 0.001, 0.05  # seconds between two looks at a lock that another process has
@@ -59,27 +58,13 @@ class StandardOpenOption(enum.Enum):
     DSYNC = enum.auto()
 
 
-class FileChannel:
+class FileChannel(InterruptibleChannel):
     """An open file with a position.
 
     Concurrency: any method from any thread. What uses the channel's own position runs one at a time, the rest at once.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_appends",
-        "_file",
-        "_locks",
-        "_open",
-        "_path",
-        "_position_lock",
-        "_provider",
-        "_readable",
-        "_state_lock",
-        "_users",
-        "_wakeup",
-        "_writable",
-    )
+    __slots__ = ("_appends", "_file", "_locks", "_path", "_position_lock", "_readable", "_users", "_writable")
 
     class MapMode(enum.Enum):
         """What becomes of bytes put into a mapping: refused, seen in the file, or kept to oneself."""
@@ -89,18 +74,15 @@ class FileChannel:
         PRIVATE = enum.auto()
 
     def __init__(self, provider: SelectorProvider, file: File, path: object, options: frozenset[str]) -> None:
-        self._provider = provider
+        super().__init__(provider, file.fileno())
         self._file = file
         self._path = path
         self._appends = "APPEND" in options
         self._writable = self._appends or "WRITE" in options
         self._readable = not self._writable or "READ" in options
-        self._open = True
-        self._users = 0
-        self._wakeup: Wakeup | None = None
+        self._users = 1  # who is inside, and the open channel itself
         self._locks: list[FileLock] = []
         self._position_lock = provider.rlock()
-        self._state_lock = provider.rlock()
 
     @classmethod
     def open(
@@ -123,18 +105,11 @@ class FileChannel:
         for other in ("READ", "TRUNCATE_EXISTING"):
             if {"APPEND", other} <= names:
                 raise IllegalArgumentError(f"{other} + APPEND not allowed: {path!r}")
-        provider = provider if provider is not None else SelectorProvider.default()
-        return cls(provider, provider.open_file(path, names), os.fspath(path), names)
-
-    @property
-    def is_open(self) -> bool:
-        """True until ``close()``."""
-        return self._open
-
-    @property
-    def provider(self) -> SelectorProvider:
-        """The provider that opened this channel."""
-        return self._provider
+        name = os.fspath(path)
+        if "\0" in os.fsdecode(name):
+            raise IllegalArgumentError(f"a path ends where its NUL stands: {name!r}")
+        provider = chosen(provider)
+        return cls(provider, provider.open_file(name, names), name, names)
 
     def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
         """Read at the position into one buffer, or scatter over a list (``length`` buffers from ``offset`` on).
@@ -143,7 +118,7 @@ class FileChannel:
 
         Raises ClosedChannelError, NonReadableChannelError, IllegalArgumentError for a read-only buffer.
         """
-        _check_part(targets, offset, length)
+        check_part(targets, offset, length)
         with self._position_lock, _Inside(self):
             return self._read(targets, offset, length, None)
 
@@ -160,7 +135,7 @@ class FileChannel:
         appends goes to the end first. Raises ClosedChannelError, NonWritableChannelError, OSError with ``ENOSPC`` ...,
         after which the buffers' positions tell how much was written.
         """
-        _check_part(sources, offset, length)
+        check_part(sources, offset, length)
         with self._position_lock, _Inside(self):
             return self._write(sources, offset, length, None)
 
@@ -212,7 +187,7 @@ class FileChannel:
         with _Inside(self):
             self._file.force(metadata)
 
-    def transfer_to(self, position: int, count: int, target: Writable) -> int:
+    def transfer_to(self, position: int, count: int, target: WritableByteChannel) -> int:
         """Write up to ``count`` bytes from ``position`` on to another channel; this one's position stays.
 
         Returns how many the target took: fewer where the file ends, where a non-blocking target takes no more, and
@@ -242,7 +217,7 @@ class FileChannel:
                 lambda buffer, _: target.write(buffer),
             )
 
-    def transfer_from(self, source: Readable, position: int, count: int) -> int:
+    def transfer_from(self, source: ReadableByteChannel, position: int, count: int) -> int:
         """Read up to ``count`` bytes from another channel and write them from ``position`` on; the own position stays.
 
         Returns how many were written: fewer where the source ends, has nothing more now in non-blocking mode, or failed
@@ -329,26 +304,6 @@ class FileChannel:
             LOCKS.drop(lock)
             return None
 
-    def close(self) -> None:
-        """Close the channel and release its locks; who sleeps in it gets AsynchronousCloseError. Again is nothing."""
-        with self._state_lock:
-            if not self._open:
-                return
-            self._open = False
-            self._users += 1  # the locks go before the descriptor does
-            if self._wakeup is not None:
-                self._wakeup.set()
-        try:
-            LOCKS.drop_all(self)
-        finally:
-            self._leave()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         ways = {"reading": self._readable, "appending": self._appends, "writing": self._writable and not self._appends}
         state = " and ".join(way for way, is_open in ways.items() if is_open) if self._open else "closed"
@@ -366,10 +321,15 @@ class FileChannel:
     def _leave(self) -> None:
         with self._state_lock:
             self._users -= 1
-            if self._open or self._users:
-                return
-            self._wakeup = None
-            self._file.close()
+            if not self._users:
+                self._wakeup = None
+                self._file.close()
+
+    def _let_go(self) -> None:
+        try:
+            LOCKS.drop_all(self)  # the locks go before the descriptor does
+        finally:
+            self._leave()
 
     def _ensure_readable(self) -> None:
         if not self._readable:
@@ -379,16 +339,12 @@ class FileChannel:
         if not self._writable:
             raise NonWritableChannelError(f"{self!r}")
 
-    def _ensure_not_closed_meanwhile(self) -> None:
-        if not self._open:
-            raise AsynchronousCloseError(f"{self!r} was closed while a thread was inside")
-
     def _read(self, targets: Targets, offset: int, length: int | None, position: int | None) -> int:
         self._ensure_readable()
         transfer = Transfer(targets, offset, length, writable=True)
         if not transfer.remaining:
             return 0
-        count = self._attempt(READABLE, self._file.read, transfer.views(), position)
+        count = self._insist(READABLE, self._file.read, transfer.views(), position)
         transfer.advance(count)
         return count or EOF
 
@@ -398,38 +354,11 @@ class FileChannel:
         total = 0
         while transfer.remaining:
             at = None if position is None else position + total
-            count = self._attempt(WRITABLE, self._file.write, transfer.views(), at)
+            self._ensure_not_closed_meanwhile()
+            count = self._insist(WRITABLE, self._file.write, transfer.views(), at)
             total += count
             transfer.advance(count)
         return total
-
-    def _attempt(
-        self,
-        mask: int,
-        call: Callable[[Sequence[memoryview], int | None], int],
-        views: Sequence[memoryview],
-        position: int | None,
-    ) -> int:
-        while True:
-            self._ensure_not_closed_meanwhile()
-            try:
-                return call(views, position)
-            except BlockingIOError:
-                self._sleep(self._file.fileno(), mask)
-
-    def _sleep(self, fd: int, mask: int, seconds: float | None = None) -> None:
-        self._provider.wait_for(fd, mask, self._closing().fileno(), seconds)
-
-    def _pause(self, seconds: float) -> None:
-        self._provider.wait_for(self._closing().fileno(), READABLE, None, seconds)
-        self._ensure_not_closed_meanwhile()
-
-    def _closing(self) -> Wakeup:
-        with self._state_lock:
-            self._ensure_not_closed_meanwhile()
-            if self._wakeup is None:
-                self._wakeup = self._provider.open_wakeup()
-            return self._wakeup
 
     def _extend(self, size: int) -> None:
         if not self._writable:
@@ -476,14 +405,6 @@ class _Inside:
 
 def _chunk(peer: Channel) -> int:
     return CHUNK_OF_FILES if isinstance(peer, FileChannel) else CHUNK
-
-
-def _check_part(buffers: Sources, offset: int, length: int | None) -> None:
-    for number in (offset, 0 if length is None else length):
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise TypeError(f"offset and length are ints, not {number!r}")
-    if isinstance(buffers, (list, tuple)):
-        _part(buffers, offset, length)
 
 
 def _ensure_peer_open(peer: Channel, way: str) -> None:

@@ -85,6 +85,9 @@ class FileLock:
 
     def overlaps(self, position: int, size: int) -> bool:
         """Whether the region and that one have a byte in common."""
+        for what, number in (("position", position), ("size", size)):
+            if not isinstance(number, int) or isinstance(number, bool):
+                raise TypeError(f"the {what} is an int, not {number!r}")
         return position + size > self._position and self._position + self._size > position
 
     def release(self) -> None:

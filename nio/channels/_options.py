@@ -41,6 +41,12 @@ def supported(*names: str) -> frozenset[str]:
 KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
 
 
+def check_family(family: object) -> None:
+    """Refuse what is no ``ProtocolFamily``."""
+    if not isinstance(family, ProtocolFamily):
+        raise TypeError(f"a family is a ProtocolFamily, not {family!r}")
+
+
 class NetworkChannel(SelectableChannel):
     """A selectable channel over a socket: an address of its own, and options."""
 

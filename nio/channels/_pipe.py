@@ -1,17 +1,21 @@
-"""Pipe: two channels inside one process, what is written to the sink comes out of the source."""
+"""Pipe: two channels inside one process, what is written to the sink comes out of the source.
+
+A pipe is a tuple, for the checkers of types: of nothing else do they know that the first thing that comes out of an
+unpacking is of one type and the second of another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Self, TypeAlias
 
-from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
+from nio.channels._byte_channels import ReadingChannel, WritingChannel
+from nio.channels._interruptible_channel import chosen
 from nio.channels._selection_key import Ops
 from nio.errors import AsynchronousCloseError
 from nio.spi import PipeEnd, SelectorProvider
 
 
-class PipeSourceChannel(ReadableByteChannel):
+class PipeSourceChannel(ReadingChannel):
     """The end to read from."""
 
     __slots__ = ()
@@ -31,7 +35,7 @@ class PipeSourceChannel(ReadableByteChannel):
         return f"Pipe.SourceChannel({'open' if self._open else 'closed'})"
 
 
-class PipeSinkChannel(WritableByteChannel):
+class PipeSinkChannel(WritingChannel):
     """The end to write to."""
 
     __slots__ = ()
@@ -51,48 +55,44 @@ class PipeSinkChannel(WritableByteChannel):
         return f"Pipe.SinkChannel({'open' if self._open else 'closed'})"
 
 
-class Pipe:
+class Pipe(tuple[PipeSourceChannel, PipeSinkChannel]):
     """``source, sink = Pipe.open()``: both ends start in blocking mode.
 
     Closing the sink ends the source's stream after what was written; closing the source breaks the sink.
     """
 
-    __slots__ = ("_sink", "_source")
+    __slots__ = ()
 
     SourceChannel: TypeAlias = PipeSourceChannel
     SinkChannel: TypeAlias = PipeSinkChannel
 
-    def __init__(self, source: PipeSourceChannel, sink: PipeSinkChannel) -> None:
-        self._source = source
-        self._sink = sink
-
     @classmethod
     def open(cls, *, provider: SelectorProvider | None = None) -> Self:
         """A new pipe."""
-        provider = provider if provider is not None else SelectorProvider.default()
+        provider = chosen(provider)
         reader, writer = provider.open_pipe()
-        return cls(PipeSourceChannel(provider, reader), PipeSinkChannel(provider, writer))
+        return cls((PipeSourceChannel(provider, reader), PipeSinkChannel(provider, writer)))
 
     @property
     def source(self) -> PipeSourceChannel:
         """The end to read from: always the same object."""
-        return self._source
+        return self[0]
 
     @property
     def sink(self) -> PipeSinkChannel:
         """The end to write to: always the same object."""
-        return self._sink
+        return self[1]
 
     def close(self) -> None:
         """Close both ends."""
-        self._sink.close()
-        self._source.close()
-
-    def __iter__(self) -> Iterator[PipeSourceChannel | PipeSinkChannel]:
-        return iter((self._source, self._sink))
+        self.sink.close()
+        self.source.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"Pipe({self.source!r}, {self.sink!r})"

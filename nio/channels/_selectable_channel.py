@@ -1,11 +1,6 @@
 """SelectableChannel: open or closed, blocking or not, registered with any number of selectors.
 
-Two decisions stand behind every method here.
-
-**Blocking is emulated.** The descriptor never blocks; an operation in blocking mode tries, and if the kernel says
-"not now" it sleeps on the descriptor *and* on a wake-up that only ``close()`` sets. That is what lets a close in one
-thread release another that sleeps in the same channel, which a blocking system call cannot be made to do. The wake-up
-is opened when a thread first has to sleep, so a channel that never waits never pays for it.
+How blocking works, and what a close does to those who sleep, stands in ``_interruptible_channel.py``.
 
 **A descriptor is given back by its last user.** ``close()`` marks the channel closed, cancels its keys and wakes the
 sleepers; the descriptor itself goes back to the system when no operation is inside and no selector has it registered
@@ -21,14 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._selection_key import SelectionKey, check_ops
-from nio.errors import (
-    AsynchronousCloseError,
-    ClosedChannelError,
-    IllegalBlockingModeError,
-    IllegalSelectorError,
-)
-from nio.spi import BROKEN, HUNG_UP, READABLE, PipeEnd, SelectorProvider, Socket, Wakeup
+from nio.errors import IllegalBlockingModeError, IllegalSelectorError
+from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket
 
 if TYPE_CHECKING:
     from nio.channels._selector import Selector
@@ -37,46 +28,24 @@ T = TypeVar("T")
 FAULT = BROKEN | HUNG_UP
 
 
-class SelectableChannel:
+class SelectableChannel(InterruptibleChannel):
     """A channel that a :class:`~nio.channels.Selector` can watch. New channels are open, blocking and unregistered.
 
     Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_blocking",
-        "_end",
-        "_fd",
-        "_keys",
-        "_open",
-        "_plain",
-        "_provider",
-        "_read_lock",
-        "_state_lock",
-        "_wakeup",
-        "_write_lock",
-    )
+    __slots__ = ("_blocking", "_end", "_keys", "_plain", "_read_lock", "_write_lock")
 
     _valid_ops: int = 0
 
     def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:
-        self._provider = provider
+        super().__init__(provider, end.fileno())
         self._end = end
-        self._fd = end.fileno()
-        self._open = True
         self._blocking = True
         self._plain = False  # a kernel mask without faults, cut to the interest set, is the ready set
         self._keys: dict[Selector, SelectionKey] = {}
-        self._wakeup: Wakeup | None = None
         self._read_lock = provider.rlock()
         self._write_lock = provider.rlock()
-        self._state_lock = provider.rlock()
-
-    @property
-    def is_open(self) -> bool:
-        """True until ``close()``."""
-        return self._open
 
     @property
     def is_blocking(self) -> bool:
@@ -92,11 +61,6 @@ class SelectableChannel:
     def valid_ops(self) -> int:
         """The operations that make sense for this kind of channel."""
         return self._valid_ops
-
-    @property
-    def provider(self) -> SelectorProvider:
-        """The provider that opened this channel."""
-        return self._provider
 
     def key_for(self, selector: Selector) -> SelectionKey | None:
         """The key with ``selector``, also a cancelled one that is not flushed yet."""
@@ -129,6 +93,8 @@ class SelectableChannel:
             self._ensure_open()
             if self._blocking:
                 raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
+            if not hasattr(selector, "_register"):
+                raise TypeError(f"a channel is registered with a Selector, not with {selector!r}")
             key = self._keys.get(selector)
             if key is not None:
                 key._attachment = attachment
@@ -140,27 +106,15 @@ class SelectableChannel:
             self._keys[selector] = key
             return key
 
-    def close(self) -> None:
-        """Close the channel: keys are cancelled, sleepers raise AsynchronousCloseError. Closing again is nothing."""
+    def _let_go(self) -> None:
         with self._state_lock:
-            if not self._open:
-                return
-            self._open = False
             keys = tuple(self._keys.values())
-            if self._wakeup is not None:
-                self._wakeup.set()
         for key in keys:
             key.cancel()
         with self._read_lock, self._write_lock:
             if self._keys:  # still: the selector may have let go meanwhile, and the descriptor with it
                 self._announce_close()
             self._give_back()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _announce_close(self) -> None:
         """Tell the peer now, although the descriptor stays until the selectors let go."""
@@ -184,44 +138,15 @@ class SelectableChannel:
         """The kernel's mask as a ready set: a fault is news for whatever the key is interested in."""
         return interest if mask & FAULT else mask & interest
 
-    def _ensure_open(self) -> None:
-        if not self._open:
-            raise ClosedChannelError(f"{self!r}")
-
     def _attempt(self, mask: int, call: Callable[..., T], *args: object) -> T | None:
         """``call(*args)``; when the kernel says "not now": None in non-blocking mode, else sleep and try again."""
-        while True:
-            try:
-                return call(*args)
-            except BlockingIOError:
-                if not self._blocking:
-                    return None
-                self._sleep(mask)
-            except OSError:
-                self._ensure_not_closed_meanwhile()
-                raise
-
-    def _sleep(self, mask: int) -> None:
-        closing = self._closing()
         try:
-            self._provider.wait_for(self._fd, mask, closing.fileno(), None)
-        except OSError:  # a signal handler closed the channel, and the kernel misses the descriptor
+            return call(*args)
+        except BlockingIOError:
+            if not self._blocking:
+                return None
+        except OSError:
             self._ensure_not_closed_meanwhile()
             raise
-        self._ensure_not_closed_meanwhile()
-
-    def _pause(self, seconds: float) -> None:
-        """Sleep where there is no descriptor to wait on."""
-        self._provider.wait_for(self._closing().fileno(), READABLE, None, seconds)
-        self._ensure_not_closed_meanwhile()
-
-    def _closing(self) -> Wakeup:
-        with self._state_lock:
-            self._ensure_not_closed_meanwhile()
-            if self._wakeup is None:
-                self._wakeup = self._provider.open_wakeup()
-            return self._wakeup
-
-    def _ensure_not_closed_meanwhile(self) -> None:
-        if not self._open:
-            raise AsynchronousCloseError(f"{self!r} was closed while a thread was inside")
+        self._sleep(self._fd, mask)
+        return self._insist(mask, call, *args)

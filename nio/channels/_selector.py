@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import NoReturn, Self, TypeVar
 
+from nio.channels._interruptible_channel import chosen
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._selection_key import SelectionKey
 from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateError
@@ -170,7 +171,7 @@ class Selector:
     )
 
     def __init__(self, provider: SelectorProvider | None = None) -> None:
-        self._provider = provider if provider is not None else SelectorProvider.default()
+        self._provider = chosen(provider)
         self._lock = self._provider.rlock()
         self._open = True
         self._selecting = False
@@ -226,6 +227,8 @@ class Selector:
         """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_timeout(timeout)
+        if action is not None and not callable(action):
+            raise TypeError(f"an action is called with each ready key; {action!r} cannot be")
         with self._lock:
             self._ensure_open()
             if self._selecting:
@@ -269,6 +272,7 @@ class Selector:
         Without it a signal that arrives between Python's last look for one and the kernel's wait is handled when that
         wait is over, which may be never. Outside the main thread, where no handler runs, it changes nothing.
         """
+        self._ensure_open()
         with self._provider.signal_wakeup() as signals:
             if signals is None:
                 yield

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from typing import Self
 
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, supported
+from nio.channels._interruptible_channel import chosen
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selection_key import Ops
 from nio.channels._socket_channel import SocketChannel
-from nio.errors import AsynchronousCloseError, NotYetBoundError
-from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider
+from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
+from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider, Socket
+
+_LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 
 
 class ServerSocketChannel(NetworkChannel):
@@ -26,10 +29,17 @@ class ServerSocketChannel(NetworkChannel):
         cls, family: ProtocolFamily = ProtocolFamily.INET, *, provider: SelectorProvider | None = None
     ) -> ServerSocketChannel:
         """A channel that is not bound yet."""
-        provider = provider if provider is not None else SelectorProvider.default()
+        check_family(family)
+        provider = chosen(provider)
         channel = cls(provider, provider.open_socket(family), family)
         if family is not ProtocolFamily.UNIX:
             channel.set_option("SO_REUSEADDR", True)
+        return channel
+
+    @classmethod
+    def _of_listening(cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> ServerSocketChannel:
+        channel = cls(provider, sock, family)
+        channel._bound = True
         return channel
 
     def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
@@ -41,6 +51,8 @@ class ServerSocketChannel(NetworkChannel):
         """
         if isinstance(backlog, bool) or not isinstance(backlog, int):
             raise TypeError(f"backlog is an int, not {backlog!r}")
+        if backlog > _LONGEST_BACKLOG:
+            raise IllegalArgumentError(f"backlog is at most {_LONGEST_BACKLOG}, not {backlog}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             self._bind(address)
@@ -64,7 +76,7 @@ class ServerSocketChannel(NetworkChannel):
         if accepted is None:
             return None
         sock, address = accepted
-        return SocketChannel._of_accepted(self._provider, sock, self._family, address)
+        return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
     def _ready(self, mask: int, interest: int) -> int:
         return interest if mask else 0  # there is one operation, and a fault is news for it too

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from nio.channels._byte_channels import ReadableByteChannel, WritableByteChannel
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, supported
+from nio.channels._byte_channels import ReadingChannel, WritingChannel
+from nio.channels._interruptible_channel import chosen
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selectable_channel import FAULT
 from nio.channels._selection_key import Ops
 from nio.errors import (
@@ -24,7 +25,7 @@ _UNCONNECTED, _PENDING, _CONNECTED = range(3)
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
-class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
+class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     """A stream connection, of TCP or of the Unix domain."""
 
     __slots__ = ("_connection", "_input_shut", "_output_shut", "_remote_address", "_reset")
@@ -62,9 +63,10 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
 
         Without ``family`` it is the address's: a path is Unix-domain, a host with a colon IPv6, all else IPv4.
         """
-        provider = provider if provider is not None else SelectorProvider.default()
+        provider = chosen(provider)
         if family is None:
             family = _family_of(address)
+        check_family(family)
         channel = cls(provider, provider.open_socket(family), family)
         if address is not None:
             try:
@@ -75,8 +77,8 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
         return channel
 
     @classmethod
-    def _of_accepted(
-        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address
+    def _of_connected(
+        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
     ) -> SocketChannel:
         """The address is the one accept() gave: asking later fails when the peer has already reset the connection."""
         channel = cls(provider, sock, family)
@@ -153,7 +155,7 @@ class SocketChannel(NetworkChannel, ReadableByteChannel, WritableByteChannel):
             if self._connection != _PENDING:
                 raise NoConnectionPendingError(f"{self!r} has no connection under way")
             if self._blocking:
-                self._sleep(WRITABLE)
+                self._sleep(self._fd, WRITABLE)
             elif not self._provider.wait_for(self._fd, WRITABLE, None, 0):
                 return False
             code = self._provider.connect_error(self._sock)

@@ -7,7 +7,7 @@ them. A ByteBuffer's position moves by what was transferred; other objects have 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from nio.buffers import ByteBuffer
 from nio.errors import IllegalArgumentError
@@ -17,21 +17,23 @@ Target: TypeAlias = "ByteBuffer | bytearray | memoryview"
 Sources: TypeAlias = "Source | Sequence[Source]"
 Targets: TypeAlias = "Target | Sequence[Target]"
 
+WHOLE: Final = 0  # the offset by default: compared by identity, so that False and 0.0 are looked at, and cost nothing
 _IOV_MAX = 1024  # more buffers in one system call are refused by the kernel
 
 
 class Transfer:
-    """The memory of one read or write, in order; ``remaining`` bytes of it are still free or still to be sent."""
+    """The memory of one read or write, in order; ``remaining`` bytes of it are still free or still to be sent.
+
+    ``offset`` and ``length`` have been checked.
+    """
 
     __slots__ = ("_buffers", "_first", "_views", "remaining")
 
     def __init__(self, buffers: Sources, offset: int, length: int | None, *, writable: bool) -> None:
         if isinstance(buffers, (list, tuple)):
-            self._buffers = _part(buffers, offset, length)
-        elif offset or length is not None:
-            raise TypeError("offset and length choose among several buffers; one buffer has a position and a limit")
+            self._buffers = buffers[offset : None if length is None else offset + length]
         else:
-            self._buffers = (buffers,)  # type: ignore[assignment]  # mypy does not see that the vectors went to _part
+            self._buffers = (buffers,)
         self._views = [_view(buffer) for buffer in self._buffers]
         if writable and any(view.readonly for view in self._views):
             raise IllegalArgumentError("cannot read into a read-only buffer")
@@ -58,12 +60,20 @@ class Transfer:
                 return
 
 
-def _part(buffers: Sequence[Source], offset: int, length: int | None) -> Sequence[Source]:
+def check_part(buffers: Sources, offset: int, length: int | None) -> None:
+    """Refuse what is no part of several buffers; as in the JDK before anything else, the channel's state included."""
+    for number in (offset, 0 if length is None else length):
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"offset and length are ints, not {number!r}")
+    if not isinstance(buffers, (list, tuple)):
+        if offset or length is not None:
+            chosen = f"offset {offset} and length {length}"
+            raise TypeError(f"{chosen} choose among several buffers; one buffer has a position and a limit")
+        return
     if length is None:
         length = len(buffers) - offset
     if offset < 0 or length < 0 or offset + length > len(buffers):
         raise IndexError(f"offset {offset} and length {length} do not fit {len(buffers)} buffers")
-    return buffers[offset : offset + length]
 
 
 def _view(buffer: object) -> memoryview:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
-from nio.errors import DelimiterInRecordError, IllegalStateError, ProtocolError, RecordTooLongError
+from nio.errors import CancelledKeyError, DelimiterInRecordError, IllegalStateError, ProtocolError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._deadlines import Deadlines, State
@@ -267,7 +267,7 @@ class StreamHandler(Handler):
         self._steady = False
         if self._ending is None:
             self._ending = CloseReason.DRAIN
-        self._read_on()
+        self.handle_read()
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
@@ -366,7 +366,7 @@ class StreamHandler(Handler):
             reason = CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else CloseReason.PROTOCOL_ERROR
             self._blame(reason, error)
         elif self._ending is CloseReason.DRAIN and self._drain_began:
-            self.reactor.execute(self._read_on)
+            self.reactor.execute(self.handle_read)  # for what was received and not read yet
         elif self._ending is not None:
             self._finish(self._ending)
         elif not self._deadlines.record_since:
@@ -429,7 +429,11 @@ class StreamHandler(Handler):
             self._steady = False
         if ops != self._armed:
             self._armed = ops
-            self.key._set_interest(ops)
+            try:
+                self.key._set_interest(ops)
+            except CancelledKeyError as error:
+                self.reactor.report("handler", logging.ERROR, "a connection whose key is gone ends", error=error)
+                self.close(CloseReason.HANDLER_ERROR)
 
     # the end
 
@@ -486,11 +490,6 @@ class StreamHandler(Handler):
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
             self.close(self._reason)
-
-    def _read_on(self) -> None:
-        """While draining: one more read, for what was received and not read yet."""
-        if self._state is _READING:
-            self.handle_read()
 
     def _drained(self) -> None:
         if self._out or self._deadlines.heard_at >= self._drain_began:

@@ -24,7 +24,8 @@ handler may call it. Coalescing is the caller's flag (see ``channels/_selector.p
 **Sockets** are non-blocking and not inheritable from birth. They, pipes and wake-ups never have a descriptor below 3,
 so that a closed standard stream cannot make one of them stdout. Blocking is made from
 ``wait_for(fd, mask, wakeup, timeout)``, which a close in another thread releases.
-Datagram sockets hear no group but those they join; groups, interfaces and disconnecting stand in ``_datagrams.py``.
+Datagram sockets hear no group but those they join; groups, interfaces and disconnecting stand in ``_datagrams.py``, the
+socket that a process is started with in ``_inherited.py``.
 
 **Addresses** are ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which
 blocks, is never asked.

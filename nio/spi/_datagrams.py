@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _LINUX = sys.platform == "linux"
 _JOIN, _LEAVE, _JOIN_SOURCE, _LEAVE_SOURCE = (42, 45, 46, 47) if _LINUX else (80, 81, 82, 83)
 _LEVELS: dict[int, int] = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
+_INTERFACE4 = (socket.IPPROTO_IP, socket.IP_MULTICAST_IF, "=8xi")
+_INTERFACE6 = (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, "=i")
+# Linux lets a socket of IPv6 say it for groups of IPv4, too.
+_MULTICAST_INTERFACE: dict[int, tuple[tuple[int, int, str], ...]] = {
+    socket.AF_INET: (_INTERFACE4,),
+    socket.AF_INET6: (_INTERFACE6, _INTERFACE4) if _LINUX else (_INTERFACE6,),
+}
 # IP_MULTICAST_ALL and IPV6_MULTICAST_ALL; no other system has them.
 _GROUPS_OF_STRANGERS = {socket.AF_INET: 49, socket.AF_INET6: 29} if _LINUX else {}
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)  # what the BSDs say once they have disconnected
@@ -98,10 +105,8 @@ class DatagramDoor:
     @staticmethod
     def set_multicast_interface(sock: socket.socket, index: int) -> None:
         """The interface that datagrams to groups leave by."""
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=8xi", index))
+        for level, option, form in _MULTICAST_INTERFACE[sock.family]:
+            sock.setsockopt(level, option, struct.pack(form, index))
 
     @staticmethod
     def check_group(family: int, group: object, source: object | None) -> tuple[str, str | None]:

@@ -2,23 +2,28 @@
 
 A constant that this system lacks leaves its row out, and the option is then unsupported on every channel. Some options
 of IPv4 have another name where the packets are IPv6's: what a channel of that family means by them is ``OPTIONS6``.
+A socket of IPv6 has peers of IPv4 too, under mapped addresses; where the kernel lets one, the option is set for both.
 """
 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
-    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (0 to ``high``) or linger (-1 is off)."""
+class OptionSpec(NamedTuple):
+    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
+
+    ``mapped`` is the option that says the same for the peers of IPv4 that a socket of IPv6 has.
+    """
 
     level: int
     number: int
     kind: str
     high: int = 2**31 - 1
+    mapped: OptionSpec | None = None
 
 
 _TABLE = (
@@ -57,4 +62,7 @@ def _specs(table: Iterable[tuple[str, str, str, str] | tuple[str, str, str, str,
 
 
 OPTIONS = _specs(_TABLE)
-OPTIONS6 = OPTIONS | _specs(_TABLE6)
+OPTIONS6 = OPTIONS | {
+    name: spec._replace(mapped=OPTIONS[name]) if sys.platform == "linux" else spec
+    for name, spec in _specs(_TABLE6).items()
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import os
 import queue
 import resource
@@ -24,6 +25,7 @@ from nio.spi._datagrams import DatagramDoor
 from nio.spi._descriptors import FIRST_FREE, above_standard
 from nio.spi._epoll import EpollPoller
 from nio.spi._files import FileDoor
+from nio.spi._inherited import InheritanceDoor
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._options import OptionSpec
 from nio.spi._pipe import PipeEnd
@@ -41,6 +43,8 @@ _POLLERS: dict[str, Callable[[], Poller]] = {
     "select": _select.SelectPoller,
 }
 
+_PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name
+
 
 class ProtocolFamily(enum.Enum):
     """The families of ``open(family)``, as java.net's StandardProtocolFamily."""
@@ -50,7 +54,7 @@ class ProtocolFamily(enum.Enum):
     UNIX = socket.AF_UNIX
 
 
-class SelectorProvider(DatagramDoor, FileDoor):
+class SelectorProvider(DatagramDoor, FileDoor, InheritanceDoor):
     """One kernel, seen through one kind of readiness: ``epoll``, ``kqueue``, ``poll`` or ``select``.
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
@@ -143,15 +147,20 @@ class SelectorProvider(DatagramDoor, FileDoor):
             path = os.fsdecode(address)
             if "\0" in path and not path.startswith("\0"):
                 raise UnsupportedAddressTypeError(f"a path ends where its NUL stands: {path!r}")
+            length, most = len(os.fsencode(path)), _PATH_ROOM - (not path.startswith("\0"))
+            if length > most:
+                raise OSError(
+                    errno.ENAMETOOLONG, f"{length} bytes are too long for a path here, {most} the most: {path!r}"
+                )
             return path
         lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
         if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
             raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
-        host, port = address[:2]
-        if isinstance(port, bool) or not isinstance(port, int):
-            raise TypeError(f"a port is an int, not {port!r}")
-        if not 0 <= port <= 65535:
-            raise UnsupportedAddressTypeError(f"a port is 0 to 65535, not {port}")
+        _check_number("a port", address[1], 2**16 - 1)
+        if len(address) == 4:
+            _check_number("a flow label", address[2], 2**20 - 1)
+            _check_number("a scope", address[3], 2**32 - 1)
+        host = address[0]
         if host and not _is_numeric(family.value, host):
             other = socket.AF_INET if family is ProtocolFamily.INET6 else socket.AF_INET6
             if _is_numeric(other, host):
@@ -175,6 +184,8 @@ class SelectorProvider(DatagramDoor, FileDoor):
             sock.setsockopt(spec.level, spec.number, struct.pack("ii", value >= 0, min(max(0, value), 65535)))
         else:
             sock.setsockopt(spec.level, spec.number, int(value))
+        if spec.mapped is not None:
+            sock.setsockopt(spec.mapped.level, spec.mapped.number, int(value))
 
     @staticmethod
     def connect_error(sock: Socket) -> int:
@@ -245,6 +256,13 @@ class SelectorProvider(DatagramDoor, FileDoor):
     def cpu_count() -> int:
         """How many processors this process may use."""
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_number(what: str, number: object, highest: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{what} is an int, not {number!r}")
+    if not 0 <= number <= highest:
+        raise UnsupportedAddressTypeError(f"{what} is 0 to {highest}, not {number}")
 
 
 def _is_numeric(family: int, host: str) -> bool:

@@ -1,7 +1,9 @@
 """The command line of every stage: ``--port``, the line that says where it listens, and the end.
 
-Not on the slides, whose servers run ``while (!Thread.interrupted())`` and offer nobody who interrupts. Here SIGINT
-and SIGTERM call ``stop()``, which may be called from a signal handler and from any thread; ``run()`` then returns.
+Not on the slides, whose servers run ``while (!Thread.interrupted())`` and offer nobody who interrupts. Here a thread
+waits for SIGINT or SIGTERM and calls ``stop()``; ``run()`` then returns. A signal handler would do nearly as well, but
+Python runs it in the main thread, and a signal that comes in the last moment before that sleeps in the kernel has to
+wait for the next client. ``Selector.waking_on_signals()`` closes that gap for who selects, a thread for all stages.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
 HOST = "127.0.0.1"
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server(Protocol):
@@ -51,14 +55,19 @@ def seconds(text: str) -> float:
 
 def serve(open_server: Callable[[int], Server], port: int) -> None:
     """Run a server until SIGINT or SIGTERM."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # in every thread from here on: they are for the one that waits
     try:
         server = open_server(port)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot listen on port {port}: {error}")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: server.stop())
+    threading.Thread(target=stop_at_the_end, args=(server,), daemon=True).start()
     try:
         print(f"listening on {HOST}:{server.port}", flush=True)
         server.run()
     finally:
         server.close()
+
+
+def stop_at_the_end(server: Server) -> None:
+    signal.sigwait(ENDS)
+    server.stop()

@@ -36,8 +36,7 @@ def fuzz(options: argparse.Namespace) -> int:
     """Compare on random programs; 1 when anything differs."""
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     kind = _fuzz_kinds.KINDS[options.kind]
-    with Jdk(kind.driver) as jdk:
-        return _fuzz.fuzz(kind, jdk, seed, options.ops, sys.stdout)
+    return _fuzz.fuzz(kind, Jdk(kind.driver), seed, options.ops, sys.stdout)
 
 
 def parser() -> argparse.ArgumentParser:

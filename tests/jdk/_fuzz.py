@@ -144,8 +144,9 @@ def _matters(found: Iterable[Difference]) -> bool:
 
 def differences(kind: Kind, program: Drawn, answers: Sequence[str]) -> list[Difference]:
     """Every operation that is answered in two ways, also where that is meant."""
+    script = [op for op, _ in program]
     return [
-        Difference(op, theirs, ours, kind.adapter.meant("", op, theirs, ours))
+        Difference(op, theirs, ours, kind.adapter.meant(op, theirs, ours, script))
         for (op, ours), theirs in zip(program, answers, strict=True)
         if ours != theirs
     ]

@@ -8,6 +8,7 @@ A method is a row: parameters, a call, how the result is printed. Parameters are
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -157,6 +158,7 @@ def _of_chars(element: Show) -> Iterator[Row]:
 
 
 def _of_coders(calls: dict[str, str], without: dict[str, str]) -> Iterator[Row]:
+    yield from _methods("equals", "X", operator.eq)
     yield from _properties(_CODER_PROPERTIES)
     yield from _calls(_CODER_CALLS | calls)
     for name, overloads in without.items():
@@ -167,6 +169,7 @@ def _of_results() -> Iterator[Row]:
     yield from _properties(_RESULT_PROPERTIES)
     yield from _methods("throwException", "", calling("raise_"))
     yield from _methods("toString", "", str)
+    yield from _methods("equals", "X", operator.eq)
 
 
 def _table(rows: Iterator[Row]) -> dict[str, list[Method]]:

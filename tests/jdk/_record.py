@@ -32,21 +32,21 @@ def record(path: Path, runs: int, write: bool, out: TextIO) -> int:
 def ask(cases: list[Case], runs: int) -> list[Answers]:
     """What the JDK answers to each operation of each case."""
     given: list[Answers] = [[[] for _ in case.ops] for case in cases]
-    with Jdk("SelectorDriver") as jdk:
-        for provider in PROVIDERS * runs:
-            for case, seen, answers in zip(cases, given, jdk.scenarios([c.ops for c in cases], provider), strict=True):
-                if len(answers) != len(case.ops):
-                    raise ValueError(f"{case.name}: {len(answers)} answers to {len(case.ops)} operations")
-                for choice, answer in zip(seen, answers, strict=True):
-                    if answer not in choice:
-                        choice.append(answer)
+    jdk = Jdk("SelectorDriver")
+    for provider in PROVIDERS * runs:
+        for case, seen, answers in zip(cases, given, jdk.scenarios([c.ops for c in cases], provider), strict=True):
+            if len(answers) != len(case.ops):
+                raise ValueError(f"{case.name}: {len(answers)} answers to {len(case.ops)} operations")
+            for choice, answer in zip(seen, answers, strict=True):
+                if answer not in choice:
+                    choice.append(answer)
     return given
 
 
 def ask_once(cases: list[Case]) -> list[Answers]:
     """As ``ask``, about buffers and coders."""
-    with Jdk("BufferDriver") as jdk:
-        return [[[answer] for answer in answers] for answers in jdk.programs([case.ops for case in cases])]
+    programs = Jdk("BufferDriver").programs([case.ops for case in cases])
+    return [[[answer] for answer in answers] for answers in programs]
 
 
 def _print_new(case: Case, given: Answers, out: TextIO) -> bool:

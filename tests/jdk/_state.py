@@ -20,7 +20,8 @@ THREAD_GRACE = 5.0  # seconds a thread may take to end once everything is closed
 class State:
     """What a script has named so far; a context manager that closes all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: float = 1.0) -> None:
+        self.pace = pace
         # Any: a script calls what it likes on what it named, and Java casts; here the attribute is missing.
         self.things: dict[str, Any] = {}
         self.keys: dict[str, SelectionKey] = {}
@@ -92,6 +93,20 @@ class State:
         """What has that name, cast to the interface of the method; null can be cast to anything."""
         thing = self.get(name)
         if thing is not None and not hasattr(thing, method):
+            raise JavaError("ClassCastException")
+        return thing
+
+    def cast(self, name: str, kind: type) -> Any:
+        """What has that name, cast to a class."""
+        thing = self.get(name)
+        if thing is not None and not isinstance(thing, kind):
+            raise JavaError("ClassCastException")
+        return thing
+
+    def no(self, name: str, kind: type) -> Any:
+        """What has that name, cast to an interface that this class does not have in Java."""
+        thing = self.get(name)
+        if isinstance(thing, kind):
             raise JavaError("ClassCastException")
         return thing
 

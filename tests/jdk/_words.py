@@ -99,10 +99,9 @@ def java_name(error: Exception, subject: object, word: str) -> str:
         return "!ConcurrentModificationException"
     if isinstance(error, AttributeError):
         return "!NullPointerException" if error.obj is None else "!ClassCastException"
-    if isinstance(error, TypeError) and word in (
-        "fto",
-        "ffrom",
-    ):  # of null, which can be cast to anything
+    if isinstance(error, ValueError) and str(error).startswith("invalid literal for int"):  # a word of the script
+        return "!NumberFormatException"
+    if isinstance(error, TypeError) and word in ("fto", "ffrom", "reg"):  # of null, which can be cast to anything
         return "!NullPointerException"
     if isinstance(error, IndexError):
         return "!IndexOutOfBoundsException"

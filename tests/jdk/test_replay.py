@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from nio import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalStateError, ReadOnlyBufferError
-from tests.jdk import _replay, _scenarios, _words
+from tests.jdk import _buffers, _replay, _scenarios, _words
 from tests.jdk.__main__ import main
 from tests.jdk._replay import Case, replay, replay_one
 from tests.jdk._words import java_name, order_of_names
@@ -102,10 +103,37 @@ def test_slow_instead_of_fast_is_asked_for_once_more(monkeypatch: pytest.MonkeyP
     assert answers == []
 
 
+def test_what_differs_in_a_hurry_is_played_again_as_it_was_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    paces: list[float] = []
+
+    def play(script: Sequence[str], pace: float = 1.0) -> list[str]:
+        paces.append(pace)
+        return ["ok", "0" if script[1] == "now S" and pace == 1 else "busy"]
+
+    monkeypatch.setattr(_scenarios, "play", play)
+    sound, wrong = a_case(["sel S", "now S"], ["ok", "0"]), a_case(["sel S", "now Q"], ["ok", "0"])
+    assert [outcome.passed for outcome in replay([sound, wrong], hurry=True)] == [True, False]
+    assert paces == [_replay.HURRY] * 2 + [1, 1]
+    assert [outcome.passed for outcome in replay([sound])] == [True]
+
+
+def test_in_a_hurry_only_pauses_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_scenarios, "PAUSE", 60)
+    begin = time.monotonic()
+    answers = _scenarios.play(["sel S", "async T select S", "join T 60", "settle 1000"], 0.1)
+    assert answers == ["ok", "ok", "BLOCKED", "ok"]
+    assert 0.116 < time.monotonic() - begin < 1
+    begin = time.monotonic()
+    answers = _scenarios.play(["sel S", "time 40 select S 40", "async T select S", "join T 61"], 0.1)
+    assert answers == ["ok", "0 slow", "ok", "BLOCKED"]
+    assert time.monotonic() - begin > 0.1
+
+
 def test_a_thread_that_stays_blocked_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.jdk._state.THREAD_GRACE", 0.01)
-    outcome = replay_one(a_case(["async T settle 300"], ["ok"]))
-    assert "still blocked: T: settle 300" in outcome.difference[-1]
+    monkeypatch.setattr(_scenarios, "ASYNC_HEAD_START", 0.01)
+    outcome = replay_one(a_case(["async T settle 100"], ["ok"]))
+    assert "still blocked: T: settle 100" in outcome.difference[-1]
 
 
 def test_scenarios_keep_their_order_and_buffers_go_to_their_own_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,33 +149,107 @@ def test_scenarios_keep_their_order_and_buffers_go_to_their_own_adapter(monkeypa
     assert [outcome.passed for outcome in outcomes] == [True, False, False, True]
 
 
-def test_an_intended_difference_counts_only_for_its_operation_and_its_case() -> None:
-    assert _scenarios.meant("x", "join T 2000", "partial", "!AsynchronousCloseException")
-    assert _scenarios.meant("x", "bigwrite a 9", "partial", "!AsynchronousCloseException") is None
-    assert _scenarios.meant("x", "join T 2000", "partial", "BLOCKED") is None
-    assert _scenarios.meant("action_wakes_a_woken_selector", "time 150 select S 200", "0 slow", "0 fast")
-    assert _scenarios.meant("wakeup_before_select", "time 150 select S 200", "0 slow", "0 fast") is None
-
-
-def test_an_intended_difference_of_one_provider_counts_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIO_PROVIDER", "select")
-    assert _scenarios.meant("reset_and_everything_is_watched", "now S", "1", "0")
-    assert _scenarios.meant("reset_is_readable", "now S", "1", "0") is None
-    monkeypatch.setenv("NIO_PROVIDER", "poll")
-    assert _scenarios.meant("reset_and_everything_is_watched", "now S", "1", "0") is None
+def test_an_intended_difference_counts_only_for_its_operation_and_its_script() -> None:
+    assert _scenarios.meant("join T 2000", "partial", "!AsynchronousCloseException")
+    assert _scenarios.meant("bigwrite a 9", "partial", "!AsynchronousCloseException") is None
+    assert _scenarios.meant("join T 2000", "partial", "BLOCKED") is None
+    woken = ["wakeup S", "nowc S wake"]
+    assert _scenarios.meant("time 150 select S 200", "0 slow", "0 fast", woken)
+    assert _scenarios.meant("time 150 select S 200", "0 slow", "0 fast", woken[:1]) is None
+    assert _scenarios.meant("time 150 select S 200", "0 slow", "0 fast", ["wakeup Q", *woken[1:]]) is None
+    assert _scenarios.meant("time 150 select S 200", "0 slow", "1 fast", woken) is None
 
 
 @pytest.mark.parametrize("difference", _scenarios.DIFFERENCES.values(), ids=_scenarios.DIFFERENCES.keys())
 def test_every_difference_is_of_one_kind_and_says_where_it_is_made(difference: _scenarios.Difference) -> None:
-    if difference.words:
+    if difference.words or difference.unseen:
         assert not difference.answers
+        assert difference.where is None
     elif difference.answers:
         assert difference.op
-    elif difference.cases:
-        assert difference.provider
-    else:
+    elif difference.where is None:
         module, _, name = difference.reason.rpartition("(")[2].rstrip(")").rpartition(".")
         assert hasattr({"": _scenarios.Scenario, "_words": _words}[module], name)
+
+
+@pytest.mark.parametrize("name", [*_scenarios.DIFFERENCES, *_buffers.DIFFERENCES])
+def test_every_difference_is_told_to_the_users(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "java-to-python.md").read_text(encoding="utf-8")
+    assert f"\n| {TOLD[name]} |" in page
+
+
+# By what the line of each difference starts with in docs/java-to-python.md.
+TOLD = {
+    "absolute": "absolute access",
+    "append-null": "`null` as an argument",
+    "char": "a `char`",
+    "charsets": "charsets",
+    "class-name": "`toString()`",
+    "cut-short": "a blocking write that is cut short",
+    "in-place": "coding from a buffer into its own memory",
+    "interrupt": "thread interrupts",
+    "iterator": "the iterator's `remove`",
+    "left-out": "sizing hints, auto-detection of a charset, streams of characters",
+    "lock-numbers": "`FileLock.overlaps` with numbers that add up to more than 2**63 - 1",
+    "lock-size-0": "a lock of size 0",
+    "many-buffers": "a file's or a blocking write of more than 1024 buffers",
+    "monitor": "monitors",
+    "names": "exceptions end in Error, with a builtin as second base",
+    "null": "`null` as an argument",
+    "one-char": "`canEncode(char)`",
+    "order-null": "`order(null)`",
+    "properties": "state that costs no system call is a property",
+    "read-only-first": "checks on a read-only buffer",
+    "read-only-target": "a coder with a read-only target",
+    "remove": "`set.remove` of a key that is not in it",
+    "same-file": "transfers between two channels on one file, where the ranges overlap",
+    "seconds": "time-outs",
+    "setter": "state that costs no system call is a property",
+    "signalling": "a signalling NaN of type float",
+    "string-index": "an index outside a text",
+    "text-modes": "text over a channel in non-blocking mode",
+    "unsigned": "bytes",
+    "woken": "a wake-up from an action of a selection that was itself woken",
+}
+
+
+TO_THE_END = ["file d 0123456789", "fopen f d WRITE", "flock a f 4 0", "flock c f 4 1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "other"),
+    [
+        ("lock-size-0", TO_THE_END, [*TO_THE_END[:2], "flock a f 0 4", "flock c f 4 1", "flock d f"]),
+        (
+            "many-buffers",
+            ["gather f " + ",".join("x" * 1025)],
+            ["gather f " + ",".join("x" * 1024), "write f " + "," * 1025],
+        ),
+        (
+            "same-file",
+            ["fopen f d READ", "fopen g d WRITE", "fto f 0 5 g"],
+            ["fopen f d READ", "fopen g e WRITE", "fto f 0 5 g", "fto f 0 5 f", "ffrom g p.src 0 3"],
+        ),
+        (
+            "same-file",
+            ["fopen f d READ", "fopen g d WRITE", "ffrom g f 0 5"],
+            ["fopen g d WRITE", "ffrom g g 0 5", "fcat d"],
+        ),
+    ],
+)
+def test_a_difference_of_some_scripts_counts_in_no_other(name: str, script: list[str], other: list[str]) -> None:
+    where = _scenarios.DIFFERENCES[name].where
+    assert where is not None
+    assert where(script)
+    assert not where(other)
+
+
+def test_a_lock_to_the_end_excuses_locks_only() -> None:
+    granted, refused = "ok shared=F", "!OverlappingFileLockException"
+    assert _scenarios.meant("flock c f 4 1", granted, refused, TO_THE_END)
+    assert _scenarios.meant("flock c f 4 1", granted, refused, TO_THE_END[:2]) is None
+    assert _scenarios.meant("flock c f 4 1", granted, "null", TO_THE_END) is None
+    assert _scenarios.meant("fvalid a", granted, refused, TO_THE_END) is None
 
 
 def test_errors_print_as_the_jdk_prints_them() -> None:

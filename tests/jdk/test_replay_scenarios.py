@@ -1,4 +1,5 @@
-"""The JDK's answers to every recorded scenario, on the provider of this run; all are played at once, before the first.
+"""The JDK's answers to every recorded scenario, on the provider of this run; all are played at once, before the first,
+and in a hurry (``_replay``).
 
 ``data/scenarios.jsonl`` and ``data/scenarios_more.jsonl`` were recorded with JDK 17, over its epoll and its poll
 selector, several times each; ``covers`` names the statements that a scenario shows.
@@ -23,7 +24,7 @@ def outcomes(request: pytest.FixtureRequest) -> Outcomes:
     items = (item for item in request.session.items if isinstance(item, pytest.Function))
     params = [item.callspec.params for item in items if item.path == request.path and hasattr(item, "callspec")]
     chosen = [case for case in CASES if {"case": case} in params]
-    return {outcome.case: outcome for outcome in replay(chosen)}
+    return {outcome.case: outcome for outcome in replay(chosen, hurry=True)}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -403,3 +404,16 @@ def test_a_channel_of_ipv6_joins_groups_of_ipv4(sender: DatagramChannel) -> None
                 buffer = bytearray(1)
                 assert receiver.receive(buffer) == ("::ffff:127.0.0.1", port_of(sender), 0, 0)
                 assert bytes(buffer) == text
+
+
+@needs_ipv6
+@needs_multicast
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels keep the options of IPv4 to its own sockets")
+def test_a_channel_of_ipv6_sends_to_groups_of_ipv4_by_its_interface(receiver: DatagramChannel) -> None:
+    with DatagramChannel.open(INET6).set_option("IP_MULTICAST_IF", loopback()[1]) as sender:
+        receiver.join(GROUP, loopback()[1])
+        sender.send(b"x", (f"::ffff:{GROUP}", port_of(receiver)))
+        arrived(receiver)
+        source = receiver.receive(bytearray(1))
+        assert source is not None
+        assert source[1] == port_of(sender)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import io
+import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from nio.channels import ServerSocketChannel, SocketChannel, StandardSocketOptions
+from nio.channels import DatagramChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
 from nio.channels._options import supported
 from nio.errors import IllegalArgumentError
-from nio.spi import OPTIONS, ProtocolFamily
+from nio.spi import OPTIONS, OPTIONS6, ProtocolFamily
+from tests.helpers import PATIENCE
 
 NAMES = {name for name in vars(StandardSocketOptions) if name.isupper()}
 
@@ -83,3 +86,27 @@ def test_what_is_no_option(channel: SocketChannel) -> None:
         pytest.raises(io.UnsupportedOperation, match="it has: SO_LINGER, SO_RCVBUF, SO_SNDBUF"),
     ):
         unix.get_option("TCP_NODELAY")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels keep the options of IPv4 to its own sockets")
+def test_options_of_an_ipv6_channel_count_for_mapped_peers_too() -> None:
+    """As JDK 17 does it (seen by strace): the option of IPv6, then the one of IPv4, on the same socket."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+        DatagramChannel.open(ProtocolFamily.INET6) as channel,
+        SocketChannel.open(family=ProtocolFamily.INET6) as stream,
+    ):
+        peer.bind(("127.0.0.1", 0))
+        peer.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        peer.settimeout(PATIENCE)
+        for tos in (0x10, 0):
+            assert channel.set_option("IP_TOS", tos).get_option("IP_TOS") == tos
+            channel.send(b"x", ("::ffff:127.0.0.1", peer.getsockname()[1]))
+            _, ancillary, _, _ = peer.recvmsg(1, 64)
+            assert ancillary == [(socket.IPPROTO_IP, socket.IP_TOS, bytes([tos]))]
+        assert stream.set_option("IP_TOS", 0x10).socket.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 0x10
+        for name, value in {"IP_MULTICAST_TTL": 7, "IP_MULTICAST_LOOP": False, "IP_MULTICAST_IF": 1}.items():
+            channel.set_option(name, value)
+            assert channel.socket.getsockopt(OPTIONS6[name].level, OPTIONS6[name].number) == value
+        assert channel.socket.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) == 7
+        assert channel.socket.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP) == 0

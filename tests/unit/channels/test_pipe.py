@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import assert_type
+
 from nio.channels import Pipe
 from nio.spi import SelectorProvider
 from tests.contract.watched import WatchedProvider
@@ -7,7 +9,10 @@ from tests.contract.watched import WatchedProvider
 
 def test_the_ends_are_always_the_same_objects() -> None:
     with Pipe.open() as pipe:
-        assert tuple(pipe) == (pipe.source, pipe.sink)
+        source, sink = pipe
+        assert_type(source, Pipe.SourceChannel)
+        assert_type(sink, Pipe.SinkChannel)
+        assert (source, sink) == (pipe.source, pipe.sink)
         assert pipe.source is pipe.source
         assert isinstance(pipe.source, Pipe.SourceChannel)
         assert isinstance(pipe.sink, Pipe.SinkChannel)
@@ -24,5 +29,6 @@ def test_repr_shows_the_state() -> None:
     with Pipe.open() as pipe:
         assert repr(pipe.source) == "Pipe.SourceChannel(open)"
         assert repr(pipe.sink) == "Pipe.SinkChannel(open)"
+        assert repr(pipe) == "Pipe(Pipe.SourceChannel(open), Pipe.SinkChannel(open))"
     assert repr(pipe.source) == "Pipe.SourceChannel(closed)"
     assert repr(pipe.sink) == "Pipe.SinkChannel(closed)"

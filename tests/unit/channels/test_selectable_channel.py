@@ -8,7 +8,7 @@ import pytest
 
 from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import AsynchronousCloseError, ClosedChannelError
-from nio.spi import OptionSpec, SelectorProvider, Socket
+from nio.spi import READABLE, OptionSpec, SelectorProvider, Socket
 from tests.contract.watched import WatchedProvider
 from tests.helpers import Background, R, arrived, connected_pair
 
@@ -83,7 +83,7 @@ def test_a_thread_about_to_sleep_finds_the_channel_closed() -> None:
     with Pipe.open() as pipe:
         pipe.source.close()
         with pytest.raises(AsynchronousCloseError, match="was closed while a thread was inside"):
-            pipe.source._sleep(1)
+            pipe.source._sleep(pipe.source._fd, READABLE)
         assert pipe.source._wakeup is None
 
 

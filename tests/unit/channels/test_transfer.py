@@ -5,7 +5,7 @@ import array
 import pytest
 
 from nio.buffers import ByteBuffer
-from nio.channels._transfer import Sources, Transfer
+from nio.channels._transfer import Sources, Transfer, check_part
 from nio.errors import IllegalArgumentError
 
 
@@ -52,10 +52,14 @@ def test_a_part_of_several() -> None:
         assert contents(Transfer(buffers, 3, 0, writable=False)) == []
         for offset, length in ((-1, None), (4, None), (0, 4), (2, 2), (0, -1)):
             with pytest.raises(IndexError, match="do not fit 3 buffers"):
-                Transfer(buffers, offset, length, writable=False)
+                check_part(buffers, offset, length)
+        for number in (True, False, 1.0, "1"):
+            for part in ((number, 1), (1, number)):
+                with pytest.raises(TypeError, match=f"offset and length are ints, not {number!r}"):
+                    check_part(buffers, *part)
     for offset, length in ((1, None), (0, 1)):
-        with pytest.raises(TypeError, match="offset and length choose among several buffers"):
-            Transfer(b"abc", offset, length, writable=False)
+        with pytest.raises(TypeError, match=f"offset {offset} and length {length} choose among several buffers"):
+            check_part(b"abc", offset, length)
 
 
 def test_C15_more_buffers_than_one_system_call_takes() -> None:

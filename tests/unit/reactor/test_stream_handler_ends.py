@@ -434,3 +434,17 @@ def test_every_state_can_be_closed_and_then_nothing_happens(arrive: Callable[[Wo
         assert world.closed() == {CloseReason.OVERLOAD: 1}
         with pytest.raises(ClosedChannelError):
             handler.channel.configure_blocking(True)
+
+
+def test_a_key_that_its_handler_cancels_is_a_fault_of_the_handler(workers: int) -> None:
+    class Cancels(Greeter):
+        def on_open(self) -> None:
+            self.key.cancel()
+            self.send(b"more than there is room for")
+
+    with World(Cancels, workers=workers) as world:
+        world.kernel.room = 3
+        peer = world.connect()
+        assert peer.read_to_end() == b"mor"
+        world.until(lambda: world.closed())
+        assert world.handler.reasons == [CloseReason.HANDLER_ERROR]

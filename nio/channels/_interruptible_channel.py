@@ -1,0 +1,111 @@
+"""What all channels over a descriptor have in common: to be open, and to sleep so that a close ends it.
+
+**Blocking is emulated.** The descriptor never blocks; an operation that blocks tries, and if the kernel says "not now"
+it sleeps on the descriptor *and* on a wake-up that only ``close()`` sets. That is what lets a close in one thread
+release another that sleeps in the same channel, which a blocking system call cannot be made to do. The wake-up is
+opened when a thread first has to sleep, so a channel that never waits never pays for it.
+
+**Closing has two halves.** The first, under the state lock, takes no time: from there on the channel is closed, and who
+sleeps in it wakes up. The second lets go of what the channel holds, and waits for nobody either who may be asleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from nio.errors import AsynchronousCloseError, ClosedChannelError
+from nio.spi import READABLE, SelectorProvider, Wakeup
+
+T = TypeVar("T")
+
+
+def chosen(provider: SelectorProvider | None) -> SelectorProvider:
+    """The provider given, or the default one."""
+    if provider is None:
+        return SelectorProvider.default()
+    if not isinstance(provider, SelectorProvider):
+        raise TypeError(f"a provider is a SelectorProvider, not {provider!r}")
+    return provider
+
+
+class InterruptibleChannel:
+    """A channel that can be closed by any thread, whatever the others are doing in it."""
+
+    __slots__ = ("__weakref__", "_fd", "_open", "_provider", "_state_lock", "_wakeup")
+
+    def __init__(self, provider: SelectorProvider, fd: int) -> None:
+        self._provider = provider
+        self._fd = fd
+        self._open = True
+        self._wakeup: Wakeup | None = None
+        self._state_lock = provider.rlock()
+
+    @property
+    def is_open(self) -> bool:
+        """True until ``close()``."""
+        return self._open
+
+    @property
+    def provider(self) -> SelectorProvider:
+        """The provider that opened this channel."""
+        return self._provider
+
+    def close(self) -> None:
+        """Close the channel; who sleeps in it gets AsynchronousCloseError. Closing again is nothing."""
+        with self._state_lock:
+            if not self._open:
+                return
+            self._open = False
+            if self._wakeup is not None:
+                self._wakeup.set()
+        self._let_go()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _let_go(self) -> None:
+        """The second half of ``close()``: give back what the channel holds, when nobody is inside any more."""
+
+    def _ensure_open(self) -> None:
+        if not self._open:
+            raise ClosedChannelError(f"{self!r}")
+
+    def _ensure_not_closed_meanwhile(self) -> None:
+        if not self._open:
+            raise AsynchronousCloseError(f"{self!r} was closed while a thread was inside")
+
+    def _insist(self, mask: int, call: Callable[..., T], *args: object) -> T:
+        """``call(*args)``; when the kernel says "not now", sleep and try again."""
+        while True:
+            try:
+                return call(*args)
+            except BlockingIOError:
+                self._sleep(self._fd, mask)
+            except OSError:
+                self._ensure_not_closed_meanwhile()
+                raise
+
+    def _sleep(self, fd: int, mask: int, seconds: float | None = None) -> None:
+        closing = self._closing()
+        try:
+            self._provider.wait_for(fd, mask, closing.fileno(), seconds)
+        except OSError:  # a signal handler closed the channel, and the kernel misses the descriptor
+            self._ensure_not_closed_meanwhile()
+            raise
+        self._ensure_not_closed_meanwhile()
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep where there is no descriptor to wait on."""
+        self._provider.wait_for(self._closing().fileno(), READABLE, None, seconds)
+        self._ensure_not_closed_meanwhile()
+
+    def _closing(self) -> Wakeup:
+        with self._state_lock:
+            self._ensure_not_closed_meanwhile()
+            if self._wakeup is None:
+                self._wakeup = self._provider.open_wakeup()
+            return self._wakeup

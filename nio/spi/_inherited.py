@@ -1,0 +1,79 @@
+"""The socket a process is born with: its standard input, when inetd or a socket unit of systemd has put one there.
+
+What is handed over is a duplicate: number 0 stays what it is, so that nobody else gets it. But a connection ends for
+its peer with the last descriptor, so the close of the duplicate takes the standard streams along, those of them that
+are the same socket: they lead to nowhere from then on. (Java turns all three there, also a log that stands at 2.)
+
+The duplicate does not block, and the mode is not the descriptor's but the socket's: a ``print`` to a standard output
+that is this socket may find no room, and so may the process that has handed it down.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+
+from nio.spi._descriptors import FIRST_FREE, above_standard
+
+_KINDS = {
+    (socket.AF_INET, socket.SOCK_STREAM),
+    (socket.AF_INET, socket.SOCK_DGRAM),
+    (socket.AF_INET6, socket.SOCK_STREAM),
+    (socket.AF_INET6, socket.SOCK_DGRAM),
+    (socket.AF_UNIX, socket.SOCK_STREAM),
+}
+
+
+class InheritedSocket(socket.socket):
+    """A duplicate of descriptor 0."""
+
+    def close(self) -> None:
+        """Close it, and have the standard streams let go of the socket too."""
+        if self.fileno() >= 0:
+            own = _identity(self.fileno())
+            streams = [stream for stream in range(FIRST_FREE) if _identity(stream) == own]
+            nowhere = above_standard(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+            for stream in streams:
+                os.dup2(nowhere, stream)
+            os.close(nowhere)
+        super().close()
+
+
+class InheritanceDoor:
+    """The part of a provider that looks at what the process was started with."""
+
+    @staticmethod
+    def inherited_socket() -> socket.socket | None:
+        """A duplicate of descriptor 0, non-blocking; None when that is no socket, or of a kind that has no channel."""
+        try:
+            found = socket.socket(fileno=0)
+        except OSError:
+            return None
+        try:
+            if (found.family, found.type) not in _KINDS:
+                return None
+            copy = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
+            sock = InheritedSocket(found.family, found.type, found.proto, copy)
+        finally:
+            found.detach()
+        sock.setblocking(False)
+        return sock
+
+    @staticmethod
+    def is_listening(sock: socket.socket) -> bool:
+        """Whether connections can be accepted from it."""
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+
+    @staticmethod
+    def is_datagram(sock: socket.socket) -> bool:
+        """Whether it carries datagrams, and not a stream."""
+        return sock.type == socket.SOCK_DGRAM
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(fd)
+    except OSError:  # a standard stream that is closed
+        return None
+    return status.st_dev, status.st_ino
