@@ -32,7 +32,7 @@ from nio.errors import (
 )
 
 _WINDOW = 4096
-_CR = 13
+_LF, _CR = b"\n\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,15 @@ class Lines:
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         """The record and its ending; ``DelimiterInRecordError`` for a record that would not be read back as it is."""
         line = record if type(record) is bytes else bytes(memoryview(record))
-        ending = self.ending
-        before, found, _ = line.partition(ending)  # of what looks for bytes in bytes, the quickest to call
-        if found:
-            raise DelimiterInRecordError(f"byte {len(before)} of the record of {len(line)} begins {ending!r}")
-        if line and line[-1] == _CR and ending == b"\n":
+        if _LF in line or _CR in line:
+            self._check_sendable(line)
+        return line + self.ending
+
+    def _check_sendable(self, line: bytes) -> None:
+        if (at := line.find(self.ending)) >= 0:
+            raise DelimiterInRecordError(f"byte {at} of the record of {len(line)} begins {self.ending!r}")
+        if line.endswith(b"\r") and self.ending == b"\n":
             raise DelimiterInRecordError(f"the record of {len(line)} bytes ends in b'\\r', which its reader would drop")
-        return line + ending
 
 
 class LinesDecoder:
