@@ -2,12 +2,16 @@
 
 Each prints its port when it listens and ends when its standard input does. The work is the same everywhere: split
 lines, answer ``Hello NAME``, write the replies of one read together; end connections that send a name of more than 256
-bytes or nothing for a minute.
+bytes or nothing for a minute. The bare loop alone keeps no bounds and takes each read for a name: below it no server in
+Python gets.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -101,6 +105,30 @@ def asyncio_server(protocol: type[asyncio.Protocol]) -> None:
     asyncio.run(serve())
 
 
+def bare_server() -> None:
+    listener = socket.create_server((HOST, 0), backlog=1024)
+    connections: dict[int, socket.socket] = {}
+    poll = select.epoll()
+    poll.register(listener, select.EPOLLIN)
+    announce(listener.getsockname()[1], lambda: os._exit(0))
+    while True:
+        for fd, _ in poll.poll():
+            if fd == listener.fileno():
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                poll.register(sock, select.EPOLLIN)
+                connections[sock.fileno()] = sock
+                continue
+            try:
+                data = connections[fd].recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if data:
+                connections[fd].send(b"Hello " + data)
+            else:
+                connections.pop(fd).close()
+
+
 def announce(port: int, stop: Callable[[], object]) -> None:
     """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
     print(port, flush=True)
@@ -112,6 +140,7 @@ SERVERS: dict[str, Callable[[], None]] = {
     "asyncio": lambda: asyncio_server(HelloProtocol),
     "nio pooled": lambda: nio_server(WORKERS),
     "asyncio executor": lambda: asyncio_server(PooledHelloProtocol),
+    "bare loop": bare_server,
 }
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from benchmarks._load import Measurement, measure
 from benchmarks._rounds import arguments, median_ratio, pin
 from benchmarks._servers import HOST, SERVERS
 
-PAIRS = (("nio single", "asyncio"), ("nio pooled", "asyncio executor"))
+PAIRS = (("nio single", "asyncio"), ("nio pooled", "asyncio executor"), ("bare loop", "asyncio"))
 
 
 def main() -> None:
-    parser = arguments("benchmarks.hello", __doc__, rounds=5)
+    parser = arguments("benchmarks.hello", __doc__, rounds=15)
     parser.add_argument("--connections", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement (default 1)")
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement (default 0.4)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 

@@ -436,20 +436,23 @@ class Selector:
 
     def _hand_over(self, events: list[tuple[int, int]], action: Action) -> int:
         """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
-        handed = 0
+        passed_over = 0
         by_fd = self._by_fd
         for fd, mask in events:
             key = by_fd.get(fd)
             if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
+                passed_over += 1
                 continue
-            interest = key._interest
-            ready = mask & interest if mask < 8 and key._channel._plain else key._channel._ready(mask, interest)
+            channel = key._channel
+            ready = mask & key._interest if mask < 8 and channel._plain else channel._ready(mask, key._interest)
             if ready:
                 key._ready = ready
-                handed += 1
                 action(key)
-            elif not self._is_stale(key):
-                key._ready = ready
+            else:
+                passed_over += 1
+                if not self._is_stale(key):
+                    key._ready = ready
+        handed = len(events) - passed_over
         if handed:
             self._ensure_open()
         return handed
