@@ -42,7 +42,7 @@ class SelectableChannel(InterruptibleChannel):
         super().__init__(provider, end.fileno())
         self._end = end
         self._blocking = True
-        self._plain = False  # a kernel mask without faults, cut to the interest set, is the ready set
+        self._plain = False  # a kernel mask that equals the interest set is the ready set, too
         self._keys: dict[Selector, SelectionKey] = {}
         self._read_lock = provider.rlock()
         self._write_lock = provider.rlock()

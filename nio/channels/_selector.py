@@ -443,8 +443,8 @@ class Selector:
             if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
                 passed_over += 1
                 continue
-            channel = key._channel
-            ready = mask & key._interest if mask < 8 and channel._plain else channel._ready(mask, key._interest)
+            interest, channel = key._interest, key._channel
+            ready = mask if mask == interest and channel._plain else channel._ready(mask, interest)
             if ready:
                 key._ready = ready
                 action(key)
