@@ -239,8 +239,12 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             raise
 
     def _announce_close(self) -> None:
-        """With a linger time of 0 the peer gets a reset, and only when the descriptor goes."""
-        if self._connection == _CONNECTED and self._provider.get_option(self._sock, OPTIONS["SO_LINGER"]) != 0:
+        """With a linger time of 0 the peer gets a reset, and only when the descriptor goes.
+
+        In blocking mode, while a cancelled key is not flushed, the JDK too says nothing before that.
+        """
+        linger = OPTIONS["SO_LINGER"]
+        if self._connection == _CONNECTED and not self._blocking and self._provider.get_option(self._sock, linger) != 0:
             self._shutdown(self._provider.shutdown_output)
 
     def _ready(self, mask: int, interest: int) -> int:

@@ -186,6 +186,7 @@ TOLD = {
     "charsets": "charsets",
     "class-name": "`toString()`",
     "cut-short": "a blocking write that is cut short",
+    "family": "default family of a channel",
     "in-place": "coding from a buffer into its own memory",
     "interrupt": "thread interrupts",
     "iterator": "the iterator's `remove`",
@@ -235,6 +236,7 @@ TO_THE_END = ["file d 0123456789", "fopen f d WRITE", "flock a f 4 0", "flock c 
             ["fopen f d READ", "fopen g d WRITE", "ffrom g f 0 5"],
             ["fopen g d WRITE", "ffrom g g 0 5", "fcat d"],
         ),
+        ("family", ["connect u u", "send w u x"], ["connect u w", "connect u", "send w u x"]),
     ],
 )
 def test_a_difference_of_some_scripts_counts_in_no_other(name: str, script: list[str], other: list[str]) -> None:
