@@ -5,7 +5,7 @@ How blocking works, and what a close does to those who sleep, stands in ``_inter
 **A descriptor is given back by its last user.** ``close()`` marks the channel closed, cancels its keys and wakes the
 sleepers; the descriptor itself goes back to the system when no operation is inside and no selector has it registered
 any more, so that its number cannot be handed to a stranger while a selector still watches it. A connected channel that
-is closed while registered shuts its output down at once (in non-blocking mode), so that the peer need not wait for that.
+is closed while registered, in non-blocking mode, shuts its output down at once: the peer need not wait for that.
 
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.

@@ -348,6 +348,8 @@ class Selector:
         while True:
             sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
             events = self._poller.wait(sleep)
+            if self._cancelled:
+                self._flush_cancelled()
             if events:
                 self._stale = 0
                 count = self._answer(events, action)
@@ -366,8 +368,6 @@ class Selector:
             self._woken = False
         if self._signals is not None and (self._signals.fileno(), READABLE) in events:
             self._signals.clear()
-        if self._cancelled:
-            self._flush_cancelled()
         if len(events) > 1:  # kernels report in a fixed order: nobody is always the last
             self._start = start = (self._start + 1) % len(events)
             events = events[start:] + events[:start]

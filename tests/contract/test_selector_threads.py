@@ -195,6 +195,18 @@ def test_D05_D08_cancelling_and_closing_do_not_end_the_selection(
     assert not channel.is_registered
 
 
+# statement 112
+def test_a_selection_whose_time_is_over_flushes_what_was_cancelled_meanwhile(
+    selector: Selector, watched: WatchedProvider, pair: Pair
+) -> None:
+    key = pair[0].register(selector, R)
+    selecting = Background(selector.select, 0.1)
+    watched.until_asleep()
+    key.cancel()
+    assert selecting.result() == 0
+    assert len(selector.keys) == 0
+
+
 # statements 111, 112
 def test_registered_and_cancelled_during_one_selection(
     selector: Selector, watched: WatchedProvider, pair: Pair
