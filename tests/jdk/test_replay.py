@@ -190,6 +190,7 @@ TOLD = {
     "in-place": "coding from a buffer into its own memory",
     "interrupt": "thread interrupts",
     "iterator": "the iterator's `remove`",
+    "late-refusal": "a refusal that nobody has heard of when a datagram channel is disconnected",
     "left-out": "sizing hints, auto-detection of a charset, streams of characters",
     "lock-numbers": "`FileLock.overlaps` with numbers that add up to more than 2**63 - 1",
     "lock-size-0": "a lock of size 0",
@@ -236,7 +237,13 @@ TO_THE_END = ["file d 0123456789", "fopen f d WRITE", "flock a f 4 0", "flock c 
             ["fopen f d READ", "fopen g d WRITE", "ffrom g f 0 5"],
             ["fopen g d WRITE", "ffrom g g 0 5", "fcat d"],
         ),
-        ("family", ["connect u u", "send w u x"], ["connect u w", "connect u", "send w u x"]),
+        ("family", ["dc u", "connect u u"], ["dc u", "bind u", "connect u u", "dc w", "connect w u"]),
+        ("family", ["dc u", "connect u refused", "disconnect u"], ["dc u", "bind u", "connect u x", "disconnect u"]),
+        (
+            "late-refusal",
+            ["connect w refused", "write w x", "disconnect w"],
+            ["connect w refused", "disconnect w", "write w x", "connect u w", "write u x", "disconnect u"],
+        ),
     ],
 )
 def test_a_difference_of_some_scripts_counts_in_no_other(name: str, script: list[str], other: list[str]) -> None:
