@@ -8,6 +8,8 @@ left to the kernel is avoided here, not explained away:
   stands before whatever could see it. TCP over loopback delivers within the call of the sender, so it is very short.
 - Which of several ready keys an action gets first is up to the kernel. An action that ends the selection is given
   only to a selector with one key.
+- Where TCP_NODELAY is off the kernel may hold a small segment back until the one before it is acknowledged: where it
+  is on it stays on.
 - How much fits into a full connection depends on the moment. Only pipes are filled, whose size is fixed.
 - A full backlog drops connections: a server is opened anew before it has that many waiting.
 - A blocking channel is used only in ways that do not wait, which holds for the parts of a program too (``playable``).
@@ -363,7 +365,7 @@ class Programmer:
 
     def option(self) -> None:
         option = self.pick(OPTIONS)
-        value = self.pick(("-1", "0", "-7")) if option == "SO_LINGER" else self.pick("TF")
+        value = self.pick({"SO_LINGER": ("-1", "0", "-7"), "TCP_NODELAY": "T"}.get(option, "TF"))
         self.run(f"setopt {self.one_of(CHANNELS)} {option} {value}")
 
     def about_channel(self) -> None:

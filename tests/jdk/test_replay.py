@@ -237,8 +237,8 @@ TO_THE_END = ["file d 0123456789", "fopen f d WRITE", "flock a f 4 0", "flock c 
             ["fopen f d READ", "fopen g d WRITE", "ffrom g f 0 5"],
             ["fopen g d WRITE", "ffrom g g 0 5", "fcat d"],
         ),
-        ("family", ["dc u", "connect u u"], ["dc u", "bind u", "connect u u", "dc w", "connect w u"]),
-        ("family", ["dc u", "connect u refused", "disconnect u"], ["dc u", "bind u", "connect u x", "disconnect u"]),
+        ("family", ["dc u", "receive u 9", "connect u u"], ["dc u", "bind u", "connect u u", "dc w", "connect w u"]),
+        ("family", ["dc u", "connect u x", "disconnect u"], ["dc u", "bind u", "connect u x", "disconnect u"]),
         (
             "late-refusal",
             ["connect w refused", "write w x", "disconnect w"],
