@@ -1,7 +1,7 @@
 """A closed loop of clients: each sends a name, checks the reply, sends the next.
 
-The prime figure is the server's own processor time per request: it does not move when the loader is the bottleneck or
-the machine is busy with something else.
+The prime figure is the server's own processor time per request: it does not move when the loader is the bottleneck, and
+less than a rate when the machine is busy with something else.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
-_WARM_UP = 0.2  # seconds
+REQUEST, REPLY = b"name-0123456789\n", b"Hello name-0123456789\n"
+PATIENCE = 10.0  # seconds without any reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +36,56 @@ class Measurement:
         return self.server_cpu / self.requests * 1e6
 
 
+def total(parts: Iterable[Measurement]) -> Measurement:
+    requests, seconds, server_cpu = zip(
+        *((part.requests, part.seconds, part.server_cpu) for part in parts), strict=True
+    )
+    return Measurement(sum(requests), sum(seconds), sum(server_cpu))
+
+
 def cpu_seconds(pid: int) -> float:
     """The processor time of another process, all its threads (Linux: the clock of a process is named by its id)."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def measure(address: tuple[str, int], pid: int, connections: int, seconds: float) -> Measurement:
-    """Load the server for ``seconds`` and count; AssertionError for a wrong reply."""
-    request, reply = b"name-0123456789\n", b"Hello name-0123456789\n"
-    sockets = [socket.create_connection(address) for _ in range(connections)]
-    try:
-        poll = select.epoll()
-        by_fd = {sock.fileno(): sock for sock in sockets}
-        for fd, sock in by_fd.items():
+class Load:
+    """So many connections to one server."""
+
+    def __init__(self, address: tuple[str, int], pid: int, connections: int) -> None:
+        self._pid = pid
+        self._poll = select.epoll()
+        self._sockets: dict[int, socket.socket] = {}
+        for _ in range(connections):
+            sock = socket.create_connection(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            poll.register(fd, select.EPOLLIN)
-            sock.send(request)
-        started = cpu = 0.0
-        requests = 0
-        warm = time.perf_counter() + _WARM_UP
-        while True:
-            now = time.perf_counter()
-            if not started and now >= warm:
-                started, cpu, requests = now, cpu_seconds(pid), 0
-            if started and now >= started + seconds:
-                return Measurement(requests, now - started, cpu_seconds(pid) - cpu)
-            for fd, _ in poll.poll(1):
-                sock = by_fd[fd]
+            self._sockets[sock.fileno()] = sock
+            self._poll.register(sock, select.EPOLLIN)
+
+    def run(self, seconds: float) -> Measurement:
+        """Load the server for so long, then until it owes nothing; AssertionError for a wrong reply or none."""
+        began, cpu, requests = time.perf_counter(), cpu_seconds(self._pid), 0
+        for sock in self._sockets.values():
+            sock.send(REQUEST)
+        owed = len(self._sockets)
+        while owed:
+            is_time = time.perf_counter() < began + seconds
+            ready = self._poll.poll(PATIENCE)
+            assert ready, f"no reply in {PATIENCE} s"
+            for fd, _ in ready:
+                sock = self._sockets[fd]
                 answer = sock.recv(4096)
-                assert answer == reply, answer
+                assert answer == REPLY, answer
                 requests += 1
-                sock.send(request)
-    finally:
-        poll.close()
-        for sock in sockets:
+                if is_time:
+                    sock.send(REQUEST)
+                else:
+                    owed -= 1
+        return Measurement(requests, time.perf_counter() - began, cpu_seconds(self._pid) - cpu)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._poll.close()
+        for sock in self._sockets.values():
             sock.close()

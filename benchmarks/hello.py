@@ -1,6 +1,7 @@
 """The hello server beside asyncio's, on the same work, in one run: ``python3 -m benchmarks.hello``.
 
-Each server is pinned to one processor and the clients to another, where there are two.
+The servers are pinned to one processor and the clients to another, where there are two. All are there at the same time
+and loaded in turn, for a twentieth of a second: the machine's moods hit them alike.
 
 asyncio reads into 256 KiB; glibc, left alone, maps and unmaps that much memory for each request, or does not, depending
 on what the process happened to allocate before. Its servers would take 8 us or 30 us by chance, so all get the setting
@@ -15,27 +16,25 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from benchmarks._load import Measurement, measure
+from benchmarks._load import Load, Measurement, total
 from benchmarks._rounds import arguments, median_ratio, pin
 from benchmarks._servers import HOST, SERVERS
 
+SLICE = 0.05  # seconds
 PAIRS = (("nio single", "asyncio"), ("nio pooled", "asyncio executor"), ("bare loop", "asyncio"))
 
 
 def main() -> None:
-    parser = arguments("benchmarks.hello", __doc__, rounds=15)
+    parser = arguments("benchmarks.hello", __doc__, rounds=6)
     parser.add_argument("--connections", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement (default 0.4)")
+    parser.add_argument("--seconds", type=float, default=0.8, help="of load on each server in a round (default 0.8)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    servers_processor = pin()
-    rounds = [
-        {name: measure_server(name, servers_processor, options.connections, options.seconds) for name in SERVERS}
-        for _ in range(options.rounds)
-    ]
+    processor = pin()
+    rounds = [measured(processor, options.connections, options.seconds) for _ in range(options.rounds)]
     if options.json:
         print(json.dumps([{name: [m.rate, m.cpu_per_request] for name, m in each.items()} for each in rounds]))
         return
@@ -51,9 +50,15 @@ def main() -> None:
         print(f"{ours} / {theirs}: {cpu:.2f} of the CPU per request, {rate:.2f} times the requests per second")
 
 
-def measure_server(name: str, processor: int, connections: int, seconds: float) -> Measurement:
-    with running(name, processor) as (port, pid):
-        return measure((HOST, port), pid, connections, seconds)
+def measured(processor: int, connections: int, seconds: float) -> dict[str, Measurement]:
+    """One round, with servers of its own."""
+    with ExitStack() as stack:
+        loads = {}
+        for name in SERVERS:
+            port, pid = stack.enter_context(running(name, processor))
+            loads[name] = stack.enter_context(Load((HOST, port), pid, connections))
+        slices = [{name: load.run(SLICE) for name, load in loads.items()} for _ in range(2 + round(seconds / SLICE))]
+        return {name: total(each[name] for each in slices[2:]) for name in SERVERS}  # the first ones warm up
 
 
 @contextmanager
