@@ -161,7 +161,7 @@ def test_changes_of_interest_against_closes_of_channels(provider: SelectorProvid
     deadline = time.monotonic() + PATIENCE
     with changing(keys) as changers:
         rounds = 0
-        while rounds < 40 or not all(changer.refused and changer.changed for changer in changers):
+        while rounds < 20 or not all(changer.refused and changer.changed for changer in changers):
             assert time.monotonic() < deadline
             rounds += 1
             slot = choice.randrange(len(pipes))
@@ -192,7 +192,7 @@ def test_changes_of_interest_against_closes_of_the_selector(provider: SelectorPr
         deadline = time.monotonic() + PATIENCE
         with changing(keys) as changers:
             rounds = 0
-            while rounds < 30 or not all(changer.refused and changer.changed for changer in changers):
+            while rounds < 15 or not all(changer.refused and changer.changed for changer in changers):
                 assert time.monotonic() < deadline
                 rounds += 1
                 assert selector.select_now(lambda key: None) <= 1

@@ -42,9 +42,9 @@ def test_C01_a_long_reply_through_the_smallest_buffers(workers: int) -> None:
     with World(Blob, workers=workers) as world:
         peer = world.connect(receive_buffer=1)
         world.handler.channel.set_option("SO_SNDBUF", 1)
-        peer.send(b"100000\n")
-        assert peer.read(100_000) == b"x" * 99_999 + b"\n"
-        assert world.kernel.send_calls > 20
+        peer.send(b"50000\n")
+        assert peer.read(50_000) == b"x" * 49_999 + b"\n"
+        assert world.kernel.send_calls > 10
 
 
 def test_C02_a_kernel_that_says_not_now_every_second_time_loses_nothing(workers: int) -> None:
