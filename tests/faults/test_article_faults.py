@@ -5,9 +5,9 @@ Where it can be, the reactor's turns are made here one by one, so that what happ
 
 from __future__ import annotations
 
+import random
 import socket
 import struct
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
