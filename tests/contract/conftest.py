@@ -31,6 +31,21 @@ def selector(provider: SelectorProvider) -> Iterator[Selector]:
 
 
 @pytest.fixture
+def watched_selector(watched: WatchedProvider) -> Iterator[Selector]:
+    with Selector.open(watched) as selector:
+        yield selector
+
+
+@pytest.fixture
+def watched_pair(watched: WatchedProvider) -> Iterator[Pair]:
+    """As ``pair``; what its connecting told the provider is forgotten."""
+    near, far = connected_pair(watched)
+    watched.forget()
+    with near, far:
+        yield near, far
+
+
+@pytest.fixture
 def pair(provider: SelectorProvider) -> Iterator[Pair]:
     """Both ends of a TCP connection, in non-blocking mode."""
     near, far = connected_pair(provider)

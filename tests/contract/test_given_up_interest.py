@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from nio.channels import SelectionKey, Selector, SocketChannel
+from nio.channels import SelectionKey, Selector
+from tests.contract.conftest import Pair
 from tests.contract.watched import WatchedProvider
-from tests.helpers import Background, connected_pair, reset
-
-Pair = tuple[SocketChannel, SocketChannel]
-R, W = 1, 4
+from tests.helpers import Background, R, W, connected_pair, reset
 
 
 @pytest.fixture
-def selector(watched: WatchedProvider) -> Iterator[Selector]:
-    with Selector.open(watched) as selector:
-        yield selector
+def selector(watched_selector: Selector) -> Selector:
+    return watched_selector
 
 
 @pytest.fixture
-def pair(watched: WatchedProvider) -> Iterator[Pair]:
-    near, far = connected_pair(watched)
-    with near, far:
-        yield near, far
+def pair(watched_pair: Pair) -> Pair:
+    return watched_pair
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ Statement 109 (Thread.interrupt) has no counterpart: Python's threads cannot be 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,21 +14,17 @@ from nio.errors import ClosedSelectorError
 from nio.spi import Poller, SelectorProvider
 from tests.contract.conftest import Pair
 from tests.contract.watched import WatchedProvider
-from tests.helpers import Background, R, W, arrived, connected_pair
+from tests.helpers import Background, R, W, arrived
 
 
 @pytest.fixture
-def selector(watched: WatchedProvider) -> Iterator[Selector]:
-    with Selector.open(watched) as selector:
-        yield selector
+def selector(watched_selector: Selector) -> Selector:
+    return watched_selector
 
 
 @pytest.fixture
-def pair(watched: WatchedProvider) -> Iterator[Pair]:
-    near, far = connected_pair(watched)
-    watched.forget()  # the connecting end may have slept
-    with near, far:
-        yield near, far
+def pair(watched_pair: Pair) -> Pair:
+    return watched_pair
 
 
 def lasts_its_timeout(selector: Selector) -> bool:

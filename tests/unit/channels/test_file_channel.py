@@ -35,14 +35,6 @@ NO_LONGS = (-1, -(2**70), LAST + 1, 2**70)
 NO_INTS = (True, False, 1.0, float("nan"), "1", None)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file that holds ``hello``."""
-    path = tmp_path / "t"
-    path.write_bytes(b"hello")
-    return path
-
-
 def closed(path: Path, *options: StandardOpenOption) -> FileChannel:
     channel = FileChannel.open(path, *options)
     channel.close()

@@ -41,13 +41,6 @@ LOCK_SH, LOCK_EX = 1, 2
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "t"
-    path.write_bytes(b"hello")
-    return path
-
-
-@pytest.fixture
 def channel(path: Path) -> Iterator[FileChannel]:
     with FileChannel.open(path, READ, WRITE) as channel:
         yield channel

@@ -84,13 +84,6 @@ class Outside:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "t"
-    path.write_bytes(b"hello")
-    return path
-
-
-@pytest.fixture
 def file(path: Path) -> Iterator[FileChannel]:
     with FileChannel.open(path) as channel:
         yield channel

@@ -19,6 +19,7 @@ from nio.errors import (
     ReadOnlyBufferError,
     UnmappableCharacterError,
 )
+from tests.unit.charset.support import pieces
 
 REPLACE = CodingErrorAction.REPLACE
 EVERYTHING = "aA\x7f\u00e9\u07ff\u0800\u20ac\uffff\U00010000\U0010ffff"
@@ -26,20 +27,8 @@ WHOLE = ["UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "UTF-32BE", "UTF-3
 
 
 def in_pieces(decoder: CharsetDecoder, data: bytes, piece: int, room: int) -> str:
-    """Through buffers of these sizes, as a program would: compact on underflow, drain on overflow."""
-    source, target, text = ByteBuffer.allocate(piece).flip(), CharBuffer.allocate(room), ""
-    at, result = 0, CoderResult.UNDERFLOW
-    while at < len(data) or result.is_overflow:
-        if result.is_underflow:
-            source.compact()
-            taken = data[at : at + source.remaining]
-            source.put(taken).flip()
-            at += len(taken)
-        result = decoder.decode(source, target, at == len(data))
-        assert not result.is_error, result
-        text += str(target.flip())
-        target.clear()
-    assert not source.has_remaining
+    target = CharBuffer.allocate(room)
+    text = "".join(str(part) for part in pieces(decoder.decode, data, ByteBuffer.allocate(piece), target))
     assert decoder.flush(target).is_underflow
     return text
 

@@ -16,6 +16,7 @@ from nio.errors import (
     ReadOnlyBufferError,
     UnmappableCharacterError,
 )
+from tests.unit.charset.support import pieces
 
 REPLACE = CodingErrorAction.REPLACE
 EVERYTHING = "aA\x7f\u00e9\u07ff\u0800\u20ac\uffff\U00010000\U0010ffff"
@@ -31,21 +32,8 @@ def units(text: str) -> array[int]:
 
 
 def in_pieces(encoder: CharsetEncoder, text: str, piece: int, room: int) -> bytes:
-    """Through buffers of these sizes, as a program would: compact on underflow, drain on overflow."""
-    code_units = units(text)
-    source, target, data = CharBuffer.allocate(piece).flip(), ByteBuffer.allocate(room), b""
-    at, result = 0, CoderResult.UNDERFLOW
-    while at < len(code_units) or result.is_overflow:
-        if result.is_underflow:
-            source.compact()
-            taken = code_units[at : at + source.remaining]
-            source.put(taken).flip()
-            at += len(taken)
-        result = encoder.encode(source, target, at == len(code_units))
-        assert not result.is_error, result
-        data += bytes(target.flip())
-        target.clear()
-    assert not source.has_remaining
+    target = ByteBuffer.allocate(room)
+    data = b"".join(bytes(part) for part in pieces(encoder.encode, units(text), CharBuffer.allocate(piece), target))
     while encoder.flush(target).is_overflow:
         data += bytes(target.flip())
         target.clear()
