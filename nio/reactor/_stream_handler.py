@@ -33,6 +33,7 @@ from nio.reactor._close_reason import CloseReason
 from nio.reactor._deadlines import Deadlines, State
 from nio.reactor._hand_off import Job
 from nio.reactor._handler import Handler
+from nio.reactor._outbox import Outbox
 
 if TYPE_CHECKING:
     from nio.reactor._reactor import Reactor
@@ -78,8 +79,7 @@ class StreamHandler(Handler):
         "_lingered",
         "_mark",
         "_more",
-        "_out",
-        "_out_size",
+        "_outbox",
         "_process",
         "_reason",
         "_records",
@@ -121,12 +121,13 @@ class StreamHandler(Handler):
         if self._state in _ENDED:
             raise IllegalStateError(f"the connection is {self._state.value}: its output has ended")
         data = self._encode(record)
-        if self._out and self._out_size + len(data) > self.max_output:
+        outbox = self._outbox
+        if outbox.size and outbox.size + len(data) > self.max_output:
             self.close(CloseReason.OVERLOAD)
             return
-        self._append(data)
+        outbox.append(data)
         self._steady = False
-        if self._out_size >= self._mark and self._state is _READING:
+        if outbox.size >= self._mark and self._state is _READING:
             self._mind_the_mark()
         self.reactor.execute(self.handle_write)
 
@@ -158,7 +159,7 @@ class StreamHandler(Handler):
     @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
-        return self._out_size
+        return self._outbox.size
 
     # for the reactor
 
@@ -170,8 +171,7 @@ class StreamHandler(Handler):
         self._process, self._encode, self._mark = self.process, self.framing.encode, self.high_mark
         self._decoder = self.framing.decoder()
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        self._out: list[bytes | memoryview] = []
-        self._out_size = 0
+        self._outbox = Outbox()
         self._armed = key.interest_ops
         self._state, self._reason = _READING, CloseReason.LOCAL
         self._ending = None  # why to finish once the records have run out
@@ -229,7 +229,7 @@ class StreamHandler(Handler):
     def handle_write(self) -> None:
         """There is room for what is left of the output, or something new to send."""
         self._mind_the_mark()
-        if self._state is _SENDING and self._out_size <= self.low_mark:
+        if self._state is _SENDING and self._outbox.size <= self.low_mark:
             self._state = _READING
             self._work()
         else:
@@ -244,10 +244,10 @@ class StreamHandler(Handler):
         self._deadlines.heard_at = self._clock()  # the peer waited for us, not we for the peer
         try:
             if reply is not None:
-                self._append(self._encode(reply))
+                self._outbox.append(self._encode(reply))
         except Exception as error:
             self._raised(error)
-        if self._out_size >= self._mark:
+        if self._outbox.size >= self._mark:
             self._mind_the_mark()
         self._work()
 
@@ -276,7 +276,7 @@ class StreamHandler(Handler):
             return
         self._state, self._steady = _CLOSED, False
         self._deadlines.cancel()
-        self._out, self._out_size = [], 0
+        self._outbox = Outbox()
         self._records, self._job = _NOTHING, None
         del self._process  # with the key's attachment the last cycle: no garbage collection is needed
         super().close(reason)
@@ -304,11 +304,12 @@ class StreamHandler(Handler):
                 sent = 0  # the second attempt, in _mind_the_mark, tells no room from no peer
             reactor.bytes_out += sent
             if sent < len(data):
-                self._left_over(data, sent)
+                self._outbox.append(memoryview(data)[sent:])
+                self._left_over(sent)
                 self._mind_the_mark()
                 self._arm()
         elif self._state is not _CLOSED:
-            self._append(data)  # behind what process() sent itself; its tick is on the way
+            self._outbox.append(data)  # behind what process() sent itself; its tick is on the way
 
     def _work(self) -> None:
         """Process records until there are none, a worker has one or output is over the mark; then send and arm."""
@@ -317,14 +318,14 @@ class StreamHandler(Handler):
                 self._process_records()
             else:
                 self._hand_off_record(self._job)
-            if self._out and self._state is not _SENDING:
+            if self._outbox.size and self._state is not _SENDING:
                 self._flush()
             if self._state is _READING and (self._ending is not None or not self._decoder.clean):
                 self._ran_out()
         self._arm()
 
     def _process_records(self) -> None:
-        process, encode, out, size = self._process, self._encode, self._out, self._out_size
+        process, encode, outbox = self._process, self._encode, self._outbox
         reactor = self.reactor
         try:
             while True:
@@ -332,11 +333,9 @@ class StreamHandler(Handler):
                     reactor.requests += 1
                     reply = process(record)
                     if reply is not None:
-                        data = encode(reply)
-                        out.append(data)  # of a connection that process() closed, nobody looks at this list again
-                        size += len(data)
-                        if size >= self._mark:
-                            size = self._mind_the_mark()
+                        outbox.append(encode(reply))  # nobody's any more if process() has closed the connection
+                        if outbox.size >= self._mark:
+                            self._mind_the_mark()
                     if self._state is not _READING:
                         return
                 if not (self._more and self._decode_more()):
@@ -376,58 +375,47 @@ class StreamHandler(Handler):
 
     # output
 
-    def _append(self, data: bytes) -> None:
-        self._out.append(data)
-        self._out_size += len(data)
-
     def _flush(self) -> None:
         """Send all the output there is; what the kernel does not take stays."""
-        out = self._out
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
+        outbox = self._outbox
+        if outbox.size:
             try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
+                sent = outbox.flush(self._send)
             except OSError as error:
                 self._lost(error)
                 return
             self.reactor.bytes_out += sent
-            if sent < len(data):
-                self._left_over(data, sent)
+            if outbox.size:
+                self._left_over(sent)
                 return
             self._deadlines.sent_at = self._clock()
-            out.clear()
-            self._out_size = 0
         if self._state is _CLOSING:
             self._end_output()
 
-    def _left_over(self, data: bytes | memoryview, sent: int) -> None:
-        self._out[:] = (memoryview(data)[sent:],)
-        self._out_size = len(data) - sent
+    def _left_over(self, sent: int) -> None:
+        """Not all was taken: from now on the peer has to take some."""
         self._deadlines.taken += sent
         if sent or not self._armed & _WRITE:
             self._deadlines.watch_output()
 
-    def _mind_the_mark(self) -> int:
-        """Send; output above the high mark all the same ends new work until the peer has taken some. What is left."""
+    def _mind_the_mark(self) -> None:
+        """Send; output above the high mark all the same ends new work until the peer has taken some."""
         self._flush()
-        if self._state is _READING and self._out_size >= self._mark:
+        if self._state is _READING and self._outbox.size >= self._mark:
             self._state = _SENDING
             self._deadlines.watch_rate()
             self._arm()
-        return self._out_size
 
     def _arm(self) -> None:
         """The one place where interest comes from state."""
         state = self._state
         if state is _READING:
-            ops = _READ | _WRITE if self._out else _READ
-            self._steady = not (self._out or self._job or self._ending or self._deadlines.record_since)
+            ops = _READ | _WRITE if self._outbox.size else _READ
+            self._steady = not (self._outbox.size or self._job or self._ending or self._deadlines.record_since)
         elif state is _CLOSED:
             return
         else:
-            ops = _READ if state is _LINGERING else _WRITE if self._out else 0
+            ops = _READ if state is _LINGERING else _WRITE if self._outbox.size else 0
             self._steady = False
         if ops != self._armed:
             self._armed = ops
@@ -494,7 +482,7 @@ class StreamHandler(Handler):
             self.close(self._reason)
 
     def _drained(self) -> None:
-        if self._out or self._deadlines.heard_at >= self._drain_began:
+        if self._outbox.size or self._deadlines.heard_at >= self._drain_began:
             self._finish(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)

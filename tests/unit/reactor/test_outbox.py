@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+
+from nio.reactor._outbox import Outbox
+
+
+class Peer:
+    """Takes as many bytes at each call as it is told; None: it has no room."""
+
+    def __init__(self, *room: int | None) -> None:
+        self.room = list(room)
+        self.got = bytearray()
+
+    def send(self, data: bytes | memoryview) -> int:
+        room = self.room.pop(0)
+        if room is None:
+            raise BlockingIOError
+        self.got += data[:room]
+        return min(room, len(data))
+
+
+def filled(pieces: Iterable[bytes]) -> Outbox:
+    outbox = Outbox()
+    for piece in pieces:
+        outbox.append(piece)
+    return outbox
+
+
+def test_everything_goes_in_one_call_and_in_order() -> None:
+    outbox, peer = filled([b"one ", b"two ", b"three"]), Peer(100)
+    assert outbox.size == 13
+    assert outbox.flush(peer.send) == 13
+    assert peer.got == b"one two three"
+    assert outbox.size == 0
+
+
+def test_what_is_not_taken_goes_before_what_comes_later() -> None:
+    outbox, peer = filled([b"one ", b"two "]), Peer(5, 100)
+    assert outbox.flush(peer.send) == 5
+    assert outbox.size == 3
+    outbox.append(b"three")
+    assert outbox.size == 8
+    assert outbox.flush(peer.send) == 8
+    assert peer.got == b"one two three"
+
+
+def test_no_room_changes_nothing() -> None:
+    outbox, peer = filled([b"one ", b"two"]), Peer(None, 100)
+    assert outbox.flush(peer.send) == 0
+    assert outbox.size == 7
+    assert outbox.flush(peer.send) == 7
+    assert peer.got == b"one two"
+
+
+def test_an_error_is_the_callers_and_changes_nothing() -> None:
+    def broken(data: object) -> int:
+        raise BrokenPipeError
+
+    outbox, peer = filled([b"one"]), Peer(100)
+    with pytest.raises(BrokenPipeError):
+        outbox.flush(broken)
+    assert outbox.size == 3
+    assert outbox.flush(peer.send) == 3
+    assert peer.got == b"one"
+
+
+def test_empty_pieces_are_nothing() -> None:
+    outbox = filled([b""] * 10)
+    assert outbox.size == 0
+    assert outbox._pieces == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_byte_is_lost_doubled_or_moved(seed: int) -> None:
+    random = Random(seed)
+    data = random.randbytes(3000)
+    outbox, peer, begin = Outbox(), Peer(), 0
+    while len(peer.got) < len(data):
+        end = begin + random.randrange(200)
+        outbox.append(data[begin:end])
+        begin = min(end, len(data))
+        if outbox.size:
+            peer.room = [random.choice([None, 0, 1, 100, 500])]
+            outbox.flush(peer.send)
+        assert outbox.size == begin - len(peer.got)
+    assert peer.got == data
