@@ -23,6 +23,7 @@ peer closes too, 64 KiB came or 2 seconds passed.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _READ, _WRITE = 1, 4
 _READ_SIZE = 65536  # also the most one connection reads in a turn
+_FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 _BATCH = 64  # records decoded at a time
 _LINGER_BYTES = 65536
 _NOTHING: Iterator[bytes] = iter(())
@@ -82,6 +84,7 @@ class StreamHandler(Handler):
         "_outbox",
         "_process",
         "_reason",
+        "_read_size",
         "_records",
         "_recv",
         "_send",
@@ -170,6 +173,7 @@ class StreamHandler(Handler):
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._encode, self._mark = self.process, self.framing.encode, self.high_mark
         self._decoder = self.framing.decoder()
+        self._read_size = _FIRST_READ
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
         self._outbox = Outbox()
         self._armed = key.interest_ops
@@ -199,9 +203,9 @@ class StreamHandler(Handler):
             if self._state is _LINGERING:
                 self._discard()
             return  # an earlier handler of this selection had this one send more than the peer takes
-        recv, clock = self._recv, self._clock
+        recv, clock, size = self._recv, self._clock, self._read_size
         try:
-            data = recv(_READ_SIZE)
+            data = recv(size)
         except BlockingIOError:
             if self._drain_began:
                 self._drained()
@@ -214,7 +218,10 @@ class StreamHandler(Handler):
             self._decoder.end()
             self._work()
             return
-        self.reactor.bytes_in += len(data)
+        count = len(data)
+        if count == size:
+            self._read_size = _READ_SIZE
+        self.reactor.bytes_in += count
         self._deadlines.heard_at = clock()
         records = self._decoder.feed(data, _BATCH)
         if self._steady and len(records) == 1 and self._decoder.clean:
