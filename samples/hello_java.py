@@ -6,8 +6,7 @@ from nio import ByteBuffer, SelectionKey
 
 class Session:
     def __init__(self):
-        self.inbox, self.outbox = ByteBuffer.allocate(1024), ByteBuffer.allocate(7 * 1024).flip()
-        self.over = False
+        self.inbox, self.outbox, self.over = ByteBuffer.allocate(1024), ByteBuffer.allocate(7 * 1024).flip(), False
 
     def greet(self):
         *names, rest = bytes(self.inbox.flip()).replace(b"\r\n", b"\n").split(b"\n")
@@ -33,9 +32,9 @@ def advance(key):
             session.greet()
         client.write(session.outbox)
         key.interest_ops = SelectionKey.OP_WRITE if session.outbox.has_remaining else SelectionKey.OP_READ
+        if session.over and not session.outbox.has_remaining:
+            client.close()
     except OSError:
-        session.over, session.outbox = True, ByteBuffer.allocate(0)
-    if session.over and not session.outbox.has_remaining:
         client.close()
 
 
