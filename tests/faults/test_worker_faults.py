@@ -296,7 +296,7 @@ def test_F19_a_hundred_completions_that_raise(caplog: pytest.LogCaptureFixture) 
                 assert client.read_to_end() == b""
         with server.client() as client:
             client.ask(b"ann")
-        assert set(server.reasons()) == {CloseReason.PROTOCOL_ERROR}
+            assert set(server.reasons()) == {CloseReason.PROTOCOL_ERROR}
     assert 0 < len(loud(caplog)) < 200
 
 
