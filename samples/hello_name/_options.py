@@ -146,7 +146,8 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add("--port-file", metavar="PATH", help="write the port into this file while clients can come")
     logs = parser.add_mutually_exclusive_group()
     levels = ("debug", "info", "warning", "error")
-    logs.add_argument("--log-level", choices=levels, default="info", metavar="L", help=f"{', '.join(levels)} (info)")
+    log_help = f"{', '.join(levels)} (info)"
+    logs.add_argument("--log-level", type=str.lower, choices=levels, default="info", metavar="L", help=log_help)
     logs.add_argument("--quiet", action="store_true", help="log errors only")
 
     def complete(options: argparse.Namespace) -> None:

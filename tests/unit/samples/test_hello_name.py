@@ -105,6 +105,7 @@ def test_defaults() -> None:
     server = parse(["server"])
     assert (server.host, server.port, server.reactor, server.workers) == ("127.0.0.1", 9900, "single", None)
     assert (server.max_name, server.idle_timeout, server.drain, server.delay) == (256, 60, 10, 0)
+    assert (server.log_level, parse(["server", "--log-level", "DEBUG"]).log_level) == ("info", "debug")
     pooled = parse(["server", "--reactor", "pooled"])
     assert (pooled.executor, pooled.workers) == ("thread", 4)
     factory = parse(["server", "--reactor", "pooled", "--executor", "pkg.module:make"])
