@@ -30,7 +30,7 @@ class Outbox:
         try:
             sent = send(data)
         except BlockingIOError:
-            return 0
+            sent = 0
         if sent < len(data):
             pieces[:] = (memoryview(data)[sent:],)
         else:

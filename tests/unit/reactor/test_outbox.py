@@ -56,6 +56,21 @@ def test_no_room_changes_nothing() -> None:
     assert peer.got == b"one two"
 
 
+def test_pieces_are_joined_once_however_often_there_is_no_room() -> None:
+    offered: list[bytes | memoryview] = []
+
+    def full(data: bytes | memoryview) -> int:
+        offered.append(data)
+        raise BlockingIOError
+
+    outbox = filled([b"one ", b"two"])
+    for _ in range(3):
+        assert outbox.flush(full) == 0
+    joined, *later = offered
+    assert joined == b"one two"
+    assert all(isinstance(data, memoryview) and data.obj is joined for data in later)
+
+
 def test_an_error_is_the_callers_and_changes_nothing() -> None:
     def broken(data: object) -> int:
         raise BrokenPipeError
