@@ -216,7 +216,10 @@ def fifty_clients_at_once(address: Address) -> None:
 
 
 def nothing_is_left_of_clients_that_are_gone(child: Child) -> None:
-    """The server has as many descriptors as before, and one more where a thread had to sleep and opened a wake-up."""
+    """The server has as many descriptors as before, and two wake-ups more at most; what leaks leaks three times.
+
+    Where threads block, the first sleep in a channel opens one: here in the listener and in the connection that stays.
+    """
     descriptors = Path(f"/proc/{child.process.pid}/fd")
     if not descriptors.exists():
         return
@@ -232,7 +235,7 @@ def nothing_is_left_of_clients_that_are_gone(child: Child) -> None:
         with client(child.address) as last:
             ask(last, b"carl")  # so all before it have been accepted
         deadline = time.monotonic() + PATIENCE
-        while (now := len(list(descriptors.iterdir()))) > before + 1:
+        while (now := len(list(descriptors.iterdir()))) > before + 2:
             assert time.monotonic() < deadline, f"{before} descriptors became {now}"
             ask(sock, b"ann")
 
