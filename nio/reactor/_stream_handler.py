@@ -128,11 +128,12 @@ class StreamHandler(Handler):
         if outbox.size and outbox.size + len(data) > self.max_output:
             self.close(CloseReason.OVERLOAD)
             return
+        if not outbox.size:  # else its sending is on the way: as a tick, with the interest set or after process()
+            self.reactor.execute(self.handle_write)
         outbox.append(data)
         self._steady = False
         if outbox.size >= self._mark and self._state is _READING:
             self._mind_the_mark()
-        self.reactor.execute(self.handle_write)
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; for the reactor's thread."""

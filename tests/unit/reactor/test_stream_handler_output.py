@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from nio.channels import SelectionKey
@@ -154,6 +156,44 @@ def test_C07_records_sent_over_the_mark_wait_without_asking_the_kernel_each_time
         assert world.kernel.send_calls == calls
         world.kernel.room = None
         assert peer.read(2540) == hellos(b"ann") * 4 + b"news\n" * 500
+
+
+def test_many_records_of_its_own_cost_one_tick_and_one_send() -> None:
+    with World() as world:
+        peer = world.connect()
+        for count in (1000, 1):
+            for _ in range(count):
+                world.handler.send(b"news")
+            progress = world.reactor.turn(0)
+            assert (progress.ticks, progress.bytes_out) == (1, 5 * count)
+            assert peer.read(5 * count) == b"news\n" * count
+        assert world.kernel.send_calls == 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_room_there_is_and_when_all_is_sent_in_order(workers: int, seed: int) -> None:
+    random = Random(seed)
+    with World(Small, workers=workers) as world:
+        peer = world.connect()
+        asked, told = 0, 0
+        for _ in range(200):
+            deed = random.choice(["ask", "tell", "room", "turn"])
+            if deed == "ask":
+                peer.send(b"%d\n" % asked)
+                asked += 1
+            elif deed == "tell":
+                world.handler.send(b"news %d" % told)
+                told += 1
+            elif deed == "room":
+                world.kernel.room = random.choice([None, 0, 1, 7, 100])
+            else:
+                world.turns(random.choice([1, 2]))
+        world.kernel.room = None
+        replies = hellos(*(b"%d" % number for number in range(asked)))
+        news = b"".join(b"news %d\n" % number for number in range(told))
+        lines = peer.read(len(replies) + len(news)).splitlines(keepends=True)
+        assert b"".join(line for line in lines if line.startswith(b"Hello")) == replies
+        assert b"".join(line for line in lines if line.startswith(b"news")) == news
 
 
 def test_C06_work_goes_on_at_the_low_mark_and_not_above(workers: int) -> None:
