@@ -37,6 +37,7 @@ class Measurement:
 
 
 def total(parts: Iterable[Measurement]) -> Measurement:
+    """One measurement made of several of the same server."""
     requests, seconds, server_cpu = zip(
         *((part.requests, part.seconds, part.server_cpu) for part in parts), strict=True
     )

@@ -6,15 +6,19 @@ Statement 109 (Thread.interrupt) has no counterpart: Python's threads cannot be 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
-from nio.channels import Pipe, SelectionKey, Selector
+from nio.channels import Pipe, Selector
 from nio.errors import ClosedSelectorError
-from nio.spi import Poller, SelectorProvider
+from nio.spi import SelectorProvider
 from tests.contract.conftest import Pair
 from tests.contract.watched import WatchedProvider
 from tests.helpers import Background, R, W, arrived
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -192,28 +196,19 @@ def test_D05_D08_cancelling_and_closing_do_not_end_the_selection(
 
 # statement 112
 def test_a_selection_whose_time_is_over_flushes_what_was_cancelled_meanwhile(
-    watched: WatchedProvider, pair: Pair
+    selector: Selector, watched: WatchedProvider, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys: list[SelectionKey] = []
-    open_poller = watched.open_poller
+    key = pair[0].register(selector, R)
+    slept = watched.slept
 
-    def poller_that_is_disturbed() -> Poller:
-        poller = open_poller()
-        wait = poller.wait
+    def slept_and_cancelled(call: Callable[[], T], timeout: float | None) -> T:
+        result = slept(call, timeout)
+        key.cancel()
+        return result
 
-        def disturbed(timeout: float | None) -> list[tuple[int, int]]:
-            events = wait(timeout)
-            keys.pop().cancel()
-            return events
-
-        poller.wait = disturbed  # type: ignore[misc]  # of a poller it is a property, which this one does not have
-        return poller
-
-    watched.open_poller = poller_that_is_disturbed
-    with Selector.open(watched) as selector:
-        keys.append(pair[0].register(selector, R))
-        assert selector.select(0.001) == 0
-        assert len(selector.keys) == 0
+    monkeypatch.setattr(watched, "slept", slept_and_cancelled)
+    assert selector.select(0.001) == 0
+    assert len(selector.keys) == 0
 
 
 # statements 111, 112
