@@ -50,7 +50,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
         super().__init__(provider, sock, family)
-        self._plain = True
+        self._mask_is_ready_set = True
         self._truncated = False
         self._remote_address: Address | None = None
         self._exact_remote: Address | None = None  # spelled as the kernel does

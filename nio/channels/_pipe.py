@@ -24,7 +24,7 @@ class PipeSourceChannel(ReadingChannel):
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
-        self._plain = True
+        self._mask_is_ready_set = True
 
     def _input_ended(self) -> bool:
         if not self._open and self._blocking:
@@ -44,7 +44,7 @@ class PipeSinkChannel(WritingChannel):
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
-        self._plain = True
+        self._mask_is_ready_set = True
 
     def _output_ended(self) -> bool:
         if not self._open and self._blocking:

@@ -34,7 +34,7 @@ class SelectableChannel(InterruptibleChannel):
     Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
     """
 
-    __slots__ = ("_blocking", "_end", "_keys", "_plain", "_read_lock", "_write_lock")
+    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_read_lock", "_write_lock")
 
     _valid_ops: int = 0
 
@@ -42,7 +42,7 @@ class SelectableChannel(InterruptibleChannel):
         super().__init__(provider, end.fileno())
         self._end = end
         self._blocking = True
-        self._plain = False  # a kernel mask that equals the interest set is the ready set, too
+        self._mask_is_ready_set = False  # a kernel mask that equals the interest set is the ready set, too
         self._keys: dict[Selector, SelectionKey] = {}
         self._read_lock = provider.rlock()
         self._write_lock = provider.rlock()
@@ -134,7 +134,7 @@ class SelectableChannel(InterruptibleChannel):
         with self._read_lock, self._write_lock:
             self._give_back()
 
-    def _ready(self, mask: int, interest: int) -> int:
+    def _to_ops(self, mask: int, interest: int) -> int:
         """The kernel's mask as a ready set: a fault is news for whatever the key is interested in."""
         return interest if mask & FAULT else mask & interest
 

@@ -50,7 +50,17 @@ class SelectionKey:
     ``interest_ops_and`` forms are atomic.
     """
 
-    __slots__ = ("_armed", "_attachment", "_channel", "_fd", "_interest", "_queued", "_ready", "_selector", "_valid")
+    __slots__ = (
+        "_attachment",
+        "_channel",
+        "_fd",
+        "_interest",
+        "_kernel_mask",
+        "_queued",
+        "_ready",
+        "_selector",
+        "_valid",
+    )
 
     OP_READ = Ops.OP_READ
     OP_WRITE = Ops.OP_WRITE
@@ -63,7 +73,7 @@ class SelectionKey:
         self._fd = channel._fd
         self._interest = ops
         self._ready = 0
-        self._armed = 0  # the mask the poller watches for, 0: the poller does not know the descriptor
+        self._kernel_mask = 0  # what the poller watches for, 0: it does not know the descriptor
         self._queued = False  # waits in the selector's queue of changed interest sets
         self._valid = True
         self._attachment = attachment
@@ -116,6 +126,13 @@ class SelectionKey:
         self._changed()
         return previous
 
+    def set_interest(self, ops: int) -> None:
+        """``interest_ops = ops`` for an owner that alone changes this key: ``ops`` is not checked, no lock is taken."""
+        if not self._valid:
+            self._ensure_valid()
+        self._interest = ops
+        self._changed()
+
     @property
     def ready_ops(self) -> int:
         """The ready set as the last selection left it."""
@@ -165,13 +182,6 @@ class SelectionKey:
                 return
             self._valid = False
         self._selector._cancelled.append(self)
-
-    def _set_interest(self, ops: int) -> None:
-        """``interest_ops = ops`` with valid ops and without a lock, for the reactor: it alone changes its keys."""
-        if not self._valid:
-            self._ensure_valid()
-        self._interest = ops
-        self._changed()
 
     def _changed(self) -> None:
         if not self._queued:

@@ -4,9 +4,9 @@
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
 then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
 
-**Interest in input that is given up** is not told to the kernel at once: a handler that waits for a worker's reply
-takes it back, as a rule, before any input comes, which saves two system calls for each request. Should input come all
-the same, the selection tells the kernel then, and sleeps on.
+**Dropping OP_READ** is not passed to the kernel at once: a handler that waits for a worker nearly always asks for it
+again before data arrives. That saves two system calls for each request. When data arrives first, the selection tells
+the kernel then, and sleeps on.
 
 **Wake-up** is a flag and a descriptor, without a lock, so that a signal handler may call it. ``wakeup()`` sets the flag
 and then the descriptor; the selecting thread clears the descriptor and then the flag. A caller that finds the flag set
@@ -25,7 +25,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from nio.channels._interruptible_channel import chosen
 from nio.channels._selectable_channel import SelectableChannel
@@ -34,6 +34,7 @@ from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateEr
 from nio.spi import READABLE, WRITABLE, SelectorProvider, Wakeup
 
 Action = Callable[[SelectionKey], object]
+Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
 T = TypeVar("T")
 
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
@@ -227,19 +228,20 @@ class Selector:
         """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_timeout(timeout)
-        if action is not None and not callable(action):
+        if action is None:
+            return self._select(timeout, None)
+        if not callable(action):
             raise TypeError(f"an action is called with each ready key; {action!r} cannot be")
-        with self._lock:
-            self._ensure_open()
-            if self._selecting:
-                raise IllegalStateError("select() called from inside a selection of the same selector")
-            self._selecting = True
-            try:
-                return self._select(timeout, action)
-            finally:
-                self._selecting = False
-                if not self._open:
-                    self._close()
+        return self._select(timeout, lambda key, attachment, ready: action(key))
+
+    def dispatch(self, timeout: float | None, action: Dispatch) -> int:
+        """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``: what a reactor needs to know.
+
+        ``ready`` is the ready set as a plain int. Raises what ``select`` raises.
+        """
+        if timeout is not None and not (type(timeout) is float and timeout >= 0):
+            check_timeout(timeout)
+        return self._select(timeout, action)
 
     def select_now(self, action: Action | None = None) -> int:
         """As ``select(0, action)``; uses up a pending wake-up."""
@@ -339,30 +341,40 @@ class Selector:
             raise ClosedSelectorError("the selector was closed during the registration")
         return key
 
-    def _select(self, timeout: float | None, action: Action | None) -> int:
-        if self._updates:
-            self._apply_updates()
-        if self._cancelled:
-            self._flush_cancelled()
-        end = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9 if timeout else 0
-        while True:
-            sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
-            events = self._poller.wait(sleep)
-            if self._cancelled:
-                self._flush_cancelled()
-            if events:
-                self._stale = 0
-                count = self._answer(events, action)
-                if self._stale < len(events):
-                    return count
-            elif sleep == timeout:
-                return 0
-            if timeout is not None:
-                timeout = (end - self._provider.clock()) / 1e9
-                if timeout <= 0:
-                    return 0
+    def _select(self, timeout: float | None, action: Dispatch | None) -> int:
+        with self._lock:
+            self._ensure_open()
+            if self._selecting:
+                raise IllegalStateError("select() called from inside a selection of the same selector")
+            self._selecting = True
+            try:
+                if self._updates:
+                    self._apply_updates()
+                if self._cancelled:
+                    self._flush_cancelled()
+                end = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9 if timeout else 0
+                while True:
+                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
+                    events = self._poller.wait(sleep)
+                    if self._cancelled:
+                        self._flush_cancelled()
+                    if events:
+                        self._stale = 0
+                        count = self._answer(events, action)
+                        if self._stale < len(events):
+                            return count
+                    elif sleep == timeout:
+                        return 0
+                    if timeout is not None:
+                        timeout = (end - self._provider.clock()) / 1e9
+                        if timeout <= 0:
+                            return 0
+            finally:
+                self._selecting = False
+                if not self._open:
+                    self._close()
 
-    def _answer(self, events: list[tuple[int, int]], action: Action | None) -> int:
+    def _answer(self, events: list[tuple[int, int]], action: Dispatch | None) -> int:
         if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
             self._wakeup.clear()
             self._woken = False
@@ -377,11 +389,11 @@ class Selector:
         for _ in range(len(self._updates)):
             key = self._updates.popleft()
             key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid and ((mask := _MASKS[key._interest]) or key._armed != READABLE):
+            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask != READABLE):
                 self._arm(key, mask)
 
     def _arm(self, key: SelectionKey, mask: int) -> None:
-        armed, fd = key._armed, key._fd
+        armed, fd = key._kernel_mask, key._fd
         if mask == armed:
             return
         if not armed:
@@ -392,7 +404,7 @@ class Selector:
         else:
             del self._by_fd[fd]
             self._poller.remove(fd)
-        key._armed = mask
+        key._kernel_mask = mask
 
     def _flush_cancelled(self) -> None:
         for _ in range(len(self._cancelled)):
@@ -407,7 +419,10 @@ class Selector:
         key._channel._deregistered(self)
 
     def _is_stale(self, key: SelectionKey) -> bool:
-        """Ready for nothing that is wanted: because it was given up before this selection? Not if only just now."""
+        """True if the key's interest was cleared before this selection; the kernel then stops watching the descriptor.
+
+        A change that was made only just now does not count.
+        """
         if key._interest or key._queued:
             return False
         self._arm(key, 0)
@@ -420,7 +435,7 @@ class Selector:
             key = self._by_fd.get(fd)
             if key is None or not key._valid:  # the wake-up, or cancelled just now
                 continue
-            ready = key._channel._ready(mask, key._interest)
+            ready = key._channel._to_ops(mask, key._interest)
             if not ready and self._is_stale(key):
                 continue
             if key in self._selected:
@@ -434,7 +449,7 @@ class Selector:
                     updated += 1
         return updated
 
-    def _hand_over(self, events: list[tuple[int, int]], action: Action) -> int:
+    def _hand_over(self, events: list[tuple[int, int]], action: Dispatch) -> int:
         """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
         passed_over = 0
         by_fd = self._by_fd
@@ -444,10 +459,10 @@ class Selector:
                 passed_over += 1
                 continue
             interest, channel = key._interest, key._channel
-            ready = mask if mask == interest and channel._plain else channel._ready(mask, interest)
+            ready = mask if mask == interest and channel._mask_is_ready_set else channel._to_ops(mask, interest)
             if ready:
                 key._ready = ready
-                action(key)
+                action(key, key._attachment, ready)
             else:
                 passed_over += 1
                 if not self._is_stale(key):

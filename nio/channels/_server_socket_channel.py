@@ -78,7 +78,7 @@ class ServerSocketChannel(NetworkChannel):
         sock, address = accepted
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
-    def _ready(self, mask: int, interest: int) -> int:
+    def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask else 0  # there is one operation, and a fault is news for it too
 
     def __repr__(self) -> str:

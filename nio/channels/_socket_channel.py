@@ -207,7 +207,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     def _established(self) -> None:
         self._connection = _CONNECTED
         self._bound = True
-        self._plain = True
+        self._mask_is_ready_set = True
 
     def _fail(self, code: int) -> None:
         self.close()
@@ -247,11 +247,11 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         if self._connection == _CONNECTED and not self._blocking and self._provider.get_option(self._sock, linger) != 0:
             self._shutdown(self._provider.shutdown_output)
 
-    def _ready(self, mask: int, interest: int) -> int:
+    def _to_ops(self, mask: int, interest: int) -> int:
         """Before the connection there is nothing to read or write: a kernel that says otherwise means a hang-up."""
         if self._connection == _PENDING and not mask & FAULT:
             return interest & Ops.OP_CONNECT.value if mask & WRITABLE else 0
-        return super()._ready(mask, interest) if self._connection else interest
+        return super()._to_ops(mask, interest) if self._connection else interest
 
     def __repr__(self) -> str:
         if not self._open:

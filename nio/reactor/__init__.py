@@ -1,24 +1,31 @@
 """Doug Lea's Reactor on ``nio.channels``: Reactor, Acceptor, Handlers, with or without workers.
 
-``_reactor.py`` says what a turn is, ``_stream_handler.py`` how a connection lives and ends, ``_hand_off.py`` how
-requests go to workers and replies come back.
+Three wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``. ``loop/_reactor.py`` says what a turn is,
+``loop/_hand_off.py`` how requests go to workers and replies come back, ``streams/_connection.py`` how a connection
+lives and ends, ``streams/_stream_handler.py`` what records add to that. Whoever calls names what it calls in a Protocol
+of its own, so that no wing knows the one above.
 """
 
 from __future__ import annotations
 
-from nio.reactor._acceptor import Acceptor as Acceptor
-from nio.reactor._close_reason import CloseReason as CloseReason
-from nio.reactor._deadlines import State as State
-from nio.reactor._handler import Handler as Handler
-from nio.reactor._progress import Progress as Progress
-from nio.reactor._progress import ReactorStatistics as ReactorStatistics
-from nio.reactor._reactor import Reactor as Reactor
-from nio.reactor._stream_handler import StreamHandler as StreamHandler
-from nio.reactor._timers import Timer as Timer
+from nio.reactor.handlers._acceptor import Acceptor as Acceptor
+from nio.reactor.handlers._handler import Handler as Handler
+from nio.reactor.loop._close_reason import CloseReason as CloseReason
+from nio.reactor.loop._progress import Progress as Progress
+from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
+from nio.reactor.loop._reactor import EventHandler as EventHandler
+from nio.reactor.loop._reactor import Reactor as Reactor
+from nio.reactor.loop._timers import Timer as Timer
+from nio.reactor.streams._connection import Connection as Connection
+from nio.reactor.streams._state import State as State
+from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
+from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
     "Acceptor",
     "CloseReason",
+    "Connection",
+    "EventHandler",
     "Handler",
     "Progress",
     "Reactor",
@@ -26,4 +33,5 @@ __all__ = [
     "State",
     "StreamHandler",
     "Timer",
+    "Transport",
 ]

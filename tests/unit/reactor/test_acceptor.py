@@ -98,7 +98,7 @@ def test_A01_an_acceptor_closed_in_its_pause_leaves_no_timer() -> None:
         world.dial()
         world.until(lambda: interest(world) == 0)
         world.acceptor.close()
-        assert len(world.reactor._timers) == 0
+        assert world.reactor.statistics().timers == 0
         world.advance(1)
         assert not world.listener.is_open
 
@@ -240,7 +240,7 @@ def test_A08_reaching_the_limit_exactly_is_noticed_at_the_next_connection() -> N
         world.connect()
         world.connect()
         world.turns()
-        assert world.reactor.is_full
+        assert world.reactor.admission.is_full
         world.dial()
         world.until(lambda: interest(world) == 0)
         assert world.reactor.statistics().open == 2

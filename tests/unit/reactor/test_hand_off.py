@@ -102,7 +102,7 @@ def test_F01_a_pool_that_is_full_of_somebody_else_s_work_is_asked_again(gate: Ga
             peer.send(b"ann\n")
         world.until(lambda: world.reactor.statistics().requests == 3)
         world.advance(0.01)
-        assert len(world.reactor._timers) == 1 + len(peers)  # one for all that wait, and the idle times
+        assert world.reactor.statistics().timers == 1 + len(peers)  # one for all that wait, and the idle times
         gate.release.set()
         last.result(PATIENCE)
         assert [handler.state for handler in world.handlers] == [State.PROCESSING] * 3  # nobody told the reactor

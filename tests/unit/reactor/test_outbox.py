@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from nio.reactor._outbox import Outbox
+from nio.reactor.streams._outbox import Outbox
 
 
 class Peer:

@@ -48,7 +48,7 @@ def test_a_new_reactor_has_done_nothing() -> None:
         assert repr(reactor) == f"Reactor(open, provider={SelectorProvider.default().name}, connections=0, turns=0)"
         assert reactor.provider is SelectorProvider.default()
         assert reactor.hand_off is None
-        assert not reactor.is_full
+        assert not reactor.admission.is_full
         assert reactor.statistics().turns == 0
     assert repr(reactor).startswith("Reactor(closed")
 
@@ -715,7 +715,7 @@ def test_J01_draining_twice_is_draining_once() -> None:
         world.reactor.stop(drain=1)
         run(world.reactor)
         assert world.closed() == {CloseReason.DRAIN: 1}
-        assert len(world.reactor._timers) <= 1
+        assert world.reactor.statistics().timers <= 1
 
 
 def test_draining_a_reactor_without_handlers_ends_it(reactor: Reactor) -> None:

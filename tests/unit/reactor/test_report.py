@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from nio.reactor._report import Report
+from nio.reactor.loop._report import Report
 
 SECOND = 1_000_000_000
 

@@ -382,8 +382,8 @@ def test_G06_a_connection_has_one_timer_whatever_happens_on_it() -> None:
             world.kernel.now += 1_000_000
             peer.send(b"il\n")
             peer.read(11)
-            assert len(world.reactor._timers) <= 1
+            assert world.reactor.statistics().timers <= 1
         peer.half_close()
         peer.read_to_end()
         world.until(lambda: world.closed())
-        assert len(world.reactor._timers) == 0
+        assert world.reactor.statistics().timers == 0

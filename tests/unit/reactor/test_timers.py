@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 from nio.reactor import Reactor, Timer
-from nio.reactor._timers import TimerQueue
+from nio.reactor.loop._timers import TimerQueue
 from tests.unit.reactor.support import START, Kernel, World
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nio.channels import SelectableChannel, SelectionKey
-from nio.reactor._close_reason import CloseReason
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._reactor import Reactor
 
-if TYPE_CHECKING:
-    from nio.reactor._reactor import Reactor
+_READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_CONNECT, _ACCEPT = int(SelectionKey.OP_CONNECT), int(SelectionKey.OP_ACCEPT)
 
 
 class Handler:
@@ -24,8 +23,12 @@ class Handler:
     key: SelectionKey
     channel: SelectableChannel
 
-    counts_progress = False
-    """True where all bytes moved are told to the reactor, which may then call a key that moves none a spin."""
+    reports_bytes = False
+    """True if this handler counts every byte it moves in ``reactor.tally``; only then can a spin of its key be told."""
+
+    @classmethod
+    def check_reactor(cls, reactor: Reactor) -> None:
+        """Refuse a reactor that handlers of this class cannot run on; an Acceptor asks before its first connection."""
 
     @property
     def owes(self) -> bool:
@@ -40,13 +43,13 @@ class Handler:
 
     def handle_ready(self, ready: int) -> None:
         """The ready set as a plain int; calls the method of each operation in it, while the channel is open."""
-        if ready & 16:
+        if ready & _ACCEPT:
             self.handle_accept()
-        if ready & 8:
+        if ready & _CONNECT:
             self.handle_connect()
-        if ready & 1 and self.channel.is_open:
+        if ready & _READ and self.channel.is_open:
             self.handle_read()
-        if ready & 4 and self.channel.is_open:
+        if ready & _WRITE and self.channel.is_open:
             self.handle_write()
 
     def handle_accept(self) -> None:

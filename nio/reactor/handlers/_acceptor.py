@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
-from nio.reactor._checks import check_count, check_seconds
-from nio.reactor._close_reason import CloseReason
-from nio.reactor._handler import Handler
-from nio.reactor._stream_handler import StreamHandler
-
-if TYPE_CHECKING:
-    from nio.reactor._reactor import Reactor
-    from nio.reactor._timers import Timer
+from nio.reactor.handlers._handler import Handler
+from nio.reactor.loop._checks import check_count, check_seconds
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._reactor import EventHandler, Reactor
+from nio.reactor.loop._timers import Timer
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -27,16 +22,16 @@ class Acceptor(Handler):
 
     At most ``accepts_per_turn`` connections are accepted in a turn, so that a storm of them does not starve those that
     are there. When the process is out of descriptors or the kernel out of memory, accepting pauses for ``pause``
-    seconds; when the reactor has ``max_connections``, until some have gone. What ends a single connection before it was
-    accepted is passed over.
+    seconds; when the reactor has ``max_connections``, until some have gone. A connection that
+    was lost before its accept is skipped.
     """
 
     __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause")
 
-    counts_progress = True
+    reports_bytes = True
     channel: ServerSocketChannel
 
-    def __init__(self, handler: Callable[[], Handler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
+    def __init__(self, handler: Callable[[], EventHandler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
         self._handler = handler
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
         self.pause: float = check_seconds("pause", pause)
@@ -45,15 +40,16 @@ class Acceptor(Handler):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        if reactor.hand_off is not None and inspect.isclass(self._handler):
-            process = inspect.getattr_static(self._handler, "process", None)
-            if inspect.isfunction(process) and process is not StreamHandler.process:
-                reactor.hand_off.check_bound(self._handler.__name__)
+        if isinstance(self._handler, type) and issubclass(self._handler, Handler):
+            self._handler.check_reactor(reactor)
 
     def handle_accept(self) -> None:
         """Accept what waits, within bounds."""
-        for _ in range(self.accepts_per_turn):
-            if self.reactor.is_full:
+        self._accept(self.accepts_per_turn)
+
+    def _accept(self, most: int) -> None:
+        for _ in range(most):
+            if self.reactor.admission.is_full:
                 self._suspend()
                 return
             try:
@@ -75,15 +71,18 @@ class Acceptor(Handler):
     def handle_drain(self) -> None:
         """Take what the kernel has accepted already, then listen no more."""
         try:
-            self.accepts_per_turn = self.reactor.max_connections
-            self.handle_accept()
+            self._accept(self.reactor.admission.limit)
         finally:
             self.close(CloseReason.DRAIN)
 
     def resume(self) -> None:
-        """Accept again; the reactor calls it when connections have gone."""
+        """Accept again."""
         if self.channel.is_open:
             self.key.interest_ops = SelectionKey.OP_ACCEPT
+
+    def _resume_soon(self) -> None:
+        """As a tick: whoever gives a place back is in the middle of its own end."""
+        self.reactor.post(self.resume)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         if self._timer is not None:
@@ -92,14 +91,14 @@ class Acceptor(Handler):
 
     def _admit(self, channel: SocketChannel) -> None:
         try:
-            self.reactor.register(channel, SelectionKey.OP_READ, self._handler())
+            self.reactor.admit(channel, SelectionKey.OP_READ, self._handler())
         except Exception as error:
             channel.close()
             self.reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
 
     def _suspend(self) -> None:
         self.key.interest_ops = 0
-        self.reactor.resume_when_room(self)
+        self.reactor.admission.when_room(self._resume_soon)
 
     def _starve(self, error: OSError) -> None:
         self.key.interest_ops = 0

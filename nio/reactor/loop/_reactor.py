@@ -2,7 +2,8 @@
 
 **A turn** is one pass, in this order: the timers that are due, the selection with the handlers of the ready keys, the
 requests they decoded handed to the workers together, then the ticks (workers' completions and ``execute`` calls) that
-were queued before this step. What a tick or a timer queues runs in the next turn. ``run`` is ``turn`` in a loop.
+were queued before this step. A timer that a timer sets and a tick that a tick queues run in the next turn; a tick that
+a timer queues runs in this one. ``run`` is ``turn`` in a loop.
 
 **Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
 handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
@@ -10,7 +11,9 @@ handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue
 **A handler that raises loses its connection**, never the reactor; so does a tick or a timer lose only itself.
 
 **A spin** is a turn that the kernel ended for a ready key and that moved nothing, 512 times in a row: level-triggered
-readiness that nobody takes away burns a processor without a word. It is logged with the key that was ready.
+readiness that nobody takes away burns a processor without a word. The reactor logs it with the key that was ready.
+
+**The loop knows no handler class.** What it calls on a key's attachment is named in ``EventHandler``, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,28 +22,55 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from types import MappingProxyType
-from typing import Self
+from typing import Protocol, Self
 
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
-from nio.reactor._acceptor import Acceptor
-from nio.reactor._checks import check_count, check_seconds
-from nio.reactor._close_reason import CloseReason
-from nio.reactor._hand_off import HandOff
-from nio.reactor._handler import Handler
-from nio.reactor._progress import Progress, ReactorStatistics
-from nio.reactor._report import Report, logger
-from nio.reactor._timers import Timer, TimerQueue
+from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._checks import check_count, check_seconds
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._hand_off import HandOff
+from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
+from nio.reactor.loop._report import Report, logger
+from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
 
+_READ = int(SelectionKey.OP_READ)
 _TICKS_PER_TURN = 256
 _SPIN = 512
-_RESERVE = 32  # descriptors kept for everything that is not a connection
-_MAX_CONNECTIONS = 10_000
-_ROOM = 0.95
 _PATIENCE = 5.0  # seconds for workers to end at close()
+
+
+class EventHandler(Protocol):
+    """What the loop calls on the attachment of a key; always on the reactor's thread."""
+
+    @property
+    def key(self) -> SelectionKey: ...
+
+    @property
+    def reports_bytes(self) -> bool:
+        """The handler counts every byte it moves in ``reactor.tally``: only then can a spin of its key be told."""
+
+    @property
+    def owes(self) -> bool:
+        """Something is lost if the channel is closed now."""
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None: ...
+
+    def handle_read(self) -> None:
+        """The ready set is ``OP_READ`` alone."""
+
+    def handle_ready(self, ready: int) -> None:
+        """Any other ready set."""
+
+    def handle_error(self, error: Exception) -> None:
+        """One of the methods above raised."""
+
+    def handle_drain(self) -> None:
+        """The reactor is stopping: finish what is owed, then close."""
+
+    def close(self, reason: CloseReason = ...) -> None: ...
 
 
 class Reactor:
@@ -48,8 +78,8 @@ class Reactor:
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
     :class:`~nio.executors.WorkerPool` or any ``concurrent.futures.Executor``. A pool made from a number is closed with
-    the reactor, any other is its owner's. ``max_connections`` is how many handlers of accepted connections there may
-    be, 10 000 or what the descriptor limit leaves, whichever is less; above it accepting pauses.
+    the reactor, any other is its owner's. ``max_connections`` is how many accepted connections there may be, 10 000 or
+    what the descriptor limit leaves, whichever is less; above it accepting pauses.
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
@@ -66,20 +96,20 @@ class Reactor:
     ) -> None:
         self._selector = Selector.open(provider)
         self.provider: SelectorProvider = self._selector.provider
-        self.max_connections: int = self._within_descriptors(max_connections)
+        self.admission: Admission = Admission(max_connections, self.provider.descriptor_limit())
         self.report: Report = Report(self.provider.clock)
+        self.tally: Tally = Tally()
         self._timers = TimerQueue()
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
-        self._handlers: dict[SelectionKey, Handler] = {}
-        self._waiting: list[Acceptor] = []
+        self._connections: dict[SelectionKey, EventHandler] = {}  # those that were admitted,
+        self._others: dict[SelectionKey, EventHandler] = {}  # and the handlers of all other keys
         self._pool = self._own_pool(workers)
         executor = self._pool if self._pool is not None else workers
-        self.hand_off: HandOff | None = HandOff(self, executor) if isinstance(executor, Executor) else None
+        self.hand_off: HandOff | None = None
+        if isinstance(executor, Executor):
+            self.hand_off = HandOff(executor, self.post, self.call_later)
         self._stopped = self._draining = self._closed = False
         self._idle_turns = 0
-        self.bytes_in = self.bytes_out = self.requests = self.dropped = 0
-        self._accepted = self._turns = self._abandoned = self._spins = self._connections = 0
-        self._closed_by: dict[CloseReason, int] = {}
 
     @classmethod
     def open(
@@ -92,53 +122,22 @@ class Reactor:
         """A reactor that has not run yet; the arguments are those of the class."""
         return cls(workers=workers, max_connections=max_connections, provider=provider)
 
-    # handlers
+    # for users: handlers
 
-    def register(self, channel: SelectableChannel, ops: int, handler: Handler) -> SelectionKey:
-        """Watch ``channel`` for ``ops`` and call ``handler``, which is the key's attachment; sets non-blocking mode."""
-        if not isinstance(handler, Handler):
-            raise TypeError(f"a key is handled by a Handler, not {handler!r}")
-        key = channel.configure_blocking(False).register(self._selector, ops, handler)
-        if not (isinstance(handler, Acceptor) or key in self._handlers):
-            self._connections += 1
-            self._accepted += 1
-        self._handlers[key] = handler
-        try:
-            handler.handle_open(self, key)
-        except BaseException:
-            self.forget(key, CloseReason.HANDLER_ERROR)
-            key.cancel()
-            raise
-        if self._draining:
-            self.execute(self._drain, handler)
+    def register(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
+        """Watch ``channel`` for ``ops`` and call ``handler``, which is the key's attachment; sets non-blocking mode.
+
+        ``handler`` is a :class:`~nio.reactor.Handler`, or anything else with its methods.
+        """
+        key = self._attach(channel, ops, handler)
+        if key in self._connections:
+            self._connections[key] = handler  # another handler for the same connection, which keeps its place
+        else:
+            self._others[key] = handler
+        self._open(handler, key)
         return key
 
-    def forget(self, key: SelectionKey, reason: CloseReason) -> None:
-        """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        handler = self._handlers.pop(key, None)
-        if handler is None:
-            return
-        key.attach(None)
-        if not isinstance(handler, Acceptor):
-            self._connections -= 1
-            self._closed_by[reason] = self._closed_by.get(reason, 0) + 1
-            if self._waiting and self._connections <= self.max_connections * _ROOM:
-                waiting, self._waiting = self._waiting, []
-                for acceptor in waiting:
-                    acceptor.resume()
-        if self._draining and not self._handlers:
-            self._stopped = True
-
-    @property
-    def is_full(self) -> bool:
-        """True when there are as many connections as may be."""
-        return self._connections >= self.max_connections
-
-    def resume_when_room(self, acceptor: Acceptor) -> None:
-        """Call ``acceptor.resume()`` when a twentieth of the connections has gone."""
-        self._waiting.append(acceptor)
-
-    # the loop
+    # for users: the loop
 
     def turn(self, timeout: float | None = None) -> Progress:
         """One pass: waits at most ``timeout`` seconds for something to do (None for ever, 0 not at all).
@@ -147,8 +146,9 @@ class Reactor:
         """
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
-        self._turns += 1
-        accepted, were_open, bytes_in, bytes_out = self._accepted, self._connections, self.bytes_in, self.bytes_out
+        tally = self.tally
+        tally.turns += 1
+        connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
         timers = 0
         due = self._timers.next_due()
         if due is not None:
@@ -158,7 +158,7 @@ class Reactor:
             elif timeout is None or left < timeout:
                 timeout = left
         try:
-            handed = self._selector.select(0 if timers or self._ticks or self._stopped else timeout, self._dispatch)
+            handed = self._selector.dispatch(0 if timers or self._ticks or self._stopped else timeout, self._dispatch)
         except ClosedSelectorError:
             if not self._closed:
                 raise
@@ -168,9 +168,9 @@ class Reactor:
         ticks = self._run_ticks() if self._ticks else 0
         if ticks and self.hand_off is not None:
             self.hand_off.flush()  # a completion may have brought its connection's next record
-        new = self._accepted - accepted
-        closed = were_open + new - self._connections
-        progress = Progress(new, self.bytes_in - bytes_in, self.bytes_out - bytes_out, closed, ticks, timers)
+        new = tally.connections - connections
+        closed = were_open + new - tally.open
+        progress = Progress(new, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, closed, ticks, timers)
         if handed and not any(progress):
             self._no_progress()
         else:
@@ -206,7 +206,7 @@ class Reactor:
         if self._closed:
             return
         self._closed = self._stopped = True
-        for handler in tuple(self._handlers.values()):
+        for handler in self._handlers():
             self.guarded(handler.close, CloseReason.LOCAL)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
@@ -223,7 +223,7 @@ class Reactor:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    # work for the loop
+    # for users: work for the loop
 
     def execute(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` on the reactor's thread, soon; from any thread or signal handler.
@@ -233,11 +233,6 @@ class Reactor:
         if self._closed:
             raise RejectedExecutionError("the reactor is closed")
         self.post(fn, *args)
-
-    def post(self, fn: Callable[..., object], /, *args: object) -> None:
-        """As ``execute``, for completions: what comes after the reactor's close is nobody's any more."""
-        self._ticks.append((fn, args))
-        self._selector.wakeup()
 
     def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
@@ -249,48 +244,80 @@ class Reactor:
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
-        return ReactorStatistics(
-            connections=self._accepted,
-            open=self._connections,
-            requests=self.requests,
-            dropped=self.dropped,
-            bytes_in=self.bytes_in,
-            bytes_out=self.bytes_out,
-            turns=self._turns,
-            abandoned=self._abandoned,
-            spins=self._spins,
-            closed=MappingProxyType(dict(self._closed_by)),
-        )
+        return self.tally.statistics(len(self._timers))
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections there may be; above it accepting pauses."""
+        return self.admission.limit
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "draining" if self._draining else "open"
-        return f"Reactor({state}, provider={self.provider.name}, connections={self._connections}, turns={self._turns})"
+        counts = f"connections={self.tally.open}, turns={self.tally.turns}"
+        return f"Reactor({state}, provider={self.provider.name}, {counts})"
+
+    # for handlers; also tally, admission, hand_off and report
+
+    def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
+        """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
+        key = self._attach(channel, ops, handler)
+        self._connections[key] = handler
+        self.admission.enter()
+        self.tally.came()
+        self._open(handler, key)
+        return key
+
+    def forget(self, key: SelectionKey, reason: CloseReason) -> None:
+        """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
+        if self._connections.pop(key, None) is not None:
+            self.tally.went(reason)
+            self.admission.leave()
+        elif self._others.pop(key, None) is None:
+            return
+        key.attach(None)
+        if self._draining and not (self._connections or self._others):
+            self._stopped = True
+
+    def post(self, fn: Callable[..., object], /, *args: object) -> None:
+        """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
+        self._ticks.append((fn, args))
+        self._selector.wakeup()
+
+    def guarded(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` now; what it raises is logged and goes no further."""
+        try:
+            fn(*args)
+        except Exception as error:
+            self.report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
 
     # one turn's parts
 
-    def _dispatch(self, key: SelectionKey) -> None:
-        # The attachment may be another handler than the one registered: Lea's handlers change state that way. The
-        # properties would cost as much as all the rest here.
-        handler: Handler = key._attachment  # type: ignore[assignment]  # register() takes nothing else
+    def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:
+        """Call the attachment, which may have replaced the handler registered: Lea's handlers change state that way."""
         try:
-            ready = key._ready
-            if ready == 1:
+            if ready == _READ:
                 handler.handle_read()
             else:
                 handler.handle_ready(ready)
         except Exception as error:
-            self._failed(key, type(handler).__name__, error)
+            self._failed(key, handler, error)
 
-    def _failed(self, key: SelectionKey, name: str, error: Exception) -> None:
-        self.report("handler", logging.ERROR, "%s raised", name, error=error)
-        handler = self._handlers.get(key)
+    def _failed(self, key: SelectionKey, attachment: object, error: Exception) -> None:
+        if _is_handler(attachment):
+            self.report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)
+        else:
+            self.report("handler", logging.ERROR, "%r has no Handler attached, but %.200r", key, attachment)
+        handler = self._handler_of(key)
         if handler is None:
             return
         try:
             handler.handle_error(error)
         except Exception as another:
             self.report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
-            self.guarded(Handler.close, handler, CloseReason.HANDLER_ERROR)
+            self.guarded(handler.close, CloseReason.HANDLER_ERROR)
+            if self._handler_of(key) is not None:  # its close raised, too
+                self.forget(key, CloseReason.HANDLER_ERROR)
+                key.channel.close()
 
     def _run_timers(self) -> int:
         due = self._timers.take_due(self.provider.clock())
@@ -310,21 +337,14 @@ class Reactor:
                 self.report("tick", logging.ERROR, "a tick raised", error=error)
         return count
 
-    def guarded(self, fn: Callable[..., object], /, *args: object) -> None:
-        """Call ``fn(*args)`` now; what it raises is logged and goes no further."""
-        try:
-            fn(*args)
-        except Exception as error:
-            self.report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
-
     def _no_progress(self) -> None:
         self._idle_turns += 1
         if self._idle_turns == _SPIN:
             ready: list[SelectionKey] = []
             self._selector.select_now(ready.append)
-            to_blame = [key for key in ready if key in self._handlers and self._handlers[key].counts_progress]
+            to_blame = [key for key in ready if (handler := self._handler_of(key)) and handler.reports_bytes]
             if to_blame:
-                self._spins += 1
+                self.tally.spins += 1
                 self.report("spin", logging.WARNING, "%d turns without progress; ready: %.500r", _SPIN, to_blame)
 
     # the end
@@ -333,35 +353,46 @@ class Reactor:
         if self._draining:
             return
         self.call_later(seconds, self._end_drain)
-        for handler in tuple(self._handlers.values()):
-            if isinstance(handler, Acceptor):
-                self._drain(handler)
+        handlers = self._handlers()  # whoever comes from now on, accepted by one of these, say, is drained by a tick
         self._draining = True
-        for handler in tuple(self._handlers.values()):
+        for handler in handlers:
             self._drain(handler)
-        if not self._handlers:
-            self._stopped = True
+        self._stopped = self._stopped or not self._handlers()
 
-    def _drain(self, handler: Handler) -> None:
-        if handler.key in self._handlers:
+    def _drain(self, handler: EventHandler) -> None:
+        if self._handler_of(handler.key) is not None:
             self.guarded(handler.handle_drain)
 
     def _end_drain(self) -> None:
-        self._abandoned = sum(handler.owes for handler in self._handlers.values())
-        for handler in tuple(self._handlers.values()):
+        self.tally.abandoned = sum(handler.owes for handler in self._handlers())
+        for handler in self._handlers():
             self.guarded(handler.close, CloseReason.DRAIN)
         self._stopped = True
 
-    # set-up
+    # the handlers
 
-    def _within_descriptors(self, wanted: int | None) -> int:
-        room = max(1, self.provider.descriptor_limit() - _RESERVE)
-        if wanted is None:
-            return min(_MAX_CONNECTIONS, room)
-        check_count("max_connections", wanted, 1)
-        if wanted > room:
-            logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
-        return min(wanted, room)
+    def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
+        if not _is_handler(handler):
+            raise TypeError(f"a key is handled by a Handler, not {handler!r}")
+        return channel.configure_blocking(False).register(self._selector, ops, handler)
+
+    def _open(self, handler: EventHandler, key: SelectionKey) -> None:
+        try:
+            handler.handle_open(self, key)
+        except BaseException:
+            self.forget(key, CloseReason.HANDLER_ERROR)
+            key.cancel()
+            raise
+        if self._draining:
+            self.execute(self._drain, handler)
+
+    def _handlers(self) -> tuple[EventHandler, ...]:
+        return (*self._others.values(), *self._connections.values())
+
+    def _handler_of(self, key: SelectionKey) -> EventHandler | None:
+        return self._connections.get(key) or self._others.get(key)
+
+    # set-up
 
     def _own_pool(self, workers: int | Executor) -> WorkerPool | None:
         if isinstance(workers, Executor):
@@ -370,3 +401,7 @@ class Reactor:
         if workers == 0:
             return None
         return WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=self.provider)
+
+
+def _is_handler(candidate: object) -> bool:
+    return hasattr(candidate, "handle_ready") and not isinstance(candidate, type)

@@ -5,8 +5,8 @@ that one selection brings travel together: a :class:`~nio.executors.WorkerPool` 
 other executor one ``submit`` each. Whatever the pool's saturation policy says, the reactor itself never waits for
 room: with *block* it is the connections that wait, with their reading off.
 
-A worker sees a record and gives back a reply. Both ends of the connection's state stay with the reactor: the worker
-posts a completion to it (``reactor.execute``), and the reactor decides what that is still worth.
+A worker sees a record and gives back a reply, and nothing else of the connection. It posts the reply to the reactor as
+a completion; the reactor drops the reply when the connection is gone by then.
 """
 
 from __future__ import annotations
@@ -15,21 +15,18 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from nio.errors import IllegalArgumentError
 from nio.executors import Saturation, WorkerPool
-
-if TYPE_CHECKING:
-    from nio.reactor._reactor import Reactor
 
 Process = Callable[[bytes], "bytes | None"]
 
 _RETRY = 0.01  # seconds, when a pool shared with others is full of their work
 
 
-class Client(Protocol):
-    """Whoever hands records off; called on the reactor's thread."""
+class Submitter(Protocol):
+    """Whoever hands records off: a connection. Called on the reactor's thread."""
 
     def handle_reply(self, reply: bytes | None) -> None: ...
 
@@ -38,15 +35,21 @@ class Client(Protocol):
     def handle_rejection(self) -> None: ...
 
 
+class Post(Protocol):
+    """How a call travels to the reactor's thread, from any thread."""
+
+    def __call__(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
+
 class Job:
     """One connection's current record, as a callable without arguments for a worker."""
 
-    __slots__ = ("_client", "_reactor", "hand_off", "process", "record")
+    __slots__ = ("_post", "_submitter", "hand_off", "process", "record")
 
-    def __init__(self, reactor: Reactor, hand_off: HandOff, client: Client, process: Process) -> None:
-        self._reactor = reactor
+    def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
+        self._post = hand_off.post
         self.hand_off: HandOff = hand_off
-        self._client = client
+        self._submitter = submitter
         self.process: Process = process
         self.record: bytes = b""
 
@@ -55,42 +58,45 @@ class Job:
         try:
             reply = self.process(self.record)
         except BaseException as error:
-            self._reactor.post(self._client.handle_failure, error)
+            self._post(self._submitter.handle_failure, error)
         else:
-            self._reactor.post(self._client.handle_reply, reply)
+            self._post(self._submitter.handle_reply, reply)
 
     def settle(self, future: Future[bytes | None]) -> None:
         """In whatever thread a future ends: post its result."""
         if future.cancelled():
             self.cancel()
         elif (error := future.exception()) is not None:
-            self._reactor.post(self._client.handle_failure, error)
+            self._post(self._submitter.handle_failure, error)
         else:
-            self._reactor.post(self._client.handle_reply, future.result())
+            self._post(self._submitter.handle_reply, future.result())
 
     def cancel(self) -> None:
         """From any thread: nobody will process the record."""
-        self._reactor.post(self._client.handle_rejection)
+        self._post(self._submitter.handle_rejection)
 
 
 class HandOff:
     """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread."""
 
-    __slots__ = ("_executor", "_jobs", "_reactor", "_retrying", "leaves_process")
+    __slots__ = ("_call_later", "_executor", "_jobs", "_retrying", "leaves_process", "post")
 
-    def __init__(self, reactor: Reactor, executor: Executor) -> None:
-        self._reactor = reactor
+    def __init__(
+        self, executor: Executor, post: Post, call_later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
         self._executor = executor
+        self.post: Post = post
+        self._call_later = call_later
         self._jobs: deque[Job] = deque()
         self._retrying = False
         processes = sys.modules.get("concurrent.futures.process")
         self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
 
-    def job(self, client: Client, process: Process) -> Job:
+    def job(self, submitter: Submitter, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
         if not _is_plain(process):
-            self.check_bound(type(client).__name__)
-        return Job(self._reactor, self, client, process)
+            self.check_bound(type(submitter).__name__)
+        return Job(self, submitter, process)
 
     def check_bound(self, owner: str) -> None:
         """Refuse a ``process`` that is bound to its handler where the executor is a pool of processes."""
@@ -105,7 +111,7 @@ class HandOff:
         self._jobs.append(job)
 
     def flush(self) -> None:
-        """Send off what was added, as far as there is room; called once a turn."""
+        """Send off what was added, as far as there is room; called behind the selection and behind the ticks."""
         if not self._jobs:
             return
         if isinstance(self._executor, WorkerPool):
@@ -152,7 +158,7 @@ class HandOff:
         """Our own completions bring the next turn; the timer is for a pool that is full of somebody else's work."""
         if not self._retrying:
             self._retrying = True
-            self._reactor.call_later(_RETRY, self._retry)
+            self._call_later(_RETRY, self._retry)
 
     def _retry(self) -> None:
         self._retrying = False

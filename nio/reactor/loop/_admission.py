@@ -1,0 +1,52 @@
+"""Admission: how many connections there may be, and who waits for room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from nio.reactor.loop._checks import check_count
+
+logger = logging.getLogger("nio.reactor")
+
+_MOST = 10_000
+_RESERVE = 32  # descriptors kept for everything that is not a connection
+_ROOM = 0.95  # who waits for room is called when so much of the limit, or less, is taken
+
+
+class Admission:
+    """Places for connections: whoever accepts or connects one takes a place, whose end gives it back.
+
+    ``limit`` is the number of places: what was ``wanted``, or 10 000, but never more than ``descriptors`` leaves.
+    """
+
+    __slots__ = ("_waiting", "limit", "taken")
+
+    def __init__(self, wanted: int | None, descriptors: int) -> None:
+        room = max(1, descriptors - _RESERVE)
+        if wanted is not None and check_count("max_connections", wanted, 1) > room:
+            logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
+        self.limit: int = min(_MOST if wanted is None else wanted, room)
+        self.taken = 0
+        self._waiting: list[Callable[[], object]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """True when no place is left."""
+        return self.taken >= self.limit
+
+    def enter(self) -> None:
+        """Take a place, also beyond the limit: whoever accepts asks ``is_full`` first."""
+        self.taken += 1
+
+    def leave(self) -> None:
+        """Give a place back; when a twentieth of all is free, call everybody who waits."""
+        self.taken -= 1
+        if self._waiting and self.taken <= self.limit * _ROOM:
+            waiting, self._waiting = self._waiting, []
+            for fn in waiting:
+                fn()
+
+    def when_room(self, fn: Callable[[], object]) -> None:
+        """Call ``fn()`` once, when a twentieth of the places is free; it must not raise."""
+        self._waiting.append(fn)

@@ -1,0 +1,92 @@
+"""What a turn did, and what a reactor has done so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from nio.reactor.loop._close_reason import CloseReason
+
+
+class Progress(NamedTuple):
+    """What one turn did: connections accepted and closed, bytes moved, ticks and timers run."""
+
+    accepted: int
+    bytes_in: int
+    bytes_out: int
+    closed: int
+    ticks: int
+    timers: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReactorStatistics:
+    """A reactor's counters since it was opened.
+
+    ``connections`` counts those accepted or connected, ``open`` those of them that are there, ``closed`` the others by
+    reason. ``requests`` counts records handed to ``process``; ``dropped`` those whose connection was gone when the
+    reply came; ``abandoned`` the connections that were cut when the drain time was over; ``spins`` how often 512 turns
+    in a row were woken for nothing. ``timers`` is the number of timers that are set.
+    """
+
+    connections: int
+    open: int
+    requests: int
+    dropped: int
+    bytes_in: int
+    bytes_out: int
+    turns: int
+    abandoned: int
+    spins: int
+    timers: int
+    closed: Mapping[CloseReason, int]
+
+
+class Tally:
+    """The counters of one reactor; the loop and the handlers add to them, on the reactor's thread."""
+
+    __slots__ = (
+        "abandoned",
+        "bytes_in",
+        "bytes_out",
+        "closed",
+        "connections",
+        "dropped",
+        "open",
+        "requests",
+        "spins",
+        "turns",
+    )
+
+    def __init__(self) -> None:
+        self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
+        self.turns = self.abandoned = self.spins = 0
+        self.closed: dict[CloseReason, int] = {}
+
+    def came(self) -> None:
+        """A connection is there."""
+        self.connections += 1
+        self.open += 1
+
+    def went(self, reason: CloseReason) -> None:
+        """A connection has ended."""
+        self.open -= 1
+        self.closed[reason] = self.closed.get(reason, 0) + 1
+
+    def statistics(self, timers: int) -> ReactorStatistics:
+        """The counters as they are now."""
+        return ReactorStatistics(
+            connections=self.connections,
+            open=self.open,
+            requests=self.requests,
+            dropped=self.dropped,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            turns=self.turns,
+            abandoned=self.abandoned,
+            spins=self.spins,
+            timers=timers,
+            closed=MappingProxyType(dict(self.closed)),
+        )

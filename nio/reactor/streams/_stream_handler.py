@@ -1,0 +1,227 @@
+"""StreamHandler: Lea's handler, grown up: a Connection whose bytes are records, with or without workers.
+
+**Records wait as bytes.** At most 64 are decoded at a time; the rest of what was read stays undecoded in the decoder,
+so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the
+mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
+
+**Replies go out together**: those to one read's records with one send. One record alone, the steady state, is answered
+past the outbox. There a call of what a slot holds is made by a local name, which costs less.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+
+from nio.channels import SelectionKey
+from nio.errors import DelimiterInRecordError, RecordTooLongError
+from nio.framing import Framing, Lines
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._reactor import Reactor
+from nio.reactor.streams._connection import Connection
+from nio.reactor.streams._state import CLOSED, PROCESSING, READING, SENDING
+
+_BATCH = 64  # records decoded at a time
+_NOTHING: Iterator[bytes] = iter(())
+
+
+class StreamHandler(Connection):
+    """One connection's handler: records in, replies out. Subclass it and write ``process``.
+
+    Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too. Besides those
+    of :class:`Connection`:
+
+    - ``framing``: how bytes become records and replies bytes (:class:`~nio.framing.Lines` by default).
+    - ``record_timeout``: seconds a record may take from its first byte to its last (10; None any time).
+
+    With workers, ``process`` runs in one of them, one record of a connection at a time, in order; all else runs on the
+    reactor's thread. An exception of ``process`` ends the connection, after the replies owed for the records before it:
+    :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
+    """
+
+    __slots__ = ("_decoder", "_encode", "_job", "_more", "_process", "_records")
+
+    _records: Iterator[bytes]
+    _job: Job | None
+
+    framing: Framing = Lines()
+    record_timeout: float | None = 10.0
+
+    # for the user
+
+    def process(self, record: bytes) -> bytes | None:
+        """The reply to one record, without its ending; None for no reply."""
+        raise NotImplementedError(f"{type(self).__name__} has no process()")
+
+    def send(self, record: bytes) -> bool:
+        """Queue a record of your own, framed, behind the replies already made; for the reactor's thread.
+
+        False when the connection is ending or has ended, and nothing is sent: see ``write``.
+        """
+        return self.write(self._encode(record))
+
+    def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Process no more records, send what is owed, then close; for the reactor's thread."""
+        if self._state is PROCESSING:
+            self._records, self._more = _NOTHING, False
+            self._ending = self._ending or reason  # once the reply that is owed has come
+        else:
+            super().finish(reason)
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        if self._state is not CLOSED:
+            self._records, self._job = _NOTHING, None
+            del self._process  # with the key's attachment the last cycle: no garbage collection is needed
+            super().close(reason)
+
+    # for the reactor
+
+    @classmethod
+    def check_reactor(cls, reactor: Reactor) -> None:
+        process = inspect.getattr_static(cls, "process")
+        if reactor.hand_off is not None and inspect.isfunction(process) and process is not StreamHandler.process:
+            reactor.hand_off.check_bound(cls.__name__)
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+        # What the class holds is looked up in two places at every use; these are read with every request.
+        self._process, self._encode = self.process, self.framing.encode
+        self._decoder = self.framing.decoder()
+        self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
+        self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self._process)
+        super().handle_open(reactor, key)
+
+    def handle_reply(self, reply: bytes | None) -> None:
+        """A worker's completion."""
+        if self._state is not PROCESSING:
+            self._tally.dropped += 1
+            return
+        self._state = self._rest
+        self._deadlines.heard_at = self._clock()  # the peer waited for us, not we for the peer
+        try:
+            if reply is not None:
+                self._outbox.append(self._encode(reply))
+        except Exception as error:
+            self._raised(error)
+        if self._outbox.size >= self._mark:
+            self._flush_to_mark()
+        self._work()
+
+    def handle_failure(self, error: BaseException) -> None:
+        """A worker's completion: process raised."""
+        if self._state is PROCESSING:
+            self._raised(error)
+        else:
+            self._tally.dropped += 1
+
+    def handle_rejection(self) -> None:
+        """No worker will take the record."""
+        self._begin_end(CloseReason.OVERLOAD)
+
+    # records
+
+    def _receive(self, data: bytes) -> None:
+        decoder = self._decoder
+        records = decoder.feed(data, _BATCH)
+        if not (self._steady and len(records) == 1 and self._job is None and decoder.clean):
+            if records:
+                self._deadlines.record_due = 0
+                self._more = len(records) == _BATCH
+                self._records = iter(records)
+            self._work()
+            return
+        process, encode = self._process, self._encode
+        send, tally = self._transport.send, self._tally
+        tally.requests += 1
+        try:
+            reply = process(records[0])
+            if reply is None:
+                return
+            reply = encode(reply)
+        except Exception as error:
+            self._raised(error)
+            return
+        if self._steady:
+            try:
+                sent = send(reply)
+            except OSError:
+                sent = 0  # the second attempt, in _flush, tells no room from no peer
+            tally.bytes_out += sent
+            if sent < len(reply):
+                self._outbox.append(memoryview(reply)[sent:])
+                self._left_over(sent)
+                self._send_queued()
+        elif self._state is not CLOSED:
+            self._outbox.append(reply)  # behind what process() sent itself, which is on its way
+
+    def _receive_end(self) -> None:
+        self._decoder.end()
+        self._work()
+
+    def _work(self) -> None:
+        """Process records until there are none, a worker has one or output is over the mark; then send and arm."""
+        if self._state is READING:
+            if self._job is None:
+                self._process_records()
+            else:
+                self._hand_off_record(self._job)
+            if self._outbox.size and self._state is not SENDING:
+                self._flush()
+            if self._state is READING and (self._ending is not None or not self._decoder.clean):
+                self._ran_out()
+        self._arm()
+
+    def _process_records(self) -> None:
+        process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
+        try:
+            while True:
+                for record in self._records:
+                    tally.requests += 1
+                    reply = process(record)
+                    if reply is not None:
+                        outbox.append(encode(reply))  # dropped with the outbox if process() has closed the connection
+                    if outbox.size >= self._mark:
+                        self._flush_to_mark()
+                    if self._state is not READING:
+                        return
+                if not (self._more and self._decode_more()):
+                    return
+        except Exception as error:
+            self._raised(error)
+
+    def _hand_off_record(self, job: Job) -> None:
+        record = next(self._records, None)
+        if record is None and self._more and self._decode_more():
+            record = next(self._records, None)
+        if record is not None:
+            self._tally.requests += 1
+            self._state = PROCESSING
+            job.record = record
+            job.hand_off.add(job)
+
+    def _decode_more(self) -> bool:
+        """The next batch of what was read already; False when that has run out."""
+        records = self._decoder.feed(b"", _BATCH)
+        self._more = len(records) == _BATCH
+        self._records = iter(records)
+        return bool(records)
+
+    def _ran_out(self) -> None:
+        """All complete records are done: is the stream broken or ended, or is the next record on its way?"""
+        error = self._decoder.error
+        if error is not None:
+            reason = CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else CloseReason.PROTOCOL_ERROR
+            self._blame(reason, error)
+        elif self._ending is not None:
+            self._dealt_with_all()
+        elif self.record_timeout is not None and not self._deadlines.record_due:
+            self._deadlines.watch_record(self.record_timeout)
+
+    def _raised(self, error: BaseException) -> None:
+        if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back
+            name = type(self).__name__
+            self.reactor.report("encode", logging.WARNING, "%s: a reply cannot be framed: %s", name, error)
+            self._begin_end(CloseReason.PROTOCOL_ERROR)
+        else:
+            super()._raised(error)
