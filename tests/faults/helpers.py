@@ -162,8 +162,8 @@ class Server:
         return [reason for handler in self.handlers for reason in handler.reasons]
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def own_descriptors() -> set[int]:
+    return {int(name) for name in os.listdir("/proc/self/fd")}
 
 
 def child(code: str, *options: str) -> subprocess.Popen[bytes]:

@@ -43,6 +43,14 @@ def run(reactor: Reactor) -> None:
     assert not late, f"run() did not end by itself: {reactor!r}"
 
 
+def in_a_thread(fn: Callable[..., object], *args: object) -> None:
+    """Call ``fn`` in a thread of its own, which must come back."""
+    thread = threading.Thread(target=fn, args=args)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
 def afresh(error: OSError) -> OSError:
     """A copy without a traceback, which would keep the frames it has seen."""
     return type(error)(*error.args)
