@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -87,14 +88,23 @@ def test_wakeup_ends_the_sleep_of_the_next_turn(reactor: Reactor) -> None:
     assert not any(reactor.turn(PATIENCE))
 
 
-def test_F11_execute_from_another_thread_ends_the_sleep(reactor: Reactor) -> None:
+def test_F11_execute_from_another_thread_ends_the_sleep() -> None:
+    kernel = Kernel(real_time=True)
     calls: list[object] = []
-    thread = threading.Thread(target=lambda: reactor.execute(calls.append, threading.get_ident()))
-    thread.start()
-    while not calls:
+    with Reactor.open(provider=kernel) as reactor:
+
+        def post() -> None:
+            while not kernel.waits:
+                pass
+            reactor.execute(calls.append, threading.get_ident())
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        begin = time.monotonic()
         reactor.turn(PATIENCE)
-    thread.join()
-    assert calls == [thread.ident]
+        assert time.monotonic() - begin < PATIENCE
+        thread.join(PATIENCE)
+        assert calls == [thread.ident]
 
 
 def test_execute_runs_on_the_reactor_s_thread_in_order(reactor: Reactor) -> None:
