@@ -88,6 +88,12 @@ def compiled_modules_are_kept(tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield
 
 
+@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
+def workers(request: pytest.FixtureRequest) -> int:
+    """Threads for ``process``: none, or two."""
+    return int(request.param)
+
+
 @pytest.fixture
 def eager_switches() -> Iterator[None]:
     """The interpreter changes threads 500 times as often: what two of them can come to is met in fewer rounds."""

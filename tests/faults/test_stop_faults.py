@@ -225,11 +225,10 @@ def test_J06_a_reader_that_does_not_read_is_cut_at_the_deadline() -> None:
 
 STUCK = """
 import threading, sys
-import nio.reactor._reactor as module
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, Reactor, StreamHandler
 
-module._PATIENCE = 0.05
+sys.modules[Reactor.__module__]._PATIENCE = 0.05
 
 class Stuck(StreamHandler):
     def process(self, record):

@@ -14,12 +14,6 @@ from nio.reactor import CloseReason, State
 from tests.faults.helpers import Client, Server
 from tests.unit.reactor.support import NEVER, PATIENCE, Blob, Greeter, Kernel, World
 
-
-@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
-def workers(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
 # reading
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from types import FrameType
 
 import pytest
 
@@ -163,7 +164,10 @@ def on_signal() -> Iterator[Callable[[Callable[[], object]], Callable[[], None]]
     before = signal.getsignal(signal.SIGUSR1)
 
     def install(handler: Callable[[], object]) -> Callable[[], None]:
-        signal.signal(signal.SIGUSR1, lambda number, frame: (handler(), None)[1])
+        def handle(number: int, frame: FrameType | None) -> None:
+            handler()
+
+        signal.signal(signal.SIGUSR1, handle)
         return lambda: signal.raise_signal(signal.SIGUSR1)
 
     yield install

@@ -47,12 +47,13 @@ def test_J05_what_was_queued_when_the_reactor_closes_is_run() -> None:
     assert calls == list(range(301))
 
 
-class Joined(Kernel):
-    """Calls ``before`` when one of its threads is joined."""
+class Joins(Kernel):
+    """Asks ``patience`` how long a thread of its own is really waited for, instead of the time that was given."""
 
-    def __init__(self, before: Callable[[], object]) -> None:
+    def __init__(self, patience: Callable[[float | None], float | None]) -> None:
         super().__init__()
-        self.before = before
+        self.patience = patience
+        self.threads: list[threading.Thread] = []
 
     def start_thread(  # type: ignore[override]  # static in the base
         self, target: Callable[..., object], *args: object, name: str
@@ -61,12 +62,11 @@ class Joined(Kernel):
 
         class Thread(threading.Thread):
             def join(self, timeout: float | None = None) -> None:
-                kernel.before()
-                super().join(timeout)
+                super().join(kernel.patience(timeout))
 
-        thread = Thread(target=target, args=args, name=name, daemon=True)
-        thread.start()
-        return thread
+        self.threads.append(Thread(target=target, args=args, name=name, daemon=True))
+        self.threads[-1].start()
+        return self.threads[-1]
 
 
 def test_J05_a_job_in_the_pool_s_queue_is_dropped_and_the_handler_knows() -> None:
@@ -78,7 +78,11 @@ def test_J05_a_job_in_the_pool_s_queue_is_dropped_and_the_handler_knows() -> Non
             release.wait(PATIENCE)
             return super().process(record)
 
-    with World(Slow, kernel=Joined(release.set), workers=1) as world:
+    def let_go(timeout: float | None) -> float | None:
+        release.set()
+        return timeout
+
+    with World(Slow, kernel=Joins(let_go), workers=1) as world:
         for _ in range(2):
             world.connect().send(b"ann\n")
         world.until(lambda: begun.is_set() and world.reactor.statistics().requests == 2)
@@ -157,29 +161,6 @@ def test_a_selector_closed_behind_the_reactor_s_back_is_no_quiet_end(reactor: Re
             reactor.run()
 
 
-class Stuck(Kernel):
-    """Its threads never end, as far as a join with patience can tell."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patience: list[float | None] = []
-        self.threads: list[threading.Thread] = []
-
-    def start_thread(  # type: ignore[override]  # static in the base
-        self, target: Callable[..., object], *args: object, name: str
-    ) -> threading.Thread:
-        kernel = self
-
-        class Patient(threading.Thread):
-            def join(self, timeout: float | None = None) -> None:
-                kernel.patience.append(timeout)
-                super().join(None if timeout is None else 0)
-
-        self.threads.append(Patient(target=target, args=args, name=name, daemon=True))
-        self.threads[-1].start()
-        return self.threads[-1]
-
-
 def test_J07_a_stuck_worker_is_named_and_left_behind(caplog: pytest.LogCaptureFixture) -> None:
     begun, release = threading.Event(), threading.Event()
 
@@ -189,14 +170,20 @@ def test_J07_a_stuck_worker_is_named_and_left_behind(caplog: pytest.LogCaptureFi
             release.wait(PATIENCE)
             return None
 
-    kernel = Stuck()
+    asked: list[float | None] = []
+
+    def none_at_all(timeout: float | None) -> float:
+        asked.append(timeout)
+        return 0
+
+    kernel = Joins(none_at_all)
     try:
         with World(Slow, kernel=kernel, workers=1) as world:
             world.connect().send(b"ann\n")
             world.until(begun.is_set)
             world.reactor.close()
-            assert kernel.patience
-            assert all(timeout is not None and timeout <= 60 for timeout in kernel.patience)
+            assert asked
+            assert all(timeout is not None and timeout <= 60 for timeout in asked)
         assert "worker-1" in caplog.text
     finally:
         release.set()

@@ -12,11 +12,6 @@ from nio.reactor import CloseReason, State
 from tests.unit.reactor.support import Blob, Greeter, Manual, Silent, World
 
 
-@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
-def workers(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
 @pytest.mark.parametrize("end", ["close", "finish", "peer"])
 def test_on_close_comes_when_the_channel_is_closed_and_the_key_gone(workers: int, end: str) -> None:
     found: list[tuple[object, ...]] = []
