@@ -1,4 +1,4 @@
-"""What every test is held to: it leaves no descriptor and no thread behind.
+"""What every test is held to: it leaves no descriptor and no thread behind, and it ends (``tests.guard``).
 
 The check costs a listing of /proc/self/fd before and after, some tens of microseconds; only when the two differ
 does it collect garbage, wait for threads that are about to end, and look closer.
@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
+pytest_plugins = ["tests.guard"]
 
 DESCRIPTORS = "/proc/self/fd"
 GRACE = 2.0  # seconds a thread that has been told to end may take
@@ -86,6 +88,12 @@ def compiled_modules_are_kept(tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield
 
 
+@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
+def workers(request: pytest.FixtureRequest) -> int:
+    """Threads for ``process``: none, or two."""
+    return int(request.param)
+
+
 @pytest.fixture
 def eager_switches() -> Iterator[None]:
     """The interpreter changes threads 500 times as often: what two of them can come to is met in fewer rounds."""
@@ -93,6 +101,13 @@ def eager_switches() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(interval)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With several processes a file stays in one of them, unless the command line says otherwise."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadfile"
 
 
 def pytest_collection() -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from nio.channels import Ops, SelectableChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
+from nio.buffers import ByteBuffer
+from nio.channels import EOF, Ops, SelectableChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
 from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider
 from tests.contract.fake_kqueue import FakeKqueueProvider
 
@@ -75,6 +76,14 @@ def unix_pair(directory: Path, provider: SelectorProvider | None = None) -> tupl
     path.unlink()
     assert far is not None
     return near.configure_blocking(False), far.configure_blocking(False)
+
+
+def text_of(channel: SocketChannel, room: int = 16) -> bytes | int:
+    """What one read brings; ``EOF`` at the end of the stream."""
+    buffer = ByteBuffer.allocate(room)
+    count = channel.read(buffer)
+    assert buffer.position == max(0, count)
+    return EOF if count == EOF else bytes(buffer.flip())
 
 
 def fill(channel: SocketChannel) -> int:

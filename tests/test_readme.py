@@ -18,7 +18,7 @@ README = ROOT / "README.md"
 PAGES = sorted(ROOT.glob("*.md"))
 COMMANDS = [
     "python3 -m samples.hello_name demo",
-    "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest",
+    "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest -n2",
 ]
 
 FENCE = re.compile(r"^( *)(`{3,}|~{3,})(.*)$")

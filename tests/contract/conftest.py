@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from nio.channels import Selector, SocketChannel
-from nio.spi import SelectorProvider
+from nio.channels import Selector, ServerSocketChannel, SocketChannel
+from nio.spi import Address, SelectorProvider
 from tests.contract.watched import WatchedProvider
-from tests.helpers import PROVIDERS, connected_pair, provider_named
+from tests.helpers import LOOPBACK, PROVIDERS, address_of, connected_pair, listening, provider_named, unix_pair
 
 Pair = tuple[SocketChannel, SocketChannel]
 
@@ -51,3 +52,30 @@ def pair(provider: SelectorProvider) -> Iterator[Pair]:
     near, far = connected_pair(provider)
     with near, far:
         yield near, far
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def any_pair(request: pytest.FixtureRequest, provider: SelectorProvider, tmp_path: Path) -> Iterator[Pair]:
+    """As ``pair``, and in the Unix domain, too."""
+    near, far = connected_pair(provider) if request.param == "tcp" else unix_pair(tmp_path, provider)
+    with near, far:
+        yield near, far
+
+
+@pytest.fixture
+def server(provider: SelectorProvider) -> Iterator[ServerSocketChannel]:
+    with listening(provider) as server:
+        yield server
+
+
+@pytest.fixture
+def client(provider: SelectorProvider) -> Iterator[SocketChannel]:
+    with SocketChannel.open(provider=provider).configure_blocking(False) as client:
+        yield client
+
+
+@pytest.fixture
+def refusing(provider: SelectorProvider) -> Iterator[Address]:
+    """An address that is taken and where nobody listens."""
+    with SocketChannel.open(provider=provider).bind(LOOPBACK) as taken:
+        yield address_of(taken)

@@ -249,7 +249,9 @@ def test_B06_a_key_with_no_interest_is_never_selected(watched: WatchedProvider, 
 
 # statement 77
 def test_with_nothing_registered_a_selection_lasts_its_timeout(selector: Selector) -> None:
-    assert seconds_of(selector, 0.03) >= 0.03
+    seconds = [seconds_of(selector, 0.03) for _ in range(3)]
+    assert min(seconds) >= 0.03
+    assert min(seconds) < 1  # one of the three is not held up that long by whatever else the machine does
 
 
 # statement 78: there 0 waits for ever; here None does, and 0 polls

@@ -4,9 +4,10 @@ Full numbers are for the back ends that bear them: 10 000 keys for epoll, poll a
 for select, a tenth for the fake kqueue, which asks poll(2) about each filter; 1 000 000 changes of interest for the
 first back end, a fiftieth for the others, whose part in it is the same.
 
-Others of this kind are in ``tests/faults/test_selector_faults.py``: wake-ups from four threads (D02), jobs posted with
-wake-ups (D03), cancel against register (D05), register against select (D06), close of a selector against select and
-register (D07), close of a channel against select and against each operation (D08), cancelled keys that pile up (D10).
+Others of this kind are in ``tests/faults``. In ``test_selector_thread_faults.py``: wake-ups from four threads (D02),
+jobs posted with wake-ups (D03), cancel against register (D05), register against select (D06), close of a selector
+against select and register (D07), close of a channel against select and against each operation (D08). In
+``test_selector_key_faults.py``: cancelled keys that pile up (D10).
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -14,21 +12,13 @@ from typing import Any, Self
 
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, Handler, Reactor
-from tests.unit.reactor.support import PATIENCE, Greeter, Kernel
+from tests.unit.reactor.support import PATIENCE, Caller, Greeter, Kernel
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-class Client:
-    """A blocking socket with patience."""
-
-    def __init__(self, address: tuple[str, int], *, receive_buffer: int | None = None) -> None:
-        self.sock = socket.socket()
-        if receive_buffer is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(address)
+class Client(Caller):
+    """One whose socket blocks, with patience."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,13 +58,6 @@ class Client:
         self.send(name + b"\n")
         expected = b"Hello " + name + b"\n"
         assert self.read(len(expected)) == expected
-
-    def half_close(self) -> None:
-        self.sock.shutdown(socket.SHUT_WR)
-
-    def reset(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
 
 
 class Server:
@@ -162,8 +145,8 @@ class Server:
         return [reason for handler in self.handlers for reason in handler.reasons]
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def own_descriptors() -> set[int]:
+    return {int(name) for name in os.listdir("/proc/self/fd")}
 
 
 def child(code: str, *options: str) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from nio.reactor import CloseReason, Handler, Reactor
-from tests.faults.helpers import Client, Server, child, descriptors
+from tests.faults.helpers import Client, Server, child, own_descriptors
 from tests.unit.reactor.support import PATIENCE, Greeter, Kernel, World
 
 CRAMPED = """
@@ -84,7 +84,7 @@ def test_A03_a_thousand_lost_connections_and_then_a_good_one() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"ann\n", b"an"])
 def test_A04_a_peer_that_resets_before_it_is_accepted(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    before = descriptors()
+    before = own_descriptors()
     with World() as world:
         for _ in range(100):
             peer = world.dial()
@@ -97,7 +97,7 @@ def test_A04_a_peer_that_resets_before_it_is_accepted(data: bytes, caplog: pytes
         good = world.connect()
         good.send(b"ann\n")
         assert good.read(10) == b"Hello ann\n"
-    assert descriptors() == before
+    assert own_descriptors() == before
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
@@ -126,7 +126,7 @@ def test_A07_a_factory_that_raises_every_third_time() -> None:
             raise KeyError("no handler")
         return Greeter()
 
-    before = descriptors()
+    before = own_descriptors()
     with Server(factory) as server:
         served = 0
         for _ in range(99):
@@ -139,7 +139,7 @@ def test_A07_a_factory_that_raises_every_third_time() -> None:
                     pass
         assert served == 66
         server.until(lambda: server.reactor.statistics().open == 0)
-    assert descriptors() == before
+    assert own_descriptors() == before
 
 
 def test_A08_the_limit_holds_while_clients_come_and_go() -> None:

@@ -1,8 +1,7 @@
 """The operations of ``data/SelectorDriver.java``, spoken to ``nio``: a script names channels, selectors and keys, each
 line is one call of the public API, and its answer is one line, word for word the JDK's (``_words``).
 
-Everything in which ``nio`` means to differ from the JDK stands in ``DIFFERENCES``; whatever is not there has to agree.
-Most are a change of form, made in the method that the entry names.
+Everything in which ``nio`` means to differ from the JDK stands in ``_differences``; whatever is not there has to agree.
 
 ``settle`` and the start of ``async`` sleep, ``join`` waits for what is to stay blocked: they are part of the recorded
 script, which gives the kernel or a thread time to get where the next line expects it. The recorded pauses are generous;
@@ -18,14 +17,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
-from nio.buffers import ByteBuffer, MappedByteBuffer
+from nio.buffers import ByteBuffer
 from nio.channels import (
-    DatagramChannel,
     FileChannel,
-    FileLock,
     Pipe,
     SelectionKey,
     Selector,
@@ -36,164 +32,12 @@ from nio.channels import (
 from nio.channels import StandardSocketOptions as Options
 from nio.errors import IllegalStateError
 from nio.spi import ProtocolFamily
+from tests.jdk._calls import ACTS, ANSWERS
+from tests.jdk._differences import DIFFERENCES as DIFFERENCES
+from tests.jdk._differences import Difference as Difference
+from tests.jdk._differences import Script
 from tests.jdk._state import LOOPBACK, State
-from tests.jdk._words import (
-    JavaError,
-    java_name,
-    letters,
-    printed,
-    shown,
-    to_buffer,
-    to_ops,
-    to_seconds,
-)
-
-Script = Sequence[str]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One decision to differ: why, and from which statements.
-
-    ``words`` are the operations that have no counterpart then: a scenario that uses one is passed over, by name.
-    ``answers`` are the pairs, the JDK's answer and ours, that count as agreement: to an operation that starts with
-    ``op``, in scripts that ``where`` holds for; where that is all, any answer may differ. ``unseen``: the driver has
-    no operation to show it.
-    """
-
-    reason: str
-    statements: tuple[int, ...] = ()
-    words: frozenset[str] = frozenset()
-    answers: frozenset[tuple[str, str]] = frozenset()
-    op: str | tuple[str, ...] = ""
-    where: Callable[[Script], bool] | None = None
-    unseen: bool = False
-
-    def explains(self, op: str, expected: str, answer: str, script: Script) -> bool:
-        """Whether ``answer`` may stand where the JDK has ``expected``."""
-        return (
-            bool(self.answers or self.where)
-            and (not self.answers or (expected, answer) in self.answers)
-            and op.startswith(self.op)
-            and (self.where is None or self.where(script))
-        )
-
-
-def _wakes_or_throws_when_woken(script: Script) -> bool:
-    acts = (op for op in script if op.startswith(("nowc ", "selectc ")) and op.endswith((" wake", " throw")))
-    return any(f"wakeup {op.split()[1]}" in script for op in acts)
-
-
-def _locks_to_the_end(script: Script) -> bool:
-    return any(word == "flock" and rest[3:4] == ["0"] for word, *rest in map(str.split, script) if rest)
-
-
-def _moves_many_buffers(script: Script) -> bool:
-    return any(op.startswith("gather ") and op.count(",") >= MANY for op in script)
-
-
-def _transfers_within_a_file(script: Script) -> bool:
-    lines = [op.split() for op in script]
-    paths = {line[1]: line[2] for line in lines if line[0] == "fopen" and len(line) > 2}
-    ends = [(line[1], line[4] if line[0] == "fto" else line[2]) for line in lines if line[0] in ("fto", "ffrom")]
-    return any(paths.get(one, one) == paths.get(other) for one, other in ends if one != other)
-
-
-def _loses_its_family(script: Script) -> bool:
-    """A datagram channel has got its address by itself, and then is disconnected or another is connected to it."""
-    unbound, by_itself = set(), set()
-    for word, name, *rest in (op.split() for op in script if " " in op):
-        if word == "dc":
-            unbound.add(name)
-        elif word == "bind":
-            unbound.discard(name)
-        elif name in unbound and word in ("connect", "receive", "send"):
-            unbound.discard(name)
-            by_itself.add(name)
-        if (word == "disconnect" and name in by_itself) or (word == "connect" and by_itself.intersection(rest)):
-            return True
-    return False
-
-
-def _disconnects_before_it_hears_of_a_refusal(script: Script) -> bool:
-    left = {op.split()[1]: at for at, op in enumerate(script) if op.startswith("disconnect ")}
-    return any(
-        f"connect {name} refused" in script[:at]
-        and any(op.startswith((f"write {name} ", f"send {name} ", f"gather {name} ")) for op in script[:at])
-        for name, at in left.items()
-    )
-
-
-_CUT = ("!AsynchronousCloseException", "!IOException:Broken pipe", "!IOException:Connection reset by peer")
-
-_GRANTED = frozenset((f"ok shared={shared}", "!OverlappingFileLockException") for shared in "TF")
-MANY = 1024  # buffers; no system call takes more
-
-DIFFERENCES = {
-    "interrupt": Difference(
-        "threads of Python cannot be interrupted",
-        (109, 155),
-        words=frozenset({"interrupt", "selfinterrupt"}),
-    ),
-    "cut-short": Difference(
-        "a blocking write that is cut short raises at once, its buffer tells how far it came; "
-        "the JDK returns the count and throws from the next write",
-        (131, 137, 154),
-        answers=frozenset((jdk, cut) for jdk in ("partial", "total-matches in-order partial") for cut in _CUT),
-        op="join",
-    ),
-    "woken": Difference(
-        "a selection uses up the wake-up that ended it before it runs an action: a wake-up from the action is never "
-        "lost with it, as it is in the JDK, and none is left when the action throws",
-        (105, 119, 121),
-        answers=frozenset({("0 slow", "0 fast"), ("0 fast", "0 slow")}),
-        op="time",
-        where=_wakes_or_throws_when_woken,
-    ),
-    "family": Difference(
-        "channels are of IPv4, the JDK's of IPv6 with IPv4 mapped into it: a datagram channel that nobody bound is at "
-        ":: or ::1 there when it has been disconnected or another is connected to it, and not reached from 127.0.0.1",
-        where=_loses_its_family,
-    ),
-    "late-refusal": Difference(
-        "disconnecting takes along a refusal that nobody has heard of; in the JDK it makes the channel ready once "
-        "more, and the next receive() empty",
-        where=_disconnects_before_it_hears_of_a_refusal,
-    ),
-    "lock-size-0": Difference(
-        "a lock of size 0 reaches to the end of the file and overlaps with whatever lies there, as in later JDKs; "
-        "JDK 17 asks the kernel for the same and takes it to overlap with nothing",
-        (181,),
-        answers=_GRANTED | frozenset((refused, granted) for granted, refused in _GRANTED),
-        op="flock",
-        where=_locks_to_the_end,
-    ),
-    "many-buffers": Difference(
-        f"a write that is to be complete, to a file or in blocking mode, is so with more than {MANY} buffers too; the "
-        f"JDK writes the first {MANY}",
-        (131, 151),
-        where=_moves_many_buffers,
-    ),
-    "same-file": Difference(
-        "between two channels on one file bytes are moved through a buffer; where the ranges overlap the JDK may copy "
-        "what it has just written, and answers this way or that",
-        (179,),
-        op=("fcat", "read", "freadat", "scatter", "mget"),
-        where=_transfers_within_a_file,
-    ),
-    "lock-numbers": Difference("FileLock.overlaps counts beyond 2**63 - 1, where Java's numbers wrap", unseen=True),
-    "text-modes": Difference(
-        "a reader or writer of text refuses a channel in non-blocking mode, as Java's documentation has it and as "
-        "streams do; in JDK 17 such a writer writes, and such a reader does not return",
-        unseen=True,
-    ),
-    "seconds": Difference("timeouts are seconds, None waits for ever and 0 polls (_words.to_seconds)", (78,)),
-    "names": Difference("errors carry Python names and a builtin as second base (_words.java_name)"),
-    "remove": Difference("set.remove raises KeyError where Java returns false (do_sremove)", (67,)),
-    "iterator": Difference("iterators have no remove(); the set has (do_iterremove)", (67, 79)),
-    "setter": Difference("a property is set, so there is no key to be returned (do_iops)", (99,)),
-    "monitor": Difference("objects have no monitor; a selector has its lock (do_holdlock)", (113,)),
-}
+from tests.jdk._words import JavaError, java_name, letters, printed, shown, to_buffer, to_ops, to_seconds
 
 Action = Callable[[SelectionKey], object]
 
@@ -241,7 +85,7 @@ def _operations(words: Sequence[str]) -> list[str]:
 
 
 class Scenario(State):
-    """A script at work. A method or a row of the two tables at the end for every operation of the driver."""
+    """A script at work. A method or a row of the two tables of ``_calls`` for every operation of the driver."""
 
     def run(self, word: str, *arguments: str) -> str:
         """The answer to one line."""
@@ -569,60 +413,3 @@ class Scenario(State):
         chosen = getattr(FileChannel.MapMode, modes.get(mode, "PRIVATE"))
         self.things[name] = buffer = self.get(channel).map(chosen, int(position), int(size))
         return f"cap={buffer.capacity} ro={printed(buffer.is_read_only)} direct={printed(buffer.is_direct)}"
-
-
-# What is one call of the public API. These answer "ok" ...
-ACTS: dict[str, Callable[..., object]] = {
-    "sel": lambda s, name: s.put(name, Selector.open()),
-    "ss": lambda s, name: s.put(name, ServerSocketChannel.open()),
-    "sc": lambda s, name: s.put(name, SocketChannel.open()),
-    "dc": lambda s, name: s.put(name, DatagramChannel.open()),
-    "block": lambda s, name, blocking: s.get(name).configure_blocking(blocking == "T"),
-    "close": lambda s, name: s.no(name, FileLock).close(),
-    "disconnect": lambda s, name: s.get(name).disconnect(),
-    "shutin": lambda s, name: s.get(name).shutdown_input(),
-    "shutout": lambda s, name: s.get(name).shutdown_output(),
-    "linger0": lambda s, name: s.cast(name, SocketChannel).set_option(Options.SO_LINGER, 0),
-    "cancel": lambda s, key: s.key(key).cancel(),
-    "sclear": lambda s, name: s.get(name).selected_keys.clear(),
-    "kclear": lambda s, name: s.get(name).keys.clear(),
-    "settle": lambda s, milliseconds: time.sleep(int(milliseconds) / 1000 * s.pace),
-    "ftrunc": lambda s, name, size: s.get(name).truncate(int(size)),
-    "funlock": lambda s, name: s.get(name).release(),
-    "mput": lambda s, name, index, value: s.get(name).put_at(int(index), ord(value[0])),
-    "mforce": lambda s, name: s.cast(name, MappedByteBuffer).force(),
-}
-
-# ... and these what they return.
-ANSWERS: dict[str, Callable[..., object]] = {
-    "finish": lambda s, name: s.get(name).finish_connect(),
-    "local": lambda s, name: s.owner(s.get(name).local_address),
-    "remote": lambda s, name: s.owner(s.get(name).remote_address),
-    "exists": lambda s, name: s.get(f"{name}.path").exists(),
-    "isopen": lambda s, name: s.get(name).is_open,
-    "isblocking": lambda s, name: s.get(name).is_blocking,
-    "isreg": lambda s, name: s.get(name).is_registered,
-    "isconn": lambda s, name: s.get(name).is_connected,
-    "ispend": lambda s, name: s.get(name).is_connection_pending,
-    "validops": lambda s, name: letters(s.get(name).valid_ops),
-    "readro": lambda s, name: s.get(name).read(ByteBuffer.allocate(8).as_read_only_buffer()),
-    "send": lambda s, name, target, word: s.get(name).send(to_buffer(word), s.peer(target)),
-    "senderr": lambda s, name, target, size: s.get(name).send(ByteBuffer.allocate(int(size)), s.peer(target)),
-    "ior": lambda s, key, ops: letters(s.key(key).interest_ops_or(to_ops(ops))),
-    "iand": lambda s, key, ops: letters(s.key(key).interest_ops_and(to_ops(ops))),
-    "rops": lambda s, key: letters(s.key(key).ready_ops),
-    "isreadable": lambda s, key: s.key(key).is_readable,
-    "valid": lambda s, key: s.key(key).is_valid,
-    "attach": lambda s, key, word: s.key(key).attach(None if word == "null" else word),
-    "att": lambda s, key: s.key(key).attachment,
-    "keych": lambda s, key: f"{s.name(s.key(key).channel)} {s.name(s.key(key).selector)}",
-    "select": lambda s, name, timeout="0": s.get(name).select(to_seconds(timeout)),
-    "now": lambda s, name: s.get(name).select_now(),
-    "wakeup": lambda s, name: s.get(name).wakeup() is s.get(name),
-    "sadd": lambda s, name, key: s.get(name).selected_keys.add(s.key(key)),
-    "kremove": lambda s, name, key: s.get(name).keys.remove(s.key(key)),
-    "fsize": lambda s, name: s.cast(name, FileChannel).size,
-    "fwriteat": lambda s, name, word, position: s.get(name).write_at(to_buffer(word), int(position)),
-    "fvalid": lambda s, name: s.get(name).is_valid,
-    "mget": lambda s, name, index: chr(s.get(name).get(int(index))),
-}

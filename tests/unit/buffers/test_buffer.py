@@ -9,14 +9,11 @@ import pytest
 
 from nio.buffers import Buffer, ByteBuffer, CharBuffer, DoubleBuffer, IntBuffer
 from nio.errors import IllegalArgumentError, InvalidMarkError
+from tests.unit.buffers.support import numbered
 
 
 def numbers(buffer: Buffer) -> tuple[int, int, int]:
     return buffer.position, buffer.limit, buffer.capacity
-
-
-def numbered(count: int) -> ByteBuffer:
-    return ByteBuffer.wrap(bytearray(range(1, count + 1)))
 
 
 @pytest.mark.parametrize("kind", [ByteBuffer, CharBuffer, IntBuffer, DoubleBuffer])

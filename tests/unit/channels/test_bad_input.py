@@ -1,17 +1,14 @@
 """Bad input at every door of nio.channels: the named error with the number in it, and nothing has changed.
 
-Two tables: ``BAD`` has every parameter of every public method with the values it refuses, ``CLOSED`` what every public
-name does on a closed thing. That neither leaves a name out is tested, too, so a new method needs its rows.
+``BAD`` has every parameter of every public method with the values it refuses. That it leaves none out is tested, too,
+so a new method needs its rows.
 """
 
 from __future__ import annotations
 
-import enum
 import inspect
 import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,28 +16,10 @@ import pytest
 
 import nio.channels
 from nio.buffers import ByteBuffer
-from nio.channels import (
-    DatagramChannel,
-    FileChannel,
-    Pipe,
-    Selector,
-    ServerSocketChannel,
-    SocketChannel,
-    StandardOpenOption,
-    new_channel,
-)
-from nio.errors import (
-    CancelledKeyError,
-    ClosedChannelError,
-    ClosedSelectorError,
-    IllegalArgumentError,
-    IllegalSelectorError,
-    UnresolvedAddressError,
-    UnsupportedAddressTypeError,
-)
-from nio.spi import ProtocolFamily, SelectorProvider
-from tests.contract.watched import WatchedProvider
-from tests.helpers import R, W, connected_pair
+from nio.channels import FileChannel, StandardOpenOption
+from nio.errors import IllegalArgumentError, IllegalSelectorError, UnresolvedAddressError, UnsupportedAddressTypeError
+from nio.spi import SelectorProvider
+from tests.unit.channels.things import World, concrete, public
 
 NAN = float("nan")
 NO_INTS = (True, False, 1.0, NAN, "1", b"1", [1])  # None has a meaning here and there
@@ -61,53 +40,6 @@ NO_FAMILIES = {TypeError: ("INET", 2, True, 1.5, object())}
 NO_PROVIDERS = {TypeError: ("epoll", 0, 1, True, object(), SelectorProvider)}
 NO_TIMEOUTS = {TypeError: (True, False, "1", b"1", [1]), IllegalArgumentError: (-1, -0.5, NAN, float("-inf"))}
 Refused = Mapping[Any, tuple[object, ...]]  # by the type of the error
-
-
-class World:
-    """One of each, and what can be seen of them."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.path = directory / "f"
-        self.path.write_bytes(b"hello")
-        self.file = stack.enter_context(FileChannel.open(self.path, StandardOpenOption.READ, StandardOpenOption.WRITE))
-        self.file.position = 2
-        self.lock = self.file.lock(100, 5)
-        self.server = stack.enter_context(ServerSocketChannel.open()).configure_blocking(False)
-        self.server6 = stack.enter_context(ServerSocketChannel.open(ProtocolFamily.INET6))
-        self.stream = stack.enter_context(SocketChannel.open()).configure_blocking(False)
-        self.near, self.far = (stack.enter_context(end) for end in connected_pair())
-        self.datagrams = stack.enter_context(DatagramChannel.open()).configure_blocking(False)
-        self.talk = stack.enter_context(DatagramChannel.open()).configure_blocking(False).connect(("127.0.0.1", 9))
-        self.membership = self.talk.join("239.1.2.3", "lo")
-        self.pipe = stack.enter_context(Pipe.open())
-        self.pipe.source.configure_blocking(False)
-        self.pipe.sink.configure_blocking(False)
-        self.over_stream = stack.enter_context(new_channel(io.BytesIO(b"stream")))
-        self.selector = stack.enter_context(Selector.open())
-        self.stranger = stack.enter_context(Selector.open(WatchedProvider(SelectorProvider.default())))
-        self.key = self.near.register(self.selector, R, "attachment")
-        self.buffer = ByteBuffer.allocate(4).put(b"x")
-        self.buffers = [ByteBuffer.allocate(4), ByteBuffer.allocate(4)]
-
-    def things(self) -> dict[str, object]:
-        return vars(self) | {"source": self.pipe.source, "sink": self.pipe.sink}
-
-    def state(self) -> dict[str, object]:
-        """Every public property of everything, every option, and what has been written."""
-        seen: dict[str, object] = {}
-        for name, thing in self.things().items():
-            seen[name] = repr(thing)
-            for member in public(type(thing)):
-                if isinstance(getattr(type(thing), member), property):
-                    seen[f"{name}.{member}"] = repr(getattr(thing, member))
-            if isinstance(thing, (SocketChannel, ServerSocketChannel, DatagramChannel)):
-                steady = thing.supported_options - {"TCP_QUICKACK"}  # the kernel changes that by itself
-                seen |= {f"{name}:{option}": thing.get_option(option) for option in steady}
-        seen["content"] = self.path.read_bytes()
-        seen["selected"] = self.selector.select_now()
-        seen["in the pipe"] = self.pipe.source.read(bytearray(9))
-        seen["at the peer"] = self.far.read(bytearray(9))
-        return seen
 
 
 class Of(NamedTuple):
@@ -304,18 +236,6 @@ ANYTHING = {
 }
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as stack:
-        yield World(tmp_path, stack)
-
-
-def public(owner: type) -> list[str]:
-    """The names that nio gives it; a ``Pipe`` is a tuple, too."""
-    ours = [vars(base) for base in owner.__mro__ if base.__module__.partition(".")[0] == "nio"]
-    return sorted({name for names in ours for name in names if not name.startswith("_")})
-
-
 def says(error: BaseException, value: object) -> bool:
     """The message has the value; of what is of the wrong type its type will do, of a buffer what is wrong with it."""
     message = str(error)
@@ -344,133 +264,6 @@ def test_a_selector_of_another_provider(world: World) -> None:
     assert world.state() == before
 
 
-# Closed things: every public name is tried, and those that are not said to be refused have to work.
-
-
-class Closed(NamedTuple):
-    """Something in the world, how it is closed, and which of its names then raise what."""
-
-    on: str
-    by: str
-    error: type[Exception]
-    refused: str
-
-
-SELECTABLE = "configure_blocking register "
-NETWORK = SELECTABLE + "local_address get_option set_option bind "
-CLOSED = [
-    Closed("stream", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),
-    Closed("near", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),
-    Closed("server", "close", ClosedChannelError, NETWORK + "accept"),
-    Closed("datagrams", "close", ClosedChannelError, NETWORK + "remote_address connect receive send read write join"),
-    Closed("talk", "close", ClosedChannelError, NETWORK + "remote_address connect receive send read write join"),
-    Closed("source", "close", ClosedChannelError, SELECTABLE + "read"),
-    Closed("sink", "close", ClosedChannelError, SELECTABLE + "write"),
-    Closed("pipe", "close", ClosedChannelError, ""),
-    Closed(
-        "file",
-        "close",
-        ClosedChannelError,
-        "read write read_at write_at position size truncate force transfer_to transfer_from map lock try_lock",
-    ),
-    Closed("over_stream", "close", ClosedChannelError, "read write"),
-    Closed("lock", "release", ClosedChannelError, ""),
-    Closed("membership", "drop", ClosedChannelError, ""),
-    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now ready_keys"),
-    Closed(
-        "key",
-        "cancel",
-        CancelledKeyError,
-        "interest_ops interest_ops_or interest_ops_and ready_ops is_readable is_writable is_connectable is_acceptable",
-    ),
-]
-SHUTDOWNS = {"shutdown_input", "shutdown_output"}
-ARGUMENTS: dict[str, Callable[[World], tuple[object, ...]]] = {
-    "configure_blocking": lambda world: (False,),
-    "register": lambda world: (world.selector, 0),
-    "key_for": lambda world: (world.selector,),
-    "bind": lambda world: (None,),
-    "connect": lambda world: (("127.0.0.1", 9),),
-    "get_option": lambda world: ("SO_RCVBUF",),
-    "set_option": lambda world: ("SO_RCVBUF", 4096),
-    "read": lambda world: (world.buffers,),
-    "write": lambda world: (world.buffers,),
-    "receive": lambda world: (world.buffer,),
-    "send": lambda world: (world.buffer, ("127.0.0.1", 9)),
-    "join": lambda world: ("239.1.1.1", "lo"),
-    "read_at": lambda world: (world.buffer, 0),
-    "write_at": lambda world: (world.buffer, 0),
-    "truncate": lambda world: (0,),
-    "transfer_to": lambda world: (0, 1, world.pipe.sink),
-    "transfer_from": lambda world: (world.pipe.source, 0, 1),
-    "map": lambda world: (FileChannel.MapMode.READ_ONLY, 0, 1),
-    "overlaps": lambda world: (0, 1),
-    "attach": lambda world: (world.key.attachment,),
-    "interest_ops_or": lambda world: (W,),
-    "interest_ops_and": lambda world: (W,),
-}
-
-
-def use(thing: Any, name: str, world: World) -> None:
-    """Read a property, or call a method with arguments that are good ones of something open."""
-    found = getattr(thing, name)
-    is_method = inspect.isfunction(inspect.getattr_static(type(thing), name))
-    arguments = ARGUMENTS[name](world) if name in ARGUMENTS else ()
-    result = found(*arguments) if is_method else found
-    if inspect.isgenerator(result):
-        next(result)
-
-
-@pytest.mark.parametrize("row", CLOSED, ids=lambda row: row.on)
-def test_a_closed_thing_says_so_and_stays_as_it_is(row: Closed, world: World) -> None:
-    thing = world.things()[row.on]
-    getattr(thing, row.by)()
-    before = repr(thing), repr([world.buffer, *world.buffers])
-    refused = set(row.refused.split()) | SHUTDOWNS & set(public(type(thing)))
-    assert refused <= set(public(type(thing)))
-    for name in public(type(thing)):
-        if name in refused:
-            with pytest.raises(row.error):
-                use(thing, name, world)
-        else:
-            use(thing, name, world)
-    assert (repr(thing), repr([world.buffer, *world.buffers])) == before
-    assert world.path.read_bytes() == b"hello"
-
-
-@pytest.mark.parametrize("row", [row for row in CLOSED if "read" in row.refused or "write" in row.refused], ids=str)
-def test_a_part_that_is_none_is_refused_before_a_closed_channel_is(row: Closed, world: World) -> None:
-    """As JDK 17: IndexOutOfBoundsException, for a channel that is not connected too."""
-    thing: Any = world.things()[row.on]
-    for _ in ("open", "closed"):
-        for name in {"read", "write"} & set(public(type(thing))):
-            for part in ((-1, 1), (1, 2), (0, -1), (3, 0), (0, 3), (3, None)):
-                with pytest.raises(IndexError, match=f"offset {part[0]} and length"):
-                    getattr(thing, name)(world.buffers, *part)
-        getattr(thing, row.by)()
-
-
-def test_a_file_s_position_cannot_be_set_once_it_is_closed(world: World) -> None:
-    world.file.close()
-    with pytest.raises(ClosedChannelError):
-        world.file.position = -1  # the number is looked at second, as in the JDK
-
-
-# Nothing is left out.
-
-
-def concrete() -> dict[str, type]:
-    """The public classes that things are made of, by the names users know."""
-    kinds = {name: kind for name in nio.channels.__all__ if isinstance(kind := getattr(nio.channels, name), type)}
-    left_out = {"SelectableChannel", "NetworkChannel", "MulticastChannel", "StandardSocketOptions", "ProtocolFamily"}
-    ends: dict[str, type] = {"Pipe.SourceChannel": Pipe.SourceChannel, "Pipe.SinkChannel": Pipe.SinkChannel}
-    return ends | {
-        name: kind
-        for name, kind in kinds.items()
-        if name not in left_out and not getattr(kind, "_is_protocol", False) and not issubclass(kind, enum.Enum)
-    }
-
-
 def parameters() -> Iterator[str]:
     """Every parameter of every public method and function, ``=`` for what a property is set to."""
     for kind_name, kind in concrete().items():
@@ -493,9 +286,3 @@ def test_no_parameter_is_left_out() -> None:
     rows = {f"{row.method}({row.parameter})" for row in BAD}
     assert len(rows) > 80
     assert {name for name in parameters() if name not in rows and not name.endswith(tuple(ANYTHING))} == set()
-
-
-def test_no_kind_of_thing_is_left_out(world: World) -> None:
-    closed = {type(world.things()[row.on]) for row in CLOSED}
-    assert len(closed) > 10
-    assert set(concrete().values()) - closed == set()

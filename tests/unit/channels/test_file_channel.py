@@ -20,7 +20,6 @@ from nio.errors import (
     IllegalArgumentError,
     NonReadableChannelError,
     NonWritableChannelError,
-    ReadOnlyBufferError,
 )
 from nio.spi import SelectorProvider
 from tests.contract.watched import WatchedProvider
@@ -29,16 +28,6 @@ from tests.helpers import Background
 READ, WRITE, APPEND = StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.APPEND
 CREATE, CREATE_NEW = StandardOpenOption.CREATE, StandardOpenOption.CREATE_NEW
 TRUNCATE_EXISTING, DELETE_ON_CLOSE = StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.DELETE_ON_CLOSE
-READ_ONLY, READ_WRITE, PRIVATE = FileChannel.MapMode
-LAST = 2**63 - 1
-NO_LONGS = (-1, -(2**70), LAST + 1, 2**70)
-NO_INTS = (True, False, 1.0, float("nan"), "1", None)
-
-
-def closed(path: Path, *options: StandardOpenOption) -> FileChannel:
-    channel = FileChannel.open(path, *options)
-    channel.close()
-    return channel
 
 
 # opening
@@ -238,218 +227,6 @@ def test_force(path: Path) -> None:
                     channel.force(wrong)  # type: ignore[arg-type]  # what is refused
 
 
-# refusals
-
-Call = Callable[[FileChannel], object]
-
-
-def set_position(channel: FileChannel, value: int) -> None:
-    channel.position = value
-
-
-EVERY: list[Call] = [
-    lambda channel: channel.read(bytearray(1)),
-    lambda channel: channel.read(bytes(1)),  # type: ignore[arg-type]  # read-only, which is checked later
-    lambda channel: channel.read([bytearray(1)]),
-    lambda channel: channel.read_at(bytearray(1), 0),
-    lambda channel: channel.write(b""),
-    lambda channel: channel.write([b"x"]),
-    lambda channel: channel.write_at(b"x", 0),
-    lambda channel: channel.position,
-    lambda channel: set_position(channel, -1),
-    lambda channel: channel.size,
-    lambda channel: channel.truncate(-1),
-    lambda channel: channel.force(),
-    lambda channel: channel.transfer_to(-1, -1, channel),
-    lambda channel: channel.transfer_from(channel, -1, -1),
-    lambda channel: channel.map(READ_ONLY, -1, -1),
-    lambda channel: channel.lock(-1, -1),
-    lambda channel: channel.try_lock(-1, -1),
-]
-
-
-@pytest.mark.parametrize("call", EVERY)
-def test_closed_is_checked_before_the_mode_and_the_numbers(path: Path, call: Call) -> None:
-    # statement 180
-    for options in [(READ,), (WRITE,)]:
-        with pytest.raises(ClosedChannelError, match="closed"):
-            call(closed(path, *options))
-
-
-# statement 180
-def test_what_is_checked_before_closed(path: Path) -> None:
-    for channel in (closed(path), closed(path, WRITE)):
-        for position in NO_LONGS:
-            with pytest.raises(IllegalArgumentError, match=f"not {position}"):
-                channel.read_at(bytearray(1), position)
-            with pytest.raises(IllegalArgumentError, match=f"not {position}"):
-                channel.write_at(b"x", position)
-        with pytest.raises(IndexError, match="do not fit 1 buffers"):
-            channel.read([bytearray(1)], 0, 2)
-        with pytest.raises(IndexError, match="do not fit 1 buffers"):
-            channel.write([b"x"], -1)
-        with pytest.raises(IllegalArgumentError, match=f"at most {2**31 - 1} bytes, not {2**31}"):
-            channel.map(READ_ONLY, 0, 2**31)
-
-
-# statement 180
-def test_numbers_and_modes(path: Path) -> None:
-    with FileChannel.open(path) as reading, FileChannel.open(path, WRITE) as writing:
-        for number in NO_LONGS:
-            for channel in (reading, writing):
-                with pytest.raises(IllegalArgumentError, match=f"the position is 0 to {LAST}, not {number}"):
-                    channel.position = number
-                with pytest.raises(IllegalArgumentError, match=f"the size is 0 to {LAST}, not {number}"):
-                    channel.truncate(number)
-            with pytest.raises(NonReadableChannelError):
-                writing.transfer_to(number, number, writing)
-            with pytest.raises(NonWritableChannelError):
-                reading.transfer_to(number, number, reading)
-            with pytest.raises(NonWritableChannelError):
-                reading.transfer_from(reading, number, number)
-            for position, count in [(number, 1), (1, number)]:
-                with pytest.raises(IllegalArgumentError, match=f"not {number}"):
-                    reading.transfer_to(position, count, writing)
-                with pytest.raises(IllegalArgumentError, match=f"not {number}"):
-                    writing.transfer_from(reading, position, count)
-        with pytest.raises(NonWritableChannelError):
-            reading.truncate(0)
-        with pytest.raises(NonReadableChannelError):
-            writing.read(bytes(1))  # type: ignore[arg-type]  # read-only, which is checked later
-        assert (reading.position, writing.position, reading.size) == (0, 0, 5)
-
-
-def test_what_is_no_number(path: Path) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        calls: list[Callable[[int], object]] = [
-            lambda number: channel.read_at(bytearray(1), number),
-            lambda number: channel.write_at(b"x", number),
-            lambda number: set_position(channel, number),
-            lambda number: channel.truncate(number),
-            lambda number: channel.transfer_to(number, 1, channel),
-            lambda number: channel.transfer_to(1, number, channel),
-            lambda number: channel.transfer_from(channel, number, 1),
-            lambda number: channel.transfer_from(channel, 1, number),
-            lambda number: channel.map(READ_WRITE, number, 1),
-            lambda number: channel.map(READ_WRITE, 1, number),
-            lambda number: channel.lock(number),
-            lambda number: channel.try_lock(0, number),
-            lambda number: channel.read([bytearray(1)], number),
-            lambda number: channel.write([b"x"], number),
-        ]
-        for call in calls:
-            for wrong in NO_INTS:
-                with pytest.raises(TypeError, match="int"):
-                    call(wrong)  # type: ignore[arg-type]  # what is refused
-        for wrong in NO_INTS[:-1]:
-            with pytest.raises(TypeError, match="int"):
-                channel.write([b"x"], 0, wrong)  # type: ignore[arg-type]  # what is refused
-        assert (channel.position, channel.size) == (0, 5)
-    assert path.read_bytes() == b"hello"
-
-
-def test_what_is_no_buffer(path: Path) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        full = ByteBuffer.allocate(4).as_read_only_buffer()
-        for targets in (full, [bytearray(1), full], bytes(2)):
-            with pytest.raises(IllegalArgumentError, match="read-only"):
-                channel.read(targets)  # type: ignore[arg-type]  # bytes are refused
-        with pytest.raises(IllegalArgumentError, match="read-only"):
-            channel.read_at(full, 0)
-        for wrong in ("text", 3, None):
-            with pytest.raises(TypeError, match="bytes-like"):
-                channel.write(wrong)  # type: ignore[arg-type]  # what is refused
-        with pytest.raises(TypeError, match="choose among several buffers"):
-            channel.write(b"abc", 1)
-        assert (full.position, channel.position, channel.size) == (0, 0, 5)
-
-
-def test_positions_that_no_file_can_have_are_the_systems_to_refuse(path: Path) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        calls: list[Callable[[], object]] = [
-            lambda: set_position(channel, LAST),
-            lambda: channel.read_at(bytearray(1), LAST),
-            lambda: channel.write_at(b"x", LAST),
-        ]
-        for call in calls:
-            with pytest.raises(OSError, match="Invalid argument"):
-                call()
-        assert channel.write_at(b"", LAST) == 0
-        assert (channel.position, channel.size) == (0, 5)
-
-
-# maps
-
-
-# statement 183
-def test_a_mapping_outlives_the_channel(path: Path) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        channel.position = 2
-        buffer = channel.map(READ_WRITE, 1, 4)
-        assert channel.position == 2
-    assert (buffer.position, buffer.capacity, buffer.is_direct, buffer.is_read_only) == (0, 4, True, False)
-    assert bytes(buffer) == b"ello"
-    buffer.put(b"EL").force()
-    assert path.read_bytes() == b"hELlo"
-
-
-# statement 183
-def test_the_three_modes(path: Path) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        read_only, shared, private = (channel.map(mode, 0, 5) for mode in (READ_ONLY, READ_WRITE, PRIVATE))
-    with pytest.raises(ReadOnlyBufferError):
-        read_only.put(b"x")
-    private.put(b"P").force()
-    shared.put(b"S").force()
-    assert (bytes(read_only), bytes(private.flip()), path.read_bytes()) == (b"Sello", b"P", b"Sello")
-
-
-# statement 183
-@pytest.mark.parametrize("mode", FileChannel.MapMode)
-def test_a_mapping_beyond_the_end_extends_the_file(path: Path, mode: FileChannel.MapMode) -> None:
-    with FileChannel.open(path, READ, WRITE) as channel:
-        buffer = channel.map(mode, 3, 10)
-        assert (bytes(buffer), channel.size) == (b"lo" + bytes(8), 13)
-        nothing = channel.map(mode, 20, 0)
-        assert (nothing.capacity, nothing.is_read_only, nothing.is_direct) == (0, mode is READ_ONLY, True)
-        assert channel.size == 20
-        assert bytes(nothing.load().force()) == b""
-    with FileChannel.open(path) as channel:
-        assert channel.map(READ_ONLY, 20, 0).capacity == 0
-        with pytest.raises(PermissionError, match="has 20 bytes and cannot be extended to the 21 asked for"):
-            channel.map(READ_ONLY, 21, 0)
-
-
-def test_a_mapping_begins_anywhere(path: Path) -> None:
-    page = os.sysconf("SC_PAGESIZE")
-    content = bytes(index * 7 % 251 for index in range(3 * page))
-    path.write_bytes(content)
-    with FileChannel.open(path) as channel:
-        for position in (0, 1, page - 1, page, page + 1, 2 * page + 17, 3 * page - 1):
-            size = min(page, 3 * page - position)
-            assert bytes(channel.map(READ_ONLY, position, size)) == content[position : position + size]
-
-
-def test_mappings_that_are_refused(path: Path) -> None:
-    with FileChannel.open(path) as reading, FileChannel.open(path, WRITE) as writing:
-        for mode in (READ_WRITE, PRIVATE):
-            with pytest.raises(NonWritableChannelError):
-                reading.map(mode, 0, 1)
-        for mode in FileChannel.MapMode:
-            with pytest.raises(NonReadableChannelError):
-                writing.map(mode, 0, 1)
-        for number in NO_LONGS:
-            for position, size in [(number, 1), (1, number)]:
-                with pytest.raises(IllegalArgumentError, match=f"not {number}"):
-                    reading.map(READ_WRITE, position, size)
-        with pytest.raises(IllegalArgumentError, match=f"position {LAST} and size 1 together are beyond {LAST}"):
-            reading.map(READ_ONLY, LAST, 1)
-        for wrong in ("READ_ONLY", 1, None):
-            with pytest.raises(TypeError, match=r"one of FileChannel\.MapMode"):
-                reading.map(wrong, 0, 1)  # type: ignore[arg-type]  # what is refused
-        assert reading.size == 5
-
-
 # pipes, and closing
 
 
@@ -466,7 +243,7 @@ def test_a_pipe_by_name(fifo: Path) -> None:
         assert channel.read(bytearray(5)) == 2
         calls: list[Callable[[], object]] = [
             lambda: channel.position,
-            lambda: set_position(channel, 0),
+            lambda: setattr(channel, "position", 0),
             lambda: channel.truncate(0),
             lambda: channel.read_at(bytearray(1), 0),
             lambda: channel.write_at(b"x", 0),

@@ -43,6 +43,14 @@ def run(reactor: Reactor) -> None:
     assert not late, f"run() did not end by itself: {reactor!r}"
 
 
+def in_a_thread(fn: Callable[..., object], *args: object) -> None:
+    """Call ``fn`` in a thread of its own, which must come back."""
+    thread = threading.Thread(target=fn, args=args)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
 def afresh(error: OSError) -> OSError:
     """A copy without a traceback, which would keep the frames it has seen."""
     return type(error)(*error.args)
@@ -195,12 +203,35 @@ class Manual(Executor):
             future.set_result(result)
 
 
-class Peer:
-    """A client: its socket never blocks; where it would, the reactor is turned."""
+class Caller:
+    """A client's socket, connected to a server."""
 
-    def __init__(self, world: World, sock: socket.socket) -> None:
+    def __init__(self, address: tuple[str, int], *, receive_buffer: int | None = None) -> None:
+        self.sock = socket.socket()
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(address)
+
+    def half_close(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Peer(Caller):
+    """A client whose socket never blocks; where it would, the reactor is turned."""
+
+    def __init__(self, world: World, *, receive_buffer: int | None = None) -> None:
+        super().__init__(world.address, receive_buffer=receive_buffer)
+        self.sock.setblocking(False)
         self.world = world
-        self.sock = sock
         self.got = b""
         self.ended = False
 
@@ -236,19 +267,14 @@ class Peer:
 
     def read_to_end(self) -> bytes:
         """Everything up to the end of the stream."""
-        self.world.until(lambda: self.ended or (self.pull(), self.ended)[1])
+        self.world.until(self._has_all)
         data, self.got = self.got, b""
         return data
 
-    def half_close(self) -> None:
-        self.sock.shutdown(socket.SHUT_WR)
-
-    def reset(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-
-    def close(self) -> None:
-        self.sock.close()
+    def _has_all(self) -> bool:
+        if not self.ended:
+            self.pull()
+        return self.ended
 
 
 class World:
@@ -300,13 +326,7 @@ class World:
 
     def dial(self, *, receive_buffer: int | None = None) -> Peer:
         """A connection that the kernel has and the reactor has not been told of."""
-        sock = socket.socket()
-        if receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect(self.address)
-        sock.setblocking(False)
-        self.peers.append(Peer(self, sock))
+        self.peers.append(Peer(self, receive_buffer=receive_buffer))
         return self.peers[-1]
 
     def connect(self, *, receive_buffer: int | None = None) -> Peer:

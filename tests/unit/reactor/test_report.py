@@ -76,13 +76,19 @@ def test_what_is_not_logged_anyway_is_not_counted(caplog: pytest.LogCaptureFixtu
 
 
 def test_O02_a_log_that_cannot_be_written_is_nobody_s_end() -> None:
+    tried: list[str] = []
+
     class Broken(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
+            tried.append(record.getMessage())
             raise BrokenPipeError("the log is gone")
 
     logger, broken = logging.getLogger("nio.reactor"), Broken()
     logger.addFilter(broken)
     try:
-        Report(Clock())("kind", logging.ERROR, "lost")
+        report = Report(Clock())
+        report("kind", logging.ERROR, "lost")
+        report("kind", logging.ERROR, "lost too")
     finally:
         logger.removeFilter(broken)
+    assert tried == ["lost", "lost too"]

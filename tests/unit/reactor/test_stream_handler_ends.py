@@ -12,9 +12,26 @@ from nio.reactor import CloseReason, State
 from tests.unit.reactor.support import Blob, Greeter, Manual, Silent, World
 
 
-@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
-def workers(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+@pytest.mark.parametrize("end", ["close", "finish", "peer"])
+def test_on_close_comes_when_the_channel_is_closed_and_the_key_gone(workers: int, end: str) -> None:
+    found: list[tuple[object, ...]] = []
+
+    class Looks(Greeter):
+        def on_close(self, reason: CloseReason) -> None:
+            super().on_close(reason)
+            found.append((self.state, self.channel.is_open, self.key.is_valid, world.reactor.statistics().open))
+
+    with World(Looks, workers=workers) as world:
+        peer = world.connect()
+        peer.send(b"ann\n")
+        assert peer.read(10) == b"Hello ann\n"
+        if end == "peer":
+            peer.close()
+        else:
+            getattr(world.handler, end)()
+            peer.half_close()
+        world.until(lambda: world.closed())
+        assert found == [(State.CLOSED, False, False, 0)]
 
 
 def test_finish_answers_what_is_owed_then_ends(workers: int) -> None:

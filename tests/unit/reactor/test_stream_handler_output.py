@@ -14,11 +14,6 @@ from tests.unit.reactor.support import NEVER, Blob, Greeter, Manual, Silent, Wor
 READ, WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 
 
-@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
-def workers(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
 class Small(Greeter):
     """Marks that a few names reach: a reply to a name of three letters has 10 bytes."""
 

@@ -17,11 +17,6 @@ from nio.spi import OptionSpec, ProtocolFamily, Socket
 from tests.unit.reactor.support import NEVER, Greeter, Kernel, Silent, Wire, World
 
 
-@pytest.fixture(params=[0, 2], ids=["single", "pooled"])
-def workers(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
 def test_a_connection_opens_once_before_its_first_record() -> None:
     class Opening(Greeter):
         def on_open(self) -> None:

@@ -1,0 +1,129 @@
+"""The guard against tests that hang, tried on a pytest in a child process whose tests do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 0.5  # seconds, for each phase of a planted test
+
+HANGING = """
+import pytest, selectors, signal, threading
+
+@pytest.fixture
+def stuck():
+    threading.Event().wait()
+
+def test_lock():
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+def test_selector():
+    with selectors.DefaultSelector() as selector:
+        selector.select()
+
+def test_loop():
+    while True:
+        try:
+            pass
+        except Exception:
+            pass
+
+def test_thread():
+    go = threading.Event()
+    thread = threading.Thread(target=go.wait, name="the other")
+    thread.start()
+    try:
+        thread.join()
+    finally:
+        go.set()
+
+def test_set_up(stuck):
+    pass
+
+def test_swallows_once():
+    try:
+        threading.Event().wait()
+    except BaseException:
+        threading.Event().wait()
+
+def test_with_an_alarm_of_its_own():
+    rung = []
+    previous = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    while not rung:
+        pass
+    signal.signal(signal.SIGALRM, previous)
+
+def test_next():
+    assert threading.active_count() == 1
+"""
+
+SWALLOWING = """
+def test_before():
+    pass
+
+def test_that_swallows_all():
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+"""
+
+SPOTS = {
+    "test_lock": "lock.acquire()",
+    "test_selector": "selector.select()",
+    "test_loop": "while True:",
+    "test_thread": "thread.join()",
+    "test_swallows_once": "threading.Event().wait()",
+}
+
+
+def pytest_of(directory: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    (directory / "test_planted.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.guard", "-p", "no:cacheprovider", "-ra"]
+    command += ["-o", f"hang_limit={LIMIT}", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=50)
+
+
+def assert_it_hangs(done: subprocess.CompletedProcess[str], name: str, spot: str) -> None:
+    message = f"test_planted.py::{name} hangs: its call has taken {LIMIT} s"
+    assert f"FAILED test_planted.py::{name} - " in done.stdout
+    for output in (done.stdout, done.stderr):
+        stacks = output.partition(message)[2].partition(" hangs: ")[0]
+        assert "Thread MainThread:" in stacks
+        assert spot in stacks
+
+
+def test_a_test_that_hangs_fails_by_name_with_the_stacks_and_the_next_one_runs(tmp_path: Path) -> None:
+    done = pytest_of(tmp_path, HANGING)
+    for name, spot in SPOTS.items():
+        assert_it_hangs(done, name, spot)
+    assert "ERROR test_planted.py::test_set_up - " in done.stdout
+    assert "test_planted.py::test_set_up hangs: its setup has taken" in done.stdout
+    assert "Thread the other:" in done.stdout
+    assert "5 failed, 2 passed, 1 error" in done.stdout
+
+
+def test_so_does_one_in_a_worker_of_xdist(tmp_path: Path) -> None:
+    pytest.importorskip("xdist")
+    done = pytest_of(tmp_path, HANGING, "-n1", "-k", "lock or next")
+    assert_it_hangs(done, "test_lock", SPOTS["test_lock"])
+    assert "1 failed, 1 passed" in done.stdout
+
+
+def test_a_test_that_swallows_what_is_raised_ends_the_run_with_its_stack(tmp_path: Path) -> None:
+    done = pytest_of(tmp_path, SWALLOWING)
+    assert done.returncode == 1
+    assert "Timeout (0:00:00.875000)!" in done.stderr
+    assert "in test_that_swallows_all" in done.stderr.partition("Timeout")[2]
