@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from nio.buffers._element_buffer import ElementBuffer
 from nio.buffers._elements import Element, N
-
-if TYPE_CHECKING:
-    from nio.buffers._bytebuffer import ByteBuffer
 
 M = TypeVar("M", bound=Callable[..., object])
 
@@ -26,7 +24,7 @@ def reads(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that reads an element at the position, or at an index."""
     size, unpack = element.size, element.unpack
 
-    def read(self: ByteBuffer, index: int | None = None) -> Any:
+    def read(self: ElementBuffer[int], index: int | None = None) -> Any:
         if index is None:
             index = self._position
             after = index + size
@@ -45,7 +43,7 @@ def writes(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that writes an element at the position."""
     size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
 
-    def write(self: ByteBuffer, value: Any) -> ByteBuffer:
+    def write(self: ElementBuffer[int], value: Any) -> ElementBuffer[int]:
         if self._read_only:
             raise self._write_refused()
         if value.__class__ is not scalar or not low <= value <= high:
@@ -65,7 +63,7 @@ def writes_at(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that writes an element at an index."""
     size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
 
-    def write_at(self: ByteBuffer, index: int, value: Any) -> ByteBuffer:
+    def write_at(self: ElementBuffer[int], index: int, value: Any) -> ElementBuffer[int]:
         if self._read_only:
             raise self._write_refused()
         if value.__class__ is not scalar or not low <= value <= high:
