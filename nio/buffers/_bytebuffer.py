@@ -13,7 +13,7 @@ from io import UnsupportedOperation
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import ClassVar, Self, TypeVar
 
-from nio.buffers._arguments import natural, whole
+from nio._numbers import check_count, check_int
 from nio.buffers._buffer import Storage
 from nio.buffers._charbuffer import CharBuffer
 from nio.buffers._element_buffer import ElementBuffer
@@ -83,7 +83,7 @@ class ByteBuffer(ElementBuffer[int]):
 
         The memory is private to the process: a child made by ``fork`` gets a copy, as it does of any other object.
         """
-        count = natural(capacity, "capacity")
+        count = check_count("capacity", capacity, 0)
         memory = memoryview(mmap(-1, max(count, 1), flags=MAP_PRIVATE | MAP_ANONYMOUS))
         return cls(Storage(memory, None, True), 0, count, BIG)
 
@@ -103,7 +103,7 @@ class ByteBuffer(ElementBuffer[int]):
 
     def get_bytes(self, length: int) -> bytes:
         """A copy of the next ``length`` bytes, past which the position moves; BufferUnderflowError beyond the limit."""
-        count = natural(length, "length")
+        count = check_count("length", length, 0)
         if count > self._limit - self._position:
             raise self._underflow(count)
         position = self._position
@@ -225,7 +225,7 @@ class ByteBuffer(ElementBuffer[int]):
         IllegalArgumentError for another unit or a negative index; UnsupportedOperation for a unit above 8 unless the
         buffer is direct: what is not mapped is not aligned to more than that.
         """
-        first, bits = natural(index, "index"), whole(unit, "unit")
+        first, bits = check_count("index", index, 0), check_int("unit", unit)
         if bits < 1 or bits & (bits - 1):
             raise IllegalArgumentError(f"unit {bits} is not a power of two")
         if bits > 8 and not self.is_direct:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from mmap import mmap
 from typing import TYPE_CHECKING, ClassVar, Generic, Self
 
-from nio.buffers._arguments import natural, part, whole
+from nio._numbers import check_count, check_int
+from nio.buffers._arguments import part
 from nio.buffers._buffer import UNSET, Buffer, Storage
 from nio.buffers._elements import NATIVE, ORDERS, ByteOrder, Cells, T
 from nio.errors import IllegalArgumentError
@@ -42,7 +43,7 @@ class ElementBuffer(Buffer, Generic[T]):
     @classmethod
     def allocate(cls, capacity: int) -> Self:
         """A new buffer of ``capacity`` elements, all zero; IllegalArgumentError below 0."""
-        return cls._over(cls._element.new_array(natural(capacity, "capacity")), 0, None)
+        return cls._over(cls._element.new_array(check_count("capacity", capacity, 0)), 0, None)
 
     @classmethod
     def wrap(cls, source: ReadableBuffer, offset: int = 0, length: int | None = None) -> Self:
@@ -125,7 +126,7 @@ class ElementBuffer(Buffer, Generic[T]):
 
     def _index(self, index: int, size: int = 1) -> int:
         if index.__class__ is not int:
-            index = whole(index, "index")
+            index = check_int("index", index)
         if not 0 <= index <= self._limit - size:
             raise IndexError(f"index {index} is not within 0 and {size} below the limit {self._limit}")
         return index

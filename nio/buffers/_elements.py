@@ -18,7 +18,7 @@ from enum import Enum
 from struct import Struct, calcsize
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
-from nio.buffers._arguments import whole
+from nio._numbers import check_int
 from nio.errors import IllegalArgumentError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Element(Generic[N]):
         raise IllegalArgumentError(f"{number} is not of type {self.name}: {self.low} to {self.high}")
 
     def _number(self, value: object) -> N:
-        return cast("N", whole(value, f"an element of type {self.name}"))
+        return cast("N", check_int(f"an element of type {self.name}", value))
 
     def as_int(self, value: N) -> int:
         """Java's ``(int) value``, up to a multiple of 2 ** 32."""

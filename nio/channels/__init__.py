@@ -18,8 +18,8 @@ from nio.channels._channel import ReadableByteChannel as ReadableByteChannel
 from nio.channels._channel import WritableByteChannel as WritableByteChannel
 from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
 from nio.channels._file_channel import FileChannel as FileChannel
+from nio.channels._file_channel import FileLock as FileLock
 from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
-from nio.channels._file_lock import FileLock as FileLock
 from nio.channels._inherited import inherited_channel as inherited_channel
 from nio.channels._membership import MembershipKey as MembershipKey
 from nio.channels._membership import MulticastChannel as MulticastChannel

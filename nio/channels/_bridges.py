@@ -13,7 +13,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 
 from nio.buffers import ByteBuffer
 from nio.channels._byte_channels import EOF
@@ -30,6 +30,8 @@ from nio.spi import SelectorProvider
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
+
+Transport: TypeAlias = "Callable[[memoryview], int | None] | None"  # None where the stream does not go that way
 
 
 def input_stream(channel: ReadableByteChannel) -> io.RawIOBase:
@@ -72,8 +74,11 @@ class StreamChannel:
     def __init__(self, stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> None:
         if isinstance(stream, io.TextIOBase):
             raise TypeError(f"{stream!r} is a stream of text; a channel takes its bytes: stream.buffer")
-        self._readinto = _method(stream, "readable", "readinto1", "readinto")
-        self._put = _method(stream, "writable", "write")
+        methods: Any = stream  # typeshed knows no readinto of a BinaryIO
+        self._readinto: Transport = None
+        if _can(stream, "readable"):
+            self._readinto = getattr(stream, "readinto1", None) or methods.readinto
+        self._put: Transport = stream.write if _can(stream, "writable") else None
         self._stream = stream
         self._open = True
         self._read_lock = SelectorProvider.rlock()
@@ -99,8 +104,12 @@ class StreamChannel:
             if not transfer.remaining:
                 return 0
             count = self._readinto(transfer.views()[0])
-            transfer.advance(count or 0)
-            return EOF if count == 0 else count or 0
+            if count is None:
+                return 0
+            if count == 0:
+                return EOF
+            transfer.advance(count)
+            return count
 
     def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
         """Write all there is, or what a non-blocking stream takes of it; returns the number of bytes.
@@ -175,7 +184,11 @@ class _InputStream(_ChannelStream):
             return 0
         self._ensure_usable()
         count = self._channel.read(ByteBuffer.wrap(view))
-        return 0 if count == EOF else count or None  # nothing, which is not the end: the mode has changed meanwhile
+        if count == EOF:
+            return 0
+        if count == 0:  # nothing, but not the end: somebody has just set non-blocking mode
+            return None
+        return count
 
 
 class _OutputStream(_ChannelStream):
@@ -209,12 +222,9 @@ def _text(stream: io.BufferedReader | io.BufferedWriter, encoding: str, errors: 
         raise
 
 
-def _method(stream: object, can: str, *names: str) -> Callable[[memoryview], int | None] | None:
-    """The first of the methods that the stream has, None where it says that it cannot do that at all."""
-    able = getattr(stream, can, None)
+def _can(stream: object, way: str) -> bool:
+    """Whether a stream of bytes says that it is ``readable`` or ``writable``."""
+    able = getattr(stream, way, None)
     if able is None:
         raise TypeError(f"{stream!r} is no stream of bytes")
-    if not able():
-        return None
-    found: Callable[[memoryview], int | None] = next(filter(None, (getattr(stream, name, None) for name in names)))
-    return found
+    return bool(able())

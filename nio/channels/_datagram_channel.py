@@ -24,7 +24,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
 from nio.channels._options import check_family, supported
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
 from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
@@ -35,7 +35,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     __slots__ = ("_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
-    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE)
+    _valid_ops = OP_READ | OP_WRITE
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",

@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.errors import AsynchronousCloseError
 from nio.spi import PipeEnd, SelectorProvider
 
@@ -20,7 +20,7 @@ class PipeSourceChannel(ReadingChannel):
 
     __slots__ = ()
 
-    _valid_ops = int(Ops.OP_READ)
+    _valid_ops = OP_READ
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
@@ -40,7 +40,7 @@ class PipeSinkChannel(WritingChannel):
 
     __slots__ = ()
 
-    _valid_ops = int(Ops.OP_WRITE)
+    _valid_ops = OP_WRITE
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)

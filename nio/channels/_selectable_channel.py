@@ -72,7 +72,7 @@ class SelectableChannel(InterruptibleChannel):
         Raises ClosedChannelError, and IllegalBlockingModeError for blocking mode while a valid key exists.
         """
         if not isinstance(blocking, bool):
-            raise TypeError(f"blocking is True or False, not {blocking!r}")
+            raise TypeError(f"blocking must be True or False, not {blocking!r}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             if blocking and not self._blocking and any(key._valid for key in self._keys.values()):

@@ -11,7 +11,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selectable_channel import FAULT
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
 from nio.errors import (
     AlreadyConnectedError,
     AsynchronousCloseError,
@@ -30,7 +30,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     __slots__ = ("_connection", "_input_shut", "_output_shut", "_remote_address", "_reset")
 
-    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE | Ops.OP_CONNECT)
+    _valid_ops = OP_READ | OP_WRITE | OP_CONNECT
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",
@@ -250,7 +250,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     def _ready(self, mask: int, interest: int) -> int:
         """Before the connection there is nothing to read or write: a kernel that says otherwise means a hang-up."""
         if self._connection == _PENDING and not mask & FAULT:
-            return interest & Ops.OP_CONNECT.value if mask & WRITABLE else 0
+            return interest & OP_CONNECT if mask & WRITABLE else 0
         return super()._ready(mask, interest) if self._connection else interest
 
     def __repr__(self) -> str:

@@ -192,7 +192,7 @@ class CharsetEncoder(Coder[Charset, CharBuffer, ByteBuffer, bytes]):
             raise TypeError(f"replacement must be bytes, not {replacement!r}")
         size = len(replacement)
         check_length(size, self._form.bytes_per_unit[1])
-        result, used = self._form.decoding().run(memoryview(replacement), 2 * size, False)[:0:-1]
+        _, used, result = self._form.decoding().run(memoryview(replacement), 2 * size, False)
         if not result.is_underflow or used < size:
             raise IllegalArgumentError(f"the replacement {bytes(replacement)!r} is not valid in {self._charset}")
         self._replacement = bytes(replacement)

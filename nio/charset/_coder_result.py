@@ -7,10 +7,10 @@ from functools import lru_cache
 from io import UnsupportedOperation
 from typing import ClassVar, NoReturn
 
+from nio._numbers import check_count
 from nio.errors import (
     BufferOverflowError,
     BufferUnderflowError,
-    IllegalArgumentError,
     MalformedInputError,
     UnmappableCharacterError,
 )
@@ -114,8 +114,4 @@ CoderResult.OVERFLOW = CoderResult("OVERFLOW", 0)
 
 @lru_cache(maxsize=64, typed=True)  # True is not 1
 def _error(word: str, length: int) -> CoderResult:
-    if isinstance(length, bool) or not isinstance(length, int):
-        raise TypeError(f"length must be an int, not {length!r}")
-    if length < 1:
-        raise IllegalArgumentError(f"length {length} is not positive")
-    return CoderResult(word, length)
+    return CoderResult(word, check_count("length", length, 1))

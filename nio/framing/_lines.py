@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nio._numbers import check_count
 from nio.errors import (
     DelimiterInRecordError,
     FramingError,
@@ -47,10 +48,8 @@ class Lines:
     ending: bytes = b"\n"
 
     def __post_init__(self) -> None:
-        if type(self.max_length) is not int:
-            raise TypeError(f"max_length must be an int, not {type(self.max_length).__name__}")
-        if self.max_length < 1:
-            raise IllegalArgumentError(f"max_length {self.max_length} is below 1")
+        # The way to set a field of a frozen dataclass.
+        object.__setattr__(self, "max_length", check_count("max_length", self.max_length, 1))
         if type(self.ending) is not bytes:
             raise TypeError(f"ending must be bytes, not {type(self.ending).__name__}")
         if self.ending not in (b"\n", b"\r\n"):
@@ -131,8 +130,7 @@ class LinesDecoder:
 
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
-        if limit < 1:
-            raise IllegalArgumentError(f"limit {limit} is below 1")
+        limit = check_count("limit", limit, 1)
         if self.error is not None:
             return []
         if self._ended and data:

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
-from nio.reactor._checks import check_count, check_seconds
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._handler import Handler
 from nio.reactor._stream_handler import StreamHandler

@@ -22,11 +22,11 @@ from concurrent.futures import Executor
 from types import MappingProxyType
 from typing import Self
 
+from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor._acceptor import Acceptor
-from nio.reactor._checks import check_count, check_seconds
 from nio.reactor._close_reason import CloseReason
 from nio.reactor._hand_off import HandOff
 from nio.reactor._handler import Handler

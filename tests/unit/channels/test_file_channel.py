@@ -234,7 +234,7 @@ def test_force(path: Path) -> None:
             channel.force()
             channel.force(False)
             for wrong in (1, None, "x"):
-                with pytest.raises(TypeError, match="metadata is True or False"):
+                with pytest.raises(TypeError, match="metadata must be True or False"):
                     channel.force(wrong)  # type: ignore[arg-type]  # what is refused
 
 
@@ -297,9 +297,9 @@ def test_numbers_and_modes(path: Path) -> None:
     with FileChannel.open(path) as reading, FileChannel.open(path, WRITE) as writing:
         for number in NO_LONGS:
             for channel in (reading, writing):
-                with pytest.raises(IllegalArgumentError, match=f"the position is 0 to {LAST}, not {number}"):
+                with pytest.raises(IllegalArgumentError, match=f"position must be 0 to {LAST}, not {number}"):
                     channel.position = number
-                with pytest.raises(IllegalArgumentError, match=f"the size is 0 to {LAST}, not {number}"):
+                with pytest.raises(IllegalArgumentError, match=f"size must be 0 to {LAST}, not {number}"):
                     channel.truncate(number)
             with pytest.raises(NonReadableChannelError):
                 writing.transfer_to(number, number, writing)
