@@ -35,7 +35,7 @@ class CharBuffer(ElementBuffer[str]):
     _scalars = ()
 
     def _open_cells(self) -> Cells[str]:
-        # Nothing is written through these cells: with no _scalars, every str goes the way of bulk.
+        # Nothing writes through these cells: without _scalars, put() copies every str in bulk.
         return cast("Cells[str]", _Chars(self._element.cells(self._memory, self._order)))
 
     @classmethod

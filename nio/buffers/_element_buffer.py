@@ -1,11 +1,11 @@
-"""Everything the seven kinds of buffer do alike, once, over the row of the element table that a kind names.
+"""What all seven kinds of buffer do alike, over the row of the element table that each kind names.
 
 Single elements go through ``_cells``, a memoryview cast to the element type (or its like in the foreign byte order).
 Everything in bulk goes through bytes: a copy between slices of memoryviews moves overlapping regions as if through a
 temporary and leaves the bits of a NaN alone. Only where two buffers differ in byte order are elements swapped.
 
-The order of checks is the same everywhere: read-only first, then the arguments, then the space. Nothing has been
-changed when one of them fails.
+The order of checks is the same everywhere: read-only first, then the arguments, then the space. A check that fails has
+changed nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class ElementBuffer(Buffer, Generic[T]):
             raise self._write_refused()
         position, limit = self._position, self._limit
         left = limit - position
-        if self._size == 1:  # the hot one: a loop around a channel compacts its bytes at every turn
+        if self._size == 1:  # this is hot: a loop around a channel compacts its bytes at every turn
             memory = self._memory
             memory[:left] = memory[position:limit]
         else:
@@ -259,7 +259,7 @@ class ElementBuffer(Buffer, Generic[T]):
     def __eq__(self, other: object) -> bool:
         """Whether the remaining elements are the same: of the same type, as many, and equal by value.
 
-        With an equality that changes as the buffer is used there is no hash.
+        A buffer has no hash, because its equality changes as it is used.
         """
         if isinstance(other, (memoryview, bytearray)):
             return False  # from Python 3.12 on NotImplemented would let them compare our __buffer__

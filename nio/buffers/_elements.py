@@ -47,7 +47,7 @@ NATIVE = 1 if sys.byteorder == "little" else 0
 
 
 class Cells(Protocol[T]):
-    """Elements by index: a cast memoryview, or the like of it for the other byte order."""
+    """Elements by index: a cast memoryview, or its counterpart for the other byte order."""
 
     def __getitem__(self, index: int, /) -> T: ...
 
@@ -93,7 +93,7 @@ class Element(Generic[N]):
         )
 
     def cells(self, memory: memoryview, order: int) -> Cells[N]:
-        """``memory`` by element, through which it is read and written."""
+        """Reads and writes ``memory`` by element."""
         return cast("Cells[N]", memory.cast(self.code)) if order == NATIVE else _Swapped(self, memory, order)
 
     def new_array(self, length: int) -> bytearray | array[Any]:

@@ -1,11 +1,11 @@
 """How ``get_int``, ``put_int``, ``put_int_at`` and the others of a ByteBuffer do what their sentences say.
 
-There are three ways, one to read and two to write. Each is given a row of the element table and makes the method for
-it, with what it takes from the row bound in; the class states the signature and the sentence. Methods that called a
-common one with their row would need none of this, and cost a quarter more: over three times
-``struct.pack_into``, where these stay below (``benchmarks/buffers.py``).
+Three functions make these methods, one to read and two to write. Each takes a row of the element table and binds what
+the method needs of it; the class states the signature and the sentence. Methods that called a common one with their row
+would be simpler and cost a quarter more: over three times ``struct.pack_into``, where these stay below
+(``benchmarks/buffers.py``).
 
-Only what is usual is decided in place. Whatever is not, ``check`` and ``_index`` look at again, and refuse it or not.
+A method decides the usual case itself. ``check`` and ``_index`` look at every other value, and refuse it or not.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def reads(element: Element[N]) -> Callable[[M], M]:
     return _in_place_of(read)
 
 
-# Any in both: whatever is given, element.check() is the judge of it.
+# Any in both: element.check() judges whatever is given.
 def writes(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that writes an element at the position."""
     size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high

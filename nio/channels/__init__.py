@@ -1,8 +1,8 @@
 """java.nio.channels: channels, the Selector and its keys.
 
-Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking; how
-blocking works stands in ``_interruptible_channel.py``, who gives a descriptor back in ``_selectable_channel.py``, the
-order of a selection in ``_selector.py``.
+Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking. How blocking
+works stands in ``_interruptible_channel.py``, who closes a descriptor in ``_selectable_channel.py``, the order of a
+selection in ``_selector.py``.
 """
 
 from __future__ import annotations

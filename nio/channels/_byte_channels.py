@@ -25,13 +25,13 @@ class ReadingChannel(SelectableChannel):
     def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
         """Read into one buffer, or scatter over a list of them (``length`` buffers from ``offset`` on), in order.
 
-        Returns the number of bytes; 0 when nothing waits in non-blocking mode or there is no room; ``EOF`` (-1) at
-        the end of the stream, now and on every later read, without closing the channel. In blocking mode sleeps until
-        there is something.
+        Returns the number of bytes; 0 in non-blocking mode when no byte waits, and always when there is no room;
+        ``EOF`` (-1) at the end of the stream, now and on every later read, and the channel stays open. In blocking mode
+        it sleeps until there is something to read.
 
-        Raises ClosedChannelError, AsynchronousCloseError when closed by another thread meanwhile, NotYetConnectedError,
-        IllegalArgumentError for a read-only buffer (nothing is consumed), ConnectionResetError now and on every later
-        read.
+        Raises ClosedChannelError, AsynchronousCloseError when another thread closes the channel meanwhile,
+        NotYetConnectedError, IllegalArgumentError for a read-only buffer (before it reads), ConnectionResetError now
+        and on every later read.
         """
         if offset or offset.__class__ is not int or length is not None:
             check_part(targets, offset, length)
@@ -50,7 +50,7 @@ class ReadingChannel(SelectableChannel):
             return count
 
     def _input_ended(self) -> bool:
-        """Raises unless the channel can be read now; True when its own input was shut down."""
+        """Raise unless the channel can be read now; True after ``shutdown_input()``."""
         self._ensure_open()
         return False
 
@@ -78,11 +78,11 @@ class WritingChannel(SelectableChannel):
     def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
         """Write one buffer's remaining bytes, or gather a list of them (``length`` buffers from ``offset`` on).
 
-        Returns the number of bytes taken: in non-blocking mode possibly fewer than there are, down to 0, and never any
-        of a buffer while an earlier one has some left; in blocking mode all of them.
+        Returns the number of bytes written: all of them in blocking mode, perhaps fewer or 0 in non-blocking mode. A
+        buffer gives its bytes only after those before it have given all of theirs.
 
-        Raises ClosedChannelError, AsynchronousCloseError when closed or its output shut down, NotYetConnectedError,
-        BrokenPipeError or ConnectionResetError when the peer is gone.
+        Raises ClosedChannelError, AsynchronousCloseError when another thread closes the channel meanwhile or its output
+        is shut down, NotYetConnectedError, BrokenPipeError or ConnectionResetError when the peer is gone.
         """
         if offset or offset.__class__ is not int or length is not None:
             check_part(sources, offset, length)
@@ -105,7 +105,7 @@ class WritingChannel(SelectableChannel):
             return total
 
     def _output_ended(self) -> bool:
-        """Raises unless the channel can be written now; True when its own output was shut down."""
+        """Raise unless the channel can be written now; True after ``shutdown_output()``."""
         self._ensure_open()
         return False
 

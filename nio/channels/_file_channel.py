@@ -58,7 +58,7 @@ class FileChannel(OpenFile):
     __slots__ = ("_locks",)
 
     class MapMode(enum.Enum):
-        """What becomes of bytes put into a mapping: refused, seen in the file, or kept to oneself."""
+        """What happens to bytes put into a mapping: refused, written to the file, or seen in this mapping alone."""
 
         READ_ONLY = enum.auto()
         READ_WRITE = enum.auto()
@@ -75,11 +75,11 @@ class FileChannel(OpenFile):
         *options: StandardOpenOption,
         provider: SelectorProvider | None = None,
     ) -> Self:
-        """Open a file; without ``WRITE`` and ``APPEND`` it is opened for reading.
+        """Open a file, for reading unless ``WRITE`` or ``APPEND`` is given.
 
-        ``CREATE``, ``CREATE_NEW`` (FileExistsError where there is one) and ``TRUNCATE_EXISTING`` count only with those
-        two; ``DELETE_ON_CLOSE`` takes the name away at once; ``SPARSE`` is a hint that nobody needs here. ``APPEND``
-        does not go with ``READ`` and ``TRUNCATE_EXISTING`` (IllegalArgumentError). Else what the system says:
+        ``CREATE``, ``CREATE_NEW`` (FileExistsError where there is one) and ``TRUNCATE_EXISTING`` have an effect only
+        with those two. ``DELETE_ON_CLOSE`` removes the name at once. ``SPARSE`` has no effect. ``APPEND`` together with
+        ``READ`` or ``TRUNCATE_EXISTING`` is an IllegalArgumentError. All other errors are the system's:
         FileNotFoundError, IsADirectoryError ...
         """
         for option in options:
@@ -98,11 +98,11 @@ class FileChannel(OpenFile):
     def transfer_to(self, position: int, count: int, target: WritableByteChannel) -> int:
         """Write up to ``count`` bytes from ``position`` on to another channel; this one's position stays.
 
-        Returns how many the target took: fewer where the file ends, where a non-blocking target takes no more, and
-        where it failed after the first; that failure is the next call's. 0 at the end and beyond. To a socket or pipe
-        the kernel sends without a copy, if it can.
+        Returns how many bytes the target took: fewer when the file ends, when a non-blocking target takes no more, and
+        when it failed after the first; the next call then meets the failure. 0 at the end and beyond. To a socket or
+        pipe the kernel sends without a copy, if it can.
 
-        Raises ClosedChannelError for either, NonReadableChannelError, NonWritableChannelError,
+        Raises ClosedChannelError if either channel is closed, NonReadableChannelError, NonWritableChannelError,
         IllegalArgumentError for negative numbers.
         """
         with Inside(self):
@@ -127,13 +127,13 @@ class FileChannel(OpenFile):
             )
 
     def transfer_from(self, source: ReadableByteChannel, position: int, count: int) -> int:
-        """Read up to ``count`` bytes from another channel and write them from ``position`` on; the own position stays.
+        """Write up to ``count`` bytes of another channel from ``position`` on; this one's own position stays.
 
-        Returns how many were written: fewer where the source ends, has nothing more now in non-blocking mode, or failed
-        after the first. 0 when ``position`` is beyond the end of this file; the source is then not read.
+        Returns how many bytes it wrote: fewer when the source ends, has no more for now in non-blocking mode, or failed
+        after the first. 0 when ``position`` is beyond the end of this file; then it does not read the source.
 
-        Raises ClosedChannelError for either, NonWritableChannelError, IllegalArgumentError for negative numbers,
-        NonReadableChannelError.
+        Raises ClosedChannelError if either channel is closed, NonWritableChannelError, IllegalArgumentError for
+        negative numbers, NonReadableChannelError.
         """
         with Inside(self):
             ensure_peer_open(source, "read")
@@ -157,10 +157,10 @@ class FileChannel(OpenFile):
     def map(self, mode: MapMode, position: int, size: int) -> MappedByteBuffer:
         """``size`` bytes of the file from ``position`` on as memory, which outlives the channel.
 
-        A file that is shorter is extended, also by a read-only mapping. One that is cut afterwards takes its bytes
-        along: touching them ends the process. Raises IllegalArgumentError for sizes beyond ``2**31 - 1``,
+        A mapping, even a read-only one, extends a file that is too short. If somebody cuts the file afterwards,
+        touching the bytes that are gone ends the process. Raises IllegalArgumentError for sizes beyond ``2**31 - 1``,
         ClosedChannelError, IllegalArgumentError for negative numbers, NonWritableChannelError for modes that write,
-        NonReadableChannelError for any, PermissionError where the file would have to be extended and cannot.
+        NonReadableChannelError for any, PermissionError if the file is too short and not open for writing.
         """
         if not isinstance(mode, FileChannel.MapMode):
             raise TypeError(f"the mode is one of FileChannel.MapMode, not {mode!r}")
@@ -179,12 +179,12 @@ class FileChannel(OpenFile):
             return MappedByteBuffer.map(mapping, start, size)
 
     def lock(self, position: int = 0, size: int = MAX_LONG, shared: bool = False) -> FileLock:
-        """Wait until no other process has a lock on the region that excludes this one, and take it.
+        """Lock a region, after waiting for every other process whose lock excludes this one.
 
-        A size of 0 reaches to the end. Locks are advisory and held by the process; nobody watches for processes that
+        A size of 0 reaches to the end. Locks are advisory and belong to the process; nothing detects two processes that
         wait for each other. Raises ClosedChannelError, NonWritableChannelError (exclusive) or NonReadableChannelError
         (shared), IllegalArgumentError, OverlappingFileLockError when this process holds or waits for a part of the
-        region, AsynchronousCloseError when the channel is closed meanwhile.
+        region, AsynchronousCloseError when another thread closes the channel meanwhile.
         """
         with Inside(self):
             lock = self._claim(position, size, shared)
@@ -200,7 +200,7 @@ class FileChannel(OpenFile):
             return lock
 
     def try_lock(self, position: int = 0, size: int = MAX_LONG, shared: bool = False) -> FileLock | None:
-        """As ``lock``, but None at once where another process is in the way."""
+        """As ``lock``, but None at once when the lock of another process excludes this one."""
         with Inside(self):
             lock = self._claim(position, size, shared)
             try:
@@ -244,9 +244,9 @@ class FileChannel(OpenFile):
 
 
 class FileLock:
-    """A locked region; ``FileChannel.lock`` and ``try_lock`` make it, the channel's close ends it.
+    """A locked region; ``FileChannel.lock`` and ``try_lock`` make it; the channel's close ends it.
 
-    A context manager that releases it. Safe for use by several threads.
+    A context manager that releases the region. Several threads may use it.
     """
 
     __slots__ = ("__weakref__", "_channel", "_granted", "_identity", "_position", "_shared", "_size")
@@ -270,7 +270,7 @@ class FileLock:
 
     @property
     def acquired_by(self) -> FileChannel:
-        """The channel that the lock was asked of."""
+        """The channel that locked the region."""
         return self._channel
 
     @property
@@ -299,7 +299,8 @@ class FileLock:
         return position + size > self._position and self._position + self._size > position
 
     def release(self) -> None:
-        """Let others in; again is nothing. ClosedChannelError once the channel is closed, which has released it."""
+        """Release the region; a second call does nothing. ClosedChannelError after the channel's close, which released
+        it."""
         with Inside(self._channel):
             LOCKS.drop(self)
 

@@ -59,8 +59,7 @@ class KeySet(LiveSet[K]):
 class SelectedKeySet(LiveSet[K]):
     """``selector.selected_keys``: a live view from which keys can be removed but none added.
 
-    For the selecting thread; a selection that adds a key while this is iterated makes the iteration fail
-    (RuntimeError).
+    For the selecting thread. If a selection adds a key during an iteration, the iteration fails (RuntimeError).
     """
 
     __slots__ = ("_changes",)
@@ -73,7 +72,7 @@ class SelectedKeySet(LiveSet[K]):
         return self._guarded(iter(self._keys), self._changes)
 
     def _guarded(self, keys: Iterator[K], changes: int) -> Iterator[K]:
-        """The set's own iterator sees a change of size; a key gone and another one come it does not."""
+        """The set's own iterator sees a change of size, but not one key in another's place."""
         for key in keys:
             if self._changes != changes:
                 raise RuntimeError("the selected keys changed during iteration")

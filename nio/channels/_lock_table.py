@@ -36,7 +36,7 @@ class Claim(Protocol):
 
 
 class LockTable:
-    """The locks that this process holds or waits for. Whoever takes a lock asks the kernel between claim and grant."""
+    """The locks that this process holds or waits for. A channel asks the kernel between claim and grant."""
 
     def __init__(self) -> None:
         self._guard = SelectorProvider.rlock()
@@ -56,7 +56,7 @@ class LockTable:
             lock._begin()
 
     def drop(self, lock: Claim) -> None:
-        """Undo a grant, or a claim that the kernel refused. Whoever claims next finds the kernel's lock gone too."""
+        """Undo a grant, or a claim that the kernel refused. The next claim finds the kernel's lock gone too."""
         with self._guard:
             self._locks.discard(lock)
             lock._end()
@@ -71,7 +71,7 @@ class LockTable:
                     pass
 
     def forget(self) -> None:
-        """Hold nothing, in a forked child: whoever holds the guard is a thread of the parent."""
+        """Hold nothing, in a forked child: the guard may be held by a thread that only the parent has."""
         self._guard = SelectorProvider.rlock()
         for lock in self._locks:
             lock._forget()

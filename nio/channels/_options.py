@@ -13,7 +13,7 @@ from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, Sele
 
 
 class StandardSocketOptions:
-    """The names of the options; which of them a channel has is its ``supported_options``."""
+    """The names of the options; ``supported_options`` tells which of them a channel has."""
 
     SO_SNDBUF: Final = "SO_SNDBUF"
     SO_RCVBUF: Final = "SO_RCVBUF"
@@ -64,7 +64,7 @@ class NetworkChannel(SelectableChannel):
 
     @property
     def socket(self) -> Socket:
-        """The socket underneath, for what nio has no word for; closing it is the channel's affair."""
+        """The socket underneath, for what nio does not offer; only the channel may close it."""
         return self._sock
 
     @property
@@ -74,7 +74,7 @@ class NetworkChannel(SelectableChannel):
 
     @property
     def local_address(self) -> Address | None:
-        """The address bound to, None before; ``(host, port)`` or a path. ClosedChannelError once closed."""
+        """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed."""
         with self._state_lock:
             self._ensure_open()
             if not self._bound:

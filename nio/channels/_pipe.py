@@ -1,7 +1,6 @@
-"""Pipe: two channels inside one process, what is written to the sink comes out of the source.
+"""Pipe: two channels in one process; what is written to the sink comes out of the source.
 
-A pipe is a tuple, for the checkers of types: of nothing else do they know that the first thing that comes out of an
-unpacking is of one type and the second of another.
+Pipe subclasses tuple so that type checkers see the right type for each of ``source, sink = Pipe.open()``.
 """
 
 from __future__ import annotations
@@ -58,7 +57,8 @@ class PipeSinkChannel(WritingChannel):
 class Pipe(tuple[PipeSourceChannel, PipeSinkChannel]):
     """``source, sink = Pipe.open()``: both ends start in blocking mode.
 
-    Closing the sink ends the source's stream after what was written; closing the source breaks the sink.
+    After the sink's close the source reads what was written, then the end. After the source's close writing to the sink
+    is a BrokenPipeError.
     """
 
     __slots__ = ()

@@ -48,7 +48,7 @@ class SelectionKey:
     - the *interest set*: what the next selection asks the kernel for. A change takes effect when a selection starts;
       one that is under way neither sees it nor ends for it: call ``selector.wakeup()``.
     - the *ready set*: what the last selection that reported this key found. It is a hint, never a promise, and
-      nothing but a selection changes it; the channel may be drained meanwhile.
+      only a selection changes it; somebody may have drained the channel meanwhile.
 
     A key is valid until it is cancelled, its channel is closed or its selector is closed. Cancelling takes effect in
     two steps: the key is invalid at once, and it leaves the selector's sets at that selector's next selection. Of an
@@ -168,7 +168,7 @@ class SelectionKey:
         return previous
 
     def cancel(self) -> None:
-        """Make the key invalid; the channel stays open. Cancelling again is nothing."""
+        """Make the key invalid; the channel stays open. A second call does nothing."""
         with self._channel._state_lock:
             if not self._valid:
                 return

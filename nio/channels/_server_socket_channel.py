@@ -47,9 +47,9 @@ class ServerSocketChannel(NetworkChannel):
     def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
         """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
 
-        ``backlog`` is how many finished connections may wait to be accepted; below 1: 1024, or what the kernel grants
-        where that is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError,
-        UnsupportedAddressTypeError, and OSError with ``EADDRINUSE`` or ``EACCES``.
+        ``backlog`` is how many connections may wait for ``accept()``; below 1 it is 1024, or the kernel's limit if that
+        is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError, UnsupportedAddressTypeError, and
+        OSError with ``EADDRINUSE`` or ``EACCES``.
         """
         backlog = check_int("backlog", backlog)
         if backlog > _LONGEST_BACKLOG:
@@ -62,10 +62,11 @@ class ServerSocketChannel(NetworkChannel):
         return self
 
     def accept(self) -> SocketChannel | None:
-        """The next connection, in blocking mode whatever this channel's is; None when none waits in non-blocking mode.
+        """The next connection, itself in blocking mode; None in non-blocking mode when none waits.
 
-        Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when closed by another thread meanwhile, and
-        what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with ``EMFILE``).
+        Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when another thread closes the channel
+        meanwhile, and what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with
+        ``EMFILE``).
         """
         with self._read_lock:
             if not self._open and self._blocking:
@@ -80,7 +81,7 @@ class ServerSocketChannel(NetworkChannel):
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
     def _ready(self, mask: int, interest: int) -> int:
-        return interest if mask else 0  # there is one operation, and a fault is news for it too
+        return interest if mask else 0  # there is one operation, and a fault makes it ready, too
 
     def __repr__(self) -> str:
         if not self._open:

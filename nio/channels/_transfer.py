@@ -18,7 +18,7 @@ Target: TypeAlias = "ByteBuffer | bytearray | memoryview"
 Sources: TypeAlias = "Source | Sequence[Source]"
 Targets: TypeAlias = "Target | Sequence[Target]"
 
-_IOV_MAX = 1024  # more buffers in one system call are refused by the kernel
+_IOV_MAX = 1024  # the kernel refuses more buffers in one system call
 
 
 class Transfer:
@@ -61,7 +61,7 @@ class Transfer:
 
 
 def check_part(buffers: Sources, offset: int, length: int | None) -> None:
-    """Refuse what is no part of several buffers; as in the JDK before anything else, the channel's state included."""
+    """Refuse an offset and a length that choose no part of several buffers: like the JDK, before all other checks."""
     offset = check_int("offset", offset)
     if length is not None:
         length = check_int("length", length)

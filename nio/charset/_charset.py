@@ -26,9 +26,9 @@ class Charset:
 
     @staticmethod
     def for_name(name: str) -> Charset:
-        """The charset of this name, which may be any that Python knows it by.
+        """The charset of this name, which may be any of the names that Python has for it.
 
-        IllegalCharsetNameError for a name that none could have, UnsupportedCharsetError for one that none has.
+        IllegalCharsetNameError for a name that no charset could have, UnsupportedCharsetError for one that none has.
         """
         codec = codec_named(name)
         if codec is None:
@@ -37,7 +37,7 @@ class Charset:
 
     @staticmethod
     def is_supported(name: str) -> bool:
-        """Whether ``for_name`` has it; IllegalCharsetNameError as there."""
+        """Whether ``for_name`` finds it; IllegalCharsetNameError as there."""
         return codec_named(name) is not None
 
     @staticmethod
@@ -64,12 +64,12 @@ class Charset:
         return CharsetEncoder(self, self._form)
 
     def decode(self, source: ByteBuffer) -> CharBuffer:
-        """The remaining bytes as text, in a new buffer, with U+FFFD for what is wrong."""
+        """The remaining bytes as text, in a new buffer, with U+FFFD for wrong input."""
         decoder = self.new_decoder().on_malformed_input(CodingErrorAction.REPLACE)
         return decoder.on_unmappable_character(CodingErrorAction.REPLACE).decode(source)
 
     def encode(self, source: str | CharBuffer) -> ByteBuffer:
-        """The text, or what remains of it in a buffer, as bytes in a new buffer; the replacement for what is wrong."""
+        """The text, or what remains of it in a buffer, as bytes in a new buffer; the replacement for wrong input."""
         text = CharBuffer.wrap(source) if isinstance(source, str) else source
         encoder = self.new_encoder().on_malformed_input(CodingErrorAction.REPLACE)
         return encoder.on_unmappable_character(CodingErrorAction.REPLACE).encode(text)

@@ -52,17 +52,17 @@ class Coder(Generic[C, S, T, R]):
 
     @property
     def charset(self) -> C:
-        """The charset this coder is of."""
+        """The charset of this coder."""
         return self._charset
 
     @property
     def replacement(self) -> R:
-        """What is written instead of wrong input when the action is REPLACE."""
+        """What the coder writes instead of wrong input when the action is REPLACE."""
         return self._replacement
 
     @property
     def malformed_input_action(self) -> CodingErrorAction:
-        """What is done about input that is not of the charset's form: REPORT at first."""
+        """What the coder does about input that is not of the charset's form: REPORT at first."""
         return self._malformed
 
     def on_malformed_input(self, action: CodingErrorAction) -> Self:
@@ -72,7 +72,7 @@ class Coder(Generic[C, S, T, R]):
 
     @property
     def unmappable_character_action(self) -> CodingErrorAction:
-        """What is done about input without a counterpart: REPORT at first."""
+        """What the coder does about input without a counterpart: REPORT at first."""
         return self._unmappable
 
     def on_unmappable_character(self, action: CodingErrorAction) -> Self:
@@ -81,7 +81,7 @@ class Coder(Generic[C, S, T, R]):
         return self
 
     def reset(self) -> Self:
-        """Begin anew, whatever has come so far."""
+        """Begin a new input, whatever came before."""
         self._restart()
         self._state = State.RESET
         return self
@@ -133,7 +133,7 @@ class Coder(Generic[C, S, T, R]):
     def _whole(self, source: S) -> T:
         target = self._allocate(int(source.remaining * self._average))
         if not source.has_remaining:
-            return target  # as it is: like the JDK's, the coder keeps its state
+            return target  # like the JDK's, the coder keeps its state
         self.reset()
         while True:
             result = self._code(source, target, True) if source.has_remaining else CoderResult.UNDERFLOW

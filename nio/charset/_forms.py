@@ -40,7 +40,7 @@ class Form(NamedTuple):
 _PUNCTUATION = "-+.:_"
 _NO_CHARSETS = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 
-# Canonical names, by Python's: where there is none, Python's own is used.
+# Canonical names by Python's names; a charset that is not here keeps Python's.
 _NAMES = {
     "ascii": "US-ASCII",
     "big5": "Big5",
@@ -83,7 +83,7 @@ def _utf_32(codec: str, *marks: str) -> Form:
     )
 
 
-# The numbers are the JDK's: they show in the capacity of what a one-call form returns and bound the replacements.
+# The numbers are the JDK's. They give the capacity of the buffer that a one-call form returns, and bound replacements.
 _ONE = (1.0, 1.0)
 _FORMS = {
     "ascii": Form(partial(AsciiDecoding, "ascii"), partial(Encoding, "ascii"), _ONE, _ONE, b"?"),
