@@ -1,7 +1,7 @@
 """Every exception of nio, in one tree.
 
 A name is the Java name with ``Error`` for ``Exception``; the second base is the builtin a Python programmer would
-catch. What the operating system reports stays what Python makes of it (``ConnectionRefusedError``,
+catch. Errors of the operating system stay what Python makes of them (``ConnectionRefusedError``,
 ``ConnectionResetError``, ``BrokenPipeError``, ``OSError`` with ``EADDRINUSE`` ...).
 
 ::
@@ -21,7 +21,7 @@ catch. What the operating system reports stays what Python makes of it (``Connec
     ├── NonWritableChannelError                 ... for writing
     ├── OverlappingFileLockError                this process holds or awaits a lock on part of the region
     └── RejectedExecutionError                  a pool that is full or shut down
-    IllegalArgumentError (ValueError)           the value is of the right type and still wrong
+    IllegalArgumentError (ValueError)           the value has the right type but is wrong
     ├── IllegalSelectorError                    a selector of another provider
     ├── UnresolvedAddressError
     ├── UnsupportedAddressTypeError
@@ -33,7 +33,7 @@ catch. What the operating system reports stays what Python makes of it (``Connec
     ReadOnlyBufferError (TypeError)             write to a read-only buffer
     ClosedChannelError (OSError)                use of a closed channel
     └── AsynchronousCloseError                  closed by another thread during a blocking call
-    CharacterCodingError (OSError, UnicodeError)  input that a charset has no way with
+    CharacterCodingError (OSError, UnicodeError)  input that a charset cannot code
     ├── MalformedInputError                     it is not of the charset's form
     └── UnmappableCharacterError                it is, and has no counterpart on the other side
     FramingError (ValueError)                   the byte stream breaks the rule of its framing
@@ -110,7 +110,7 @@ class RejectedExecutionError(IllegalStateError):
 
 
 class IllegalArgumentError(ValueError):
-    """The value has the right type and is still not one the method takes."""
+    """The value has the right type, but the method does not take it."""
 
 
 class IllegalSelectorError(IllegalArgumentError):

@@ -12,23 +12,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-BASE = {"errors", "buffers", "spi", "channels"}
+BASE = {"errors", "_numbers", "buffers", "spi", "channels"}
 
 # Who may import whom, one line per package; "nio" is the front door, nio/__init__.py. Imports inside functions and
 # those for annotations only count too: knowing a higher layer is the fault, not paying for it.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "buffers": {"errors"},
-    "charset": {"errors", "buffers"},
-    "framing": {"errors", "buffers"},
-    "spi": {"errors"},
-    "executors": {"errors", "spi"},
-    "channels": {"errors", "spi", "buffers"},
+    "_numbers": {"errors"},
+    "buffers": {"errors", "_numbers"},
+    "charset": {"errors", "_numbers", "buffers"},
+    "framing": {"errors", "_numbers", "buffers"},
+    "spi": {"errors", "_numbers"},
+    "executors": {"errors", "_numbers", "spi"},
+    "channels": {"errors", "_numbers", "spi", "buffers"},
     "reactor": BASE | {"framing", "executors"},
     "tasks": BASE | {"framing", "executors", "reactor"},
     "tls": BASE | {"framing", "executors", "reactor"},
@@ -41,8 +42,25 @@ DOOR |= {"_socket", "_thread", "_signal", "_random"}
 UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "re"}
 UNSAFE_BUILTINS = {"eval", "exec", "compile", "__import__"}
 WALL_CLOCKS = {"time", "time_ns"}
-MAX_FUNCTION = 60  # lines, the docstring aside
-MAX_MODULE = 500
+MAX_FUNCTION = 40  # lines, the docstring aside
+MAX_MODULE = 399
+
+# The one circle there is to be: in Java, too, a selector, its channels and their keys are one thing in three classes,
+# each of which answers with the other two.
+JAVAS_CIRCLE = {"nio.channels._selector", "nio.channels._selectable_channel", "nio.channels._selection_key"}
+
+# TEMPORARY, and to be emptied: modules whose circles and lengths are being mended elsewhere.
+BEING_MENDED = {
+    "nio.executors._worker_pool",
+    "nio.reactor._acceptor",
+    "nio.reactor._deadlines",
+    "nio.reactor._hand_off",
+    "nio.reactor._handler",
+    "nio.reactor._reactor",
+    "nio.reactor._stream_handler",
+    "nio.spi._datagrams",
+    "nio.spi._provider",
+}
 
 
 @dataclass(frozen=True)
@@ -140,16 +158,25 @@ def absolute_imports(tree: Tree) -> list[str]:
 
 
 def cycles(tree: Tree) -> list[str]:
-    graph = {
-        module.name: {item.target(tree) for item in module.imports if not item.typing_only and not item.deferred}
-        for module in tree.values()
-    }
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        # The sorter lists predecessors: read backwards it says who imports whom.
-        return ["import cycle: " + " -> ".join(reversed(error.args[1]))]
-    return []
+    """Every set of modules that know each other; an import for annotations, or inside a function, is knowledge too."""
+    known = {module.name: known_to(module.name, tree) for module in tree.values()}
+    circles = {frozenset(other for other in known[name] if name in known[other]) for name in known}
+    return [
+        "import cycle: " + " <-> ".join(sorted(circle))
+        for circle in sorted(circles, key=sorted)
+        if circle and circle != JAVAS_CIRCLE and not circle <= BEING_MENDED
+    ]
+
+
+def known_to(name: str, tree: Tree) -> set[str]:
+    """The modules that are imported by this one, and by those, and so on; itself only if it stands in a circle."""
+    known: set[str] = set()
+    unread = [name]
+    while unread:
+        found = {item.target(tree) for item in tree[unread.pop()].imports} & set(tree)
+        unread += found - known
+        known |= found
+    return known
 
 
 def one_door(tree: Tree) -> list[str]:
@@ -204,6 +231,8 @@ def span(node: ast.stmt) -> int:
 def sizes(tree: Tree) -> list[str]:
     found = []
     for module in tree.values():
+        if module.name in BEING_MENDED:
+            continue
         lines = len(module.text.splitlines())
         if lines > MAX_MODULE:
             found.append(f"{module.name}:1: {lines} lines, more than {MAX_MODULE}")
@@ -282,16 +311,20 @@ def test_table_of_layers_has_no_cycle_and_nobody_sees_testing() -> None:
 SOUND = {
     "nio.": "from nio.buffers import ByteBuffer as ByteBuffer\nfrom nio.channels import Selector as Selector\n",
     "nio.errors": "class ClosedChannelError(OSError): ...\n",
+    "nio._numbers": "from nio.errors import ClosedChannelError\n",
     "nio.buffers.": "from nio.buffers._byte import ByteBuffer as ByteBuffer\n",
     "nio.buffers._byte": (
         "from typing import TYPE_CHECKING\nfrom nio.errors import ClosedChannelError\n"
+        "from nio import _numbers\n"
         "if TYPE_CHECKING:\n    import socket\n    from _typeshed import ReadableBuffer\n"
-        "    from nio.buffers._view import View\n"
         "class ByteBuffer:\n    def eval(self): return self.eval()\n"
     ),
     "nio.buffers._view": "from nio.buffers._byte import ByteBuffer\nclass View(ByteBuffer): ...\n",
     "nio.spi.": "import importlib, socket, threading, time\nnow = time.monotonic_ns\n",
     "nio.channels.": "from nio.buffers import ByteBuffer\nfrom nio import spi\nclass Selector: ...\n",
+    "nio.channels._selectable_channel": "from nio.channels._selection_key import SelectionKey\n",
+    "nio.channels._selection_key": "if TYPE_CHECKING:\n    from nio.channels._selector import Selector\n",
+    "nio.channels._selector": "from nio.channels._selectable_channel import SelectableChannel\n",
     "nio.testing.": "import nio\nfrom nio.reactor import Reactor\n",
     "nio.reactor.": "from nio.channels import Selector\ndef late():\n    from nio.executors import WorkerPool\n",
 }
@@ -314,6 +347,8 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (arrows, {"nio.spi._a": "from nio import channels"}, "nio.spi._a:1: spi must not import channels"),
     (arrows, {"nio.spi._a": "from nio import Selector"}, "nio.spi._a:1: spi must not import nio"),
     (arrows, {"nio.channels._a": "import nio"}, "nio.channels._a:1: channels must not import nio"),
+    (arrows, {"nio._numbers": "import nio.buffers"}, "nio._numbers:1: _numbers must not import buffers"),
+    (arrows, {"nio.errors": "import nio._numbers"}, "nio.errors:1: errors must not import _numbers"),
     (arrows, {"nio.errors": "def f():\n    from nio.spi import X"}, "nio.errors:2: errors must not import spi"),
     (
         arrows,
@@ -325,20 +360,40 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (arrows, {"nio.gadgets._a": ""}, "nio.gadgets._a:1: gadgets has no line in the table of layers"),
     (absolute_imports, {"nio.spi._a": "from . import _b"}, "nio.spi._a:1: relative import of ."),
     (absolute_imports, {"nio.spi._a": "from .._b import c"}, "nio.spi._a:1: relative import of .._b"),
-    (
-        cycles,
-        {"nio.spi._a": "from nio.spi._b import B", "nio.spi._b": "import nio.spi._a"},
-        "import cycle: nio.spi._a -> nio.spi._b -> nio.spi._a",
-    ),
+    *[
+        (
+            cycles,
+            {"nio.spi._a": first, "nio.spi._b": second, "nio.spi._c": "from nio.spi import _a, _b"},
+            "import cycle: nio.spi._a <-> nio.spi._b",
+        )
+        for first, second in (
+            ("from nio.spi._b import B", "import nio.spi._a"),
+            ("try:\n    from nio.spi import _b\nfinally: ...", "from nio.spi import _a"),
+            ("if TYPE_CHECKING:\n    from nio.spi._b import B", "from nio.spi._a import A"),
+            ("def f():\n    from nio.spi._b import B", "class B:\n    from nio.spi._a import A"),
+        )
+    ],
     (
         cycles,
         {"nio.spi.": "from nio.spi._a import A as A", "nio.spi._a": "from nio.spi import A"},
-        "import cycle: nio.spi -> nio.spi._a -> nio.spi",
+        "import cycle: nio.spi <-> nio.spi._a",
+    ),
+    (cycles, {"nio.spi._a": "from nio.spi._a import A"}, "import cycle: nio.spi._a"),
+    (
+        cycles,
+        {"nio.spi._a": "import nio.spi._b", "nio.spi._b": "import nio.spi._c", "nio.spi._c": "import nio.spi._a"},
+        "import cycle: nio.spi._a <-> nio.spi._b <-> nio.spi._c",
     ),
     (
         cycles,
-        {"nio.spi._a": "try:\n    from nio.spi import _b\nfinally: ...", "nio.spi._b": "from nio.spi import _a"},
-        "import cycle: nio.spi._a -> nio.spi._b -> nio.spi._a",
+        {
+            "nio.channels._selectable_channel": "from nio.channels._selector import Selector",
+            "nio.channels._selection_key": "from nio.channels._selector import Selector",
+            "nio.channels._selector": "from nio.channels import _selectable_channel, _selection_key, _sets",
+            "nio.channels._sets": "if TYPE_CHECKING:\n    from nio.channels._selection_key import SelectionKey",
+        },
+        "import cycle: nio.channels._selectable_channel <-> nio.channels._selection_key <-> nio.channels._selector"
+        " <-> nio.channels._sets",
     ),
     *[
         (one_door, {"nio.channels._a": f"import {name}"}, f"nio.channels._a:1: {name} outside nio.spi")
@@ -367,14 +422,14 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (
         sizes,
         {"nio.errors": "def f():\n" + "    x = 1\n" * MAX_FUNCTION},
-        "nio.errors:1: f has 61 lines, more than 60",
+        f"nio.errors:1: f has {MAX_FUNCTION + 1} lines, more than {MAX_FUNCTION}",
     ),
     (
         sizes,
         {"nio.errors": "class A:\n  async def f():\n" + LONG_DOCSTRING + "    x = 1\n" * MAX_FUNCTION},
-        "nio.errors:2: f has 61 lines, more than 60",
+        f"nio.errors:2: f has {MAX_FUNCTION + 1} lines, more than {MAX_FUNCTION}",
     ),
-    (sizes, {"nio.errors": "x = 1\n" * 501}, "nio.errors:1: 501 lines, more than 500"),
+    (sizes, {"nio.errors": "x = 1\n" * 400}, "nio.errors:1: 400 lines, more than 399"),
     (private_modules, {"nio.spi.epoll": ""}, "nio.spi.epoll:1: a module's name starts with an underscore"),
     (private_modules, {"nio.spi.errors": ""}, "nio.spi.errors:1: a module's name starts with an underscore"),
 ]
@@ -385,6 +440,18 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
 )
 def test_rule_sees_a_planted_offender(rule: Rule, sources: dict[str, str], offence: str) -> None:
     assert rule(plant(sources)) == [offence]
+
+
+def test_cycles_lists_all_there_are() -> None:
+    pairs = {
+        f"nio.{layer}._{one}": f"import nio.{layer}._{other}"
+        for layer in ("spi", "buffers")
+        for one, other in ("ab", "ba")
+    }
+    assert cycles(plant(pairs)) == [
+        "import cycle: nio.buffers._a <-> nio.buffers._b",
+        "import cycle: nio.spi._a <-> nio.spi._b",
+    ]
 
 
 def test_sizes_at_the_limit_pass() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from io import UnsupportedOperation
 from typing import Any, ClassVar, NamedTuple, Self
 
-from nio.buffers._arguments import whole
+from nio._numbers import check_int
 from nio.buffers._elements import Element
 from nio.errors import (
     BufferOverflowError,
@@ -68,7 +68,7 @@ class Buffer:
     @position.setter
     def position(self, value: int) -> None:
         if value.__class__ is not int:
-            value = whole(value, "position")
+            value = check_int("position", value)
         if not 0 <= value <= self._limit:
             raise IllegalArgumentError(f"position {value} is not within 0 and the limit {self._limit}")
         if self._mark > value:
@@ -86,7 +86,7 @@ class Buffer:
     @limit.setter
     def limit(self, value: int) -> None:
         if value.__class__ is not int:
-            value = whole(value, "limit")
+            value = check_int("limit", value)
         if not 0 <= value <= self._capacity:
             raise IllegalArgumentError(f"limit {value} is not within 0 and the capacity {self._capacity}")
         self._limit = value

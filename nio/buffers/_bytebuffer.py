@@ -1,7 +1,7 @@
 """ByteBuffer: bytes with a cursor, and numbers in and out of them.
 
-Typed access comes from the element table; what is left to each of ``get_int``, ``put_int``, ``put_int_at`` and the
-others is a signature to read and a row to name.
+Typed access comes from the element table; ``get_int``, ``put_int``, ``put_int_at`` and the others state only their
+signature and their row.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -13,7 +13,7 @@ from io import UnsupportedOperation
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import ClassVar, Self, TypeVar
 
-from nio.buffers._arguments import natural, whole
+from nio._numbers import check_count, check_int
 from nio.buffers._buffer import Storage
 from nio.buffers._charbuffer import CharBuffer
 from nio.buffers._element_buffer import ElementBuffer
@@ -49,14 +49,14 @@ class ByteBuffer(ElementBuffer[int]):
     1. Fill: relative puts, ``channel.read(buf)`` or ``buf.position += sock.recv_into(buf.view())`` move the position.
     2. ``flip()``: what was written lies between position 0 and the limit.
     3. Drain: relative gets or ``channel.write(buf)`` move the position towards the limit.
-    4. ``compact()`` keeps what has not been drained in front of new data; ``clear()`` gives it up.
+    4. ``compact()`` moves what is not drained yet in front of new data; ``clear()`` drops it.
 
     **Access.** ``get()``, ``put(x)`` and ``get_int()``, ``put_int(x)`` are relative: they move the position and raise
     BufferUnderflowError or BufferOverflowError when they would pass the *limit*. ``get(i)``, ``put_at(i, x)``,
     ``get_int(i)``, ``put_int_at(i, x)`` are absolute: the index counts bytes from 0, no position moves, and IndexError
     says that they would pass the limit. Transfers in bulk are all or nothing, and may overlap.
 
-    **Values.** Bytes come out as 0..255, and -128..255 is taken; they compare and hash as the signed numbers they are
+    **Values.** Gets return bytes as 0..255, puts take -128..255; bytes compare and hash as the signed numbers they are
     in Java. A number outside the range of its type is an IllegalArgumentError, a bool a TypeError.
 
     **Sharing.** ``wrap``, ``slice``, ``duplicate``, ``as_read_only_buffer`` and the ``as_*_buffer`` views never copy:
@@ -69,7 +69,7 @@ class ByteBuffer(ElementBuffer[int]):
     There is no length, truth value or subscript: ``remaining``, ``has_remaining``, ``get(i)`` say which is meant.
 
     **Threads.** A buffer belongs to one thread at a time. Two buffers over the same bytes may be used by two threads,
-    as far as they keep to different bytes.
+    if these keep to different bytes.
     """
 
     __slots__ = ()
@@ -83,7 +83,7 @@ class ByteBuffer(ElementBuffer[int]):
 
         The memory is private to the process: a child made by ``fork`` gets a copy, as it does of any other object.
         """
-        count = natural(capacity, "capacity")
+        count = check_count("capacity", capacity, 0)
         memory = memoryview(mmap(-1, max(count, 1), flags=MAP_PRIVATE | MAP_ANONYMOUS))
         return cls(Storage(memory, None, True), 0, count, BIG)
 
@@ -102,8 +102,8 @@ class ByteBuffer(ElementBuffer[int]):
         self._order = ORDERS.index(value)
 
     def get_bytes(self, length: int) -> bytes:
-        """A copy of the next ``length`` bytes, past which the position moves; BufferUnderflowError beyond the limit."""
-        count = natural(length, "length")
+        """A copy of the next ``length`` bytes; the position moves past them. BufferUnderflowError beyond the limit."""
+        count = check_count("length", length, 0)
         if count > self._limit - self._position:
             raise self._underflow(count)
         position = self._position
@@ -225,7 +225,7 @@ class ByteBuffer(ElementBuffer[int]):
         IllegalArgumentError for another unit or a negative index; UnsupportedOperation for a unit above 8 unless the
         buffer is direct: what is not mapped is not aligned to more than that.
         """
-        first, bits = natural(index, "index"), whole(unit, "unit")
+        first, bits = check_count("index", index, 0), check_int("unit", unit)
         if bits < 1 or bits & (bits - 1):
             raise IllegalArgumentError(f"unit {bits} is not a power of two")
         if bits > 8 and not self.is_direct:

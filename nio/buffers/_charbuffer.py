@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
-from nio.buffers._arguments import whole
+from nio._numbers import check_int
 from nio.buffers._buffer import Storage
 from nio.buffers._element_buffer import ElementBuffer
 from nio.buffers._elements import CHAR, NATIVE, Cells, Element
@@ -35,7 +35,7 @@ class CharBuffer(ElementBuffer[str]):
     _scalars = ()
 
     def _open_cells(self) -> Cells[str]:
-        # Nothing is written through these cells: with no _scalars, every str goes the way of bulk.
+        # Nothing writes through these cells: without _scalars, put() copies every str in bulk.
         return cast("Cells[str]", _Chars(self._element.cells(self._memory, self._order)))
 
     @classmethod
@@ -97,7 +97,7 @@ class CharBuffer(ElementBuffer[str]):
 
     def char_at(self, index: int) -> str:
         """The code unit ``index`` places after the position; IndexError at or beyond ``length``."""
-        first = whole(index, "index")
+        first = check_int("index", index)
         if not 0 <= first < self.remaining:
             raise IndexError(f"index {first} is not within 0 and the length {self.remaining}")
         return self._cells[self._position + first]
@@ -135,8 +135,8 @@ def _units(text: str, order: int) -> memoryview:
 
 def _between(start: object, end: object, length: int) -> tuple[int, int]:
     """(start, end) inside a text; None for its beginning and its end."""
-    first = 0 if start is None else whole(start, "start")
-    last = length if end is None else whole(end, "end")
+    first = 0 if start is None else check_int("start", start)
+    last = length if end is None else check_int("end", end)
     if not 0 <= first <= last <= length:
         raise IndexError(f"{first} to {last} is not within the length {length}")
     return first, last

@@ -1,11 +1,11 @@
-"""Everything the seven kinds of buffer do alike, once, over the row of the element table that a kind names.
+"""What all seven kinds of buffer do alike, over the row of the element table that each kind names.
 
 Single elements go through ``_cells``, a memoryview cast to the element type (or its like in the foreign byte order).
 Everything in bulk goes through bytes: a copy between slices of memoryviews moves overlapping regions as if through a
 temporary and leaves the bits of a NaN alone. Only where two buffers differ in byte order are elements swapped.
 
-The order of checks is the same everywhere: read-only first, then the arguments, then the space. Nothing has been
-changed when one of them fails.
+The order of checks is the same everywhere: read-only first, then the arguments, then the space. A check that fails has
+changed nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from mmap import mmap
 from typing import TYPE_CHECKING, ClassVar, Generic, Self
 
-from nio.buffers._arguments import natural, part, whole
+from nio._numbers import check_count, check_int
+from nio.buffers._arguments import part
 from nio.buffers._buffer import UNSET, Buffer, Storage
 from nio.buffers._elements import NATIVE, ORDERS, ByteOrder, Cells, T
 from nio.errors import IllegalArgumentError
@@ -42,7 +43,7 @@ class ElementBuffer(Buffer, Generic[T]):
     @classmethod
     def allocate(cls, capacity: int) -> Self:
         """A new buffer of ``capacity`` elements, all zero; IllegalArgumentError below 0."""
-        return cls._over(cls._element.new_array(natural(capacity, "capacity")), 0, None)
+        return cls._over(cls._element.new_array(check_count("capacity", capacity, 0)), 0, None)
 
     @classmethod
     def wrap(cls, source: ReadableBuffer, offset: int = 0, length: int | None = None) -> Self:
@@ -100,7 +101,7 @@ class ElementBuffer(Buffer, Generic[T]):
             raise self._write_refused()
         position, limit = self._position, self._limit
         left = limit - position
-        if self._size == 1:  # the hot one: a loop around a channel compacts its bytes at every turn
+        if self._size == 1:  # this is hot: a loop around a channel compacts its bytes at every turn
             memory = self._memory
             memory[:left] = memory[position:limit]
         else:
@@ -125,7 +126,7 @@ class ElementBuffer(Buffer, Generic[T]):
 
     def _index(self, index: int, size: int = 1) -> int:
         if index.__class__ is not int:
-            index = whole(index, "index")
+            index = check_int("index", index)
         if not 0 <= index <= self._limit - size:
             raise IndexError(f"index {index} is not within 0 and {size} below the limit {self._limit}")
         return index
@@ -258,7 +259,7 @@ class ElementBuffer(Buffer, Generic[T]):
     def __eq__(self, other: object) -> bool:
         """Whether the remaining elements are the same: of the same type, as many, and equal by value.
 
-        With an equality that changes as the buffer is used there is no hash.
+        A buffer has no hash, because its equality changes as it is used.
         """
         if isinstance(other, (memoryview, bytearray)):
             return False  # from Python 3.12 on NotImplemented would let them compare our __buffer__

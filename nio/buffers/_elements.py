@@ -18,7 +18,7 @@ from enum import Enum
 from struct import Struct, calcsize
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
-from nio.buffers._arguments import whole
+from nio._numbers import check_int
 from nio.errors import IllegalArgumentError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ NATIVE = 1 if sys.byteorder == "little" else 0
 
 
 class Cells(Protocol[T]):
-    """Elements by index: a cast memoryview, or the like of it for the other byte order."""
+    """Elements by index: a cast memoryview, or its counterpart for the other byte order."""
 
     def __getitem__(self, index: int, /) -> T: ...
 
@@ -76,7 +76,7 @@ class Element(Generic[N]):
         raise IllegalArgumentError(f"{number} is not of type {self.name}: {self.low} to {self.high}")
 
     def _number(self, value: object) -> N:
-        return cast("N", whole(value, f"an element of type {self.name}"))
+        return cast("N", check_int(f"an element of type {self.name}", value))
 
     def as_int(self, value: N) -> int:
         """Java's ``(int) value``, up to a multiple of 2 ** 32."""
@@ -93,7 +93,7 @@ class Element(Generic[N]):
         )
 
     def cells(self, memory: memoryview, order: int) -> Cells[N]:
-        """``memory`` by element, through which it is read and written."""
+        """Reads and writes ``memory`` by element."""
         return cast("Cells[N]", memory.cast(self.code)) if order == NATIVE else _Swapped(self, memory, order)
 
     def new_array(self, length: int) -> bytearray | array[Any]:

@@ -1,23 +1,21 @@
 """How ``get_int``, ``put_int``, ``put_int_at`` and the others of a ByteBuffer do what their sentences say.
 
-There are three ways, one to read and two to write. Each is given a row of the element table and makes the method for
-it, with what it takes from the row bound in; the class states the signature and the sentence. Methods that called a
-common one with their row would need none of this, and cost a quarter more: over three times
-``struct.pack_into``, where these stay below (``benchmarks/buffers.py``).
+Three functions make these methods, one to read and two to write. Each takes a row of the element table and binds what
+the method needs of it; the class states the signature and the sentence. Methods that called a common one with their row
+would be simpler and cost a quarter more: over three times ``struct.pack_into``, where these stay below
+(``benchmarks/buffers.py``).
 
-Only what is usual is decided in place. Whatever is not, ``check`` and ``_index`` look at again, and refuse it or not.
+A method decides the usual case itself. ``check`` and ``_index`` look at every other value, and refuse it or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from nio.buffers._element_buffer import ElementBuffer
 from nio.buffers._elements import Element, N
-
-if TYPE_CHECKING:
-    from nio.buffers._bytebuffer import ByteBuffer
 
 M = TypeVar("M", bound=Callable[..., object])
 
@@ -26,7 +24,7 @@ def reads(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that reads an element at the position, or at an index."""
     size, unpack = element.size, element.unpack
 
-    def read(self: ByteBuffer, index: int | None = None) -> Any:
+    def read(self: ElementBuffer[int], index: int | None = None) -> Any:
         if index is None:
             index = self._position
             after = index + size
@@ -40,12 +38,12 @@ def reads(element: Element[N]) -> Callable[[M], M]:
     return _in_place_of(read)
 
 
-# Any in both: whatever is given, element.check() is the judge of it.
+# Any in both: element.check() judges whatever is given.
 def writes(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that writes an element at the position."""
     size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
 
-    def write(self: ByteBuffer, value: Any) -> ByteBuffer:
+    def write(self: ElementBuffer[int], value: Any) -> ElementBuffer[int]:
         if self._read_only:
             raise self._write_refused()
         if value.__class__ is not scalar or not low <= value <= high:
@@ -65,7 +63,7 @@ def writes_at(element: Element[N]) -> Callable[[M], M]:
     """Makes a method that writes an element at an index."""
     size, pack, scalar, low, high = element.size, element.pack, element.scalar, element.low, element.high
 
-    def write_at(self: ByteBuffer, index: int, value: Any) -> ByteBuffer:
+    def write_at(self: ElementBuffer[int], index: int, value: Any) -> ElementBuffer[int]:
         if self._read_only:
             raise self._write_refused()
         if value.__class__ is not scalar or not low <= value <= high:

@@ -1,8 +1,8 @@
 """java.nio.channels: channels, the Selector and its keys.
 
-Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking; how
-blocking works stands in ``_interruptible_channel.py``, who gives a descriptor back in ``_selectable_channel.py``, the
-order of a selection in ``_selector.py``.
+Layer: above ``nio.buffers`` and ``nio.spi``, below every reactor. The descriptors are always non-blocking. How blocking
+works stands in ``_interruptible_channel.py``, who closes a descriptor in ``_selectable_channel.py``, the order of a
+selection in ``_selector.py``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nio.channels._channel import ReadableByteChannel as ReadableByteChannel
 from nio.channels._channel import WritableByteChannel as WritableByteChannel
 from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
 from nio.channels._file_channel import FileChannel as FileChannel
+from nio.channels._file_channel import FileLock as FileLock
 from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
-from nio.channels._file_lock import FileLock as FileLock
 from nio.channels._inherited import inherited_channel as inherited_channel
 from nio.channels._membership import MembershipKey as MembershipKey
 from nio.channels._membership import MulticastChannel as MulticastChannel

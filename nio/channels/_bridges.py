@@ -1,11 +1,12 @@
 """java.nio.channels.Channels: streams over channels, and a channel over a stream.
 
-**Closing a stream closes its channel** and the other way round. A stream that is merely dropped leaves its channel open
-(against the habit of ``io``): it has no state of its own, and the channel has an owner. A reader or writer of text has
-read ahead or holds back what is not flushed; dropping one closes the channel, as everywhere in Python.
+**Closing a stream closes its channel** and the other way round. A raw stream that is merely dropped leaves its channel
+open, although other streams of ``io`` close theirs: it has no state of its own, and the channel has an owner. A reader
+or writer of text holds bytes that it read ahead or has not flushed; dropping one closes the channel, as everywhere in
+Python.
 
-**A stream blocks, or says that it cannot.** ``io`` has a word for "nothing now" (None), but no stream above a raw one
-understands it; so a channel in non-blocking mode is refused when it is used, as in Java.
+**A stream blocks, or says that it cannot.** A raw stream can answer "nothing now" (None), but no stream above it
+understands that. So a stream refuses a channel in non-blocking mode when it is used, as in Java.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 
 from nio.buffers import ByteBuffer
 from nio.channels._byte_channels import EOF
@@ -31,6 +32,8 @@ from nio.spi import SelectorProvider
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+Transport: TypeAlias = "Callable[[memoryview], int | None] | None"  # None where the stream does not go that way
+
 
 def input_stream(channel: ReadableByteChannel) -> io.RawIOBase:
     """An unbuffered stream that reads from ``channel``.
@@ -42,7 +45,7 @@ def input_stream(channel: ReadableByteChannel) -> io.RawIOBase:
 
 
 def output_stream(channel: WritableByteChannel) -> io.RawIOBase:
-    """An unbuffered stream that writes to ``channel``, all it is given; errors as ``input_stream``."""
+    """An unbuffered stream that writes to ``channel``, everything it is given; errors as for ``input_stream``."""
     return _OutputStream(_checked(channel, "write"))
 
 
@@ -62,9 +65,9 @@ def new_channel(stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> StreamCh
 
 
 class StreamChannel:
-    """What ``new_channel`` makes: it reads what one step of the stream gives, and writes all.
+    """What ``new_channel`` makes: it reads what one call of the stream gives, and writes everything.
 
-    Concurrency: one reader and one writer at once. A close does not release a thread that the stream keeps waiting.
+    Concurrency: one reader and one writer at once. ``close()`` does not wake a thread that waits inside the stream.
     """
 
     __slots__ = ("_open", "_put", "_read_lock", "_readinto", "_stream", "_write_lock")
@@ -72,8 +75,11 @@ class StreamChannel:
     def __init__(self, stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> None:
         if isinstance(stream, io.TextIOBase):
             raise TypeError(f"{stream!r} is a stream of text; a channel takes its bytes: stream.buffer")
-        self._readinto = _method(stream, "readable", "readinto1", "readinto")
-        self._put = _method(stream, "writable", "write")
+        methods: Any = stream  # typeshed knows no readinto of a BinaryIO
+        self._readinto: Transport = None
+        if _can(stream, "readable"):
+            self._readinto = getattr(stream, "readinto1", None) or methods.readinto
+        self._put: Transport = stream.write if _can(stream, "writable") else None
         self._stream = stream
         self._open = True
         self._read_lock = SelectorProvider.rlock()
@@ -85,7 +91,7 @@ class StreamChannel:
         return self._open
 
     def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
-        """Read into the first buffer with room; at most one step of the stream, so that it waits at most once.
+        """Read into the first buffer with room, by one call of the stream at most, so that it waits at most once.
 
         Returns the number of bytes, 0 without room, ``EOF`` (-1) at the end. Raises ClosedChannelError,
         NonReadableChannelError, IllegalArgumentError for a read-only buffer.
@@ -99,13 +105,17 @@ class StreamChannel:
             if not transfer.remaining:
                 return 0
             count = self._readinto(transfer.views()[0])
-            transfer.advance(count or 0)
-            return EOF if count == 0 else count or 0
+            if count is None:
+                return 0
+            if count == 0:
+                return EOF
+            transfer.advance(count)
+            return count
 
     def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
         """Write all there is, or what a non-blocking stream takes of it; returns the number of bytes.
 
-        Nothing is flushed. Raises ClosedChannelError, NonWritableChannelError.
+        Flushes nothing. Raises ClosedChannelError, NonWritableChannelError.
         """
         check_part(sources, offset, length)
         with self._write_lock:
@@ -123,7 +133,7 @@ class StreamChannel:
             return total
 
     def close(self) -> None:
-        """Close the channel and the stream; again is nothing."""
+        """Close the channel and the stream; a second call does nothing."""
         if self._open:
             self._open = False
             self._stream.close()
@@ -154,7 +164,7 @@ class _ChannelStream(io.RawIOBase):
             self._channel.close()
 
     def __del__(self) -> None:
-        """Does not close the channel, which the inherited one would do."""
+        """Leave the channel open; the inherited method would close it."""
 
     def _ensure_usable(self) -> None:
         if self.closed:
@@ -175,7 +185,11 @@ class _InputStream(_ChannelStream):
             return 0
         self._ensure_usable()
         count = self._channel.read(ByteBuffer.wrap(view))
-        return 0 if count == EOF else count or None  # nothing, which is not the end: the mode has changed meanwhile
+        if count == EOF:
+            return 0
+        if count == 0:  # nothing, but not the end: somebody has just set non-blocking mode
+            return None
+        return count
 
 
 class _OutputStream(_ChannelStream):
@@ -202,19 +216,16 @@ def _checked(channel: Any, way: str) -> Any:
 def _text(stream: io.BufferedReader | io.BufferedWriter, encoding: str, errors: str) -> io.TextIOWrapper:
     try:
         codecs.lookup(encoding)
-        codecs.lookup_error(errors)  # io would look for it when it first needs it
+        codecs.lookup_error(errors)  # io looks for the handler only when it first needs it
         return io.TextIOWrapper(stream, encoding, errors, newline="")
     except BaseException:
-        stream.detach()  # else its end would close the channel
+        stream.detach()  # else dropping it would close the channel
         raise
 
 
-def _method(stream: object, can: str, *names: str) -> Callable[[memoryview], int | None] | None:
-    """The first of the methods that the stream has, None where it says that it cannot do that at all."""
-    able = getattr(stream, can, None)
+def _can(stream: object, way: str) -> bool:
+    """Whether a stream of bytes says that it is ``readable`` or ``writable``."""
+    able = getattr(stream, way, None)
     if able is None:
         raise TypeError(f"{stream!r} is no stream of bytes")
-    if not able():
-        return None
-    found: Callable[[memoryview], int | None] = next(filter(None, (getattr(stream, name, None) for name in names)))
-    return found
+    return bool(able())

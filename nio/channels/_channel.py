@@ -1,7 +1,7 @@
-"""What a channel is to whoever only reads or writes bytes: the interfaces of java.nio, by shape.
+"""The channel interfaces of java.nio for code that only reads or writes bytes, as protocols.
 
-Whatever has these names will do, so that a file can be transferred to, and a stream be laid over, a channel that is not
-of this package; ``isinstance`` asks for the names too.
+Any object with these names is such a channel. So a file can be transferred to a channel of another package, and a
+stream can read from one. ``isinstance`` looks at the names, too.
 """
 
 from __future__ import annotations

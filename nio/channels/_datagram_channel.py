@@ -1,16 +1,16 @@
 """DatagramChannel: datagrams, sent to anybody or to one peer.
 
-**One datagram is one transfer.** What the receiver's buffer has no room for is lost, as in the JDK; ``is_truncated``
-tells afterwards, which the JDK does not. A gathering write is one datagram, and so is a ``read``: it never takes the
-start of a second one. Where a stream would write the rest later, there is none.
+**One datagram is one transfer.** If the receiver's buffer is too small, the rest of the datagram is lost, as in the
+JDK; ``is_truncated`` tells so afterwards, which the JDK does not. A gathering write sends one datagram. A ``read``
+takes one, never the start of a second.
 
-**Connecting** sends nothing: it fixes the peer. From then on the kernel drops what others send, and the peer's machine
-can answer "nobody is there": ConnectionRefusedError, once for each answer, and the channel is as usable as before.
-Datagrams that came before ``connect()`` may be anybody's, so they are dropped. An answer belongs to its connection:
-after ``disconnect()`` it is not raised any more.
+**Connecting** sends nothing; it fixes the peer. From then on the kernel drops what others send. The peer's machine can
+answer "nobody is there": the channel raises ConnectionRefusedError once for each such answer, and stays usable.
+``connect()`` drops the datagrams that wait, because anybody may have sent them. After ``disconnect()`` the channel
+raises no error for an answer that came before.
 
-A channel in blocking mode that is closed says AsynchronousCloseError where a non-blocking one says ClosedChannelError;
-the JDK does so here, and in ``read`` and ``write`` of no other channel over sockets.
+Use of a closed channel raises AsynchronousCloseError if the channel was in blocking mode, else ClosedChannelError.
+Among the channels over sockets the JDK has this rule for ``read`` and ``write`` of this one only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
 from nio.channels._options import check_family, supported
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
 from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
@@ -35,7 +35,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     __slots__ = ("_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
-    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE)
+    _valid_ops = OP_READ | OP_WRITE
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",
@@ -53,7 +53,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         self._mask_is_ready_set = True
         self._truncated = False
         self._remote_address: Address | None = None
-        self._exact_remote: Address | None = None  # spelled as the kernel does
+        self._exact_remote: Address | None = None  # as the kernel spells it
         self._unconnected_address: Address = ("", 0)
 
     @classmethod
@@ -96,7 +96,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     def bind(self, address: Address | None) -> Self:
         """Choose the local address, ``(host, port)``; None is any address and a free port.
 
-        Sending, receiving and connecting bind a channel that is not. Raises ClosedChannelError, AlreadyBoundError,
+        Sending, receiving and connecting bind an unbound channel. Raises ClosedChannelError, AlreadyBoundError,
         UnresolvedAddressError, UnsupportedAddressTypeError, and OSError with ``EADDRINUSE`` or ``EACCES``.
         """
         with self._read_lock, self._write_lock, self._state_lock:
@@ -110,7 +110,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
         Raises UnresolvedAddressError and UnsupportedAddressTypeError, ClosedChannelError, AlreadyConnectedError, and
         what the system says (OSError with ``EACCES`` for a broadcast address without ``SO_BROADCAST``, ``ENETUNREACH``
-        ...). The channel stays open and unconnected then.
+        ...). The channel then stays open and unconnected.
         """
         address = self._provider.check_address(self._family, address)
         with self._read_lock, self._write_lock, self._state_lock:
@@ -129,9 +129,9 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         return self
 
     def disconnect(self) -> Self:
-        """Send to and hear from anybody again, at the local address from before; nothing if closed or not connected.
+        """Send to and hear from anybody again, at the old local address; does nothing if closed or not connected.
 
-        Raises OSError with ``EADDRINUSE`` if somebody took the port meanwhile; the channel is unbound then.
+        Raises OSError with ``EADDRINUSE`` if somebody took the port meanwhile; then the channel is unbound.
         """
         with self._read_lock, self._write_lock, self._state_lock:
             if self.is_connected:
@@ -144,11 +144,12 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     def receive(self, target: Target) -> Address | None:
         """Take one datagram and return its sender; what does not fit into ``target`` is lost (``is_truncated``).
 
-        None when nothing waits in non-blocking mode; blocking mode waits. An empty datagram gives an address and no
-        bytes, and a target without room still takes one.
+        None in non-blocking mode when no datagram waits; blocking mode waits for one. An empty datagram gives an
+        address and no bytes, and a target without room still takes one.
 
-        Raises IllegalArgumentError for a read-only target (nothing is consumed), ClosedChannelError,
-        AsynchronousCloseError when closed by another thread meanwhile, ConnectionRefusedError (only when connected).
+        Raises IllegalArgumentError for a read-only target (before it receives), ClosedChannelError,
+        AsynchronousCloseError when another thread closes the channel meanwhile, ConnectionRefusedError (only when
+        connected).
         """
         transfer = Transfer((target,), 0, None, writable=True)
         with self._read_lock:
@@ -162,14 +163,14 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
             return sender
 
     def send(self, source: Source, address: Address) -> int:
-        """Send the remaining bytes as one datagram and return their number; non-blocking mode 0 when there is no room.
+        """Send the remaining bytes as one datagram and return their number; 0 if non-blocking and there is no room.
 
         A connected channel sends to its peer only, and not an empty datagram.
 
         Raises UnresolvedAddressError and UnsupportedAddressTypeError, ClosedChannelError, AsynchronousCloseError,
         AlreadyConnectedError for another address than the peer's, and what the system says (OSError with ``EMSGSIZE``
-        for more than 65,507 bytes, ``ENOBUFS``, ``EACCES`` ...). Nothing is taken from the source and the channel
-        stays open then.
+        for more than 65,507 bytes, ``ENOBUFS``, ``EACCES`` ...). Then the source's position has not moved and the
+        channel is open.
         """
         address = self._provider.check_address(self._family, address)
         transfer = Transfer((source,), 0, None, writable=False)
@@ -189,15 +190,15 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     def read(self, targets: Targets, offset: int = 0, length: int | None = None) -> int:
         """As ``receive`` from the peer, into one buffer or scattered over several; the number of bytes.
 
-        0 when nothing waits in non-blocking mode, or without any room: then nothing is taken. An empty datagram reads
-        as ``EOF``, as in the JDK, and ends nothing. Raises NotYetConnectedError and what ``receive`` does.
+        0 in non-blocking mode when no datagram waits, and always without room: then it takes none. An empty datagram
+        reads as ``EOF``, as in the JDK; it ends nothing. Raises NotYetConnectedError and what ``receive`` does.
         """
         return super().read(targets, offset, length)
 
     def write(self, sources: Sources, offset: int = 0, length: int | None = None) -> int:
         """As ``send`` to the peer, from one buffer or gathered from several: one datagram, of 1,024 buffers at most.
 
-        Raises NotYetConnectedError and what ``send`` does. Without a byte to write nothing is sent, as in the JDK.
+        Raises NotYetConnectedError and what ``send`` does. Without a byte to write it sends nothing, as in the JDK.
         """
         check_part(sources, offset, length)
         with self._write_lock:

@@ -1,4 +1,4 @@
-"""The channel a process is born with: inetd's, or that of a socket unit of systemd."""
+"""The channel that a process is started with, by inetd or by a socket unit of systemd."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _guard = SelectorProvider.rlock()
 def inherited_channel(
     provider: SelectorProvider | None = None,
 ) -> ServerSocketChannel | SocketChannel | DatagramChannel | None:
-    """The channel over the socket that is this process's standard input; None when that is none.
+    """The channel over the socket that is this process's standard input; None when standard input is no socket.
 
     A socket that listens gives a ServerSocketChannel, any other stream a SocketChannel, datagrams a DatagramChannel:
-    bound, in blocking mode, and connected if it has a peer. Asked again, also after its close, a provider answers with
-    the same object. Closing it turns the standard streams that are the same socket to nowhere, which ends a connection.
+    bound, in blocking mode, and connected if it has a peer. A second call returns the same object for the same
+    provider, even after its close. Closing it redirects the standard streams that are this socket to the null device,
+    which ends a connection.
 
     Raises TypeError for what is no provider.
     """

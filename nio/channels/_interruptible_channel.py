@@ -1,12 +1,12 @@
-"""What all channels over a descriptor have in common: to be open, and to sleep so that a close ends it.
+"""What all channels over a descriptor have in common: a close, and a sleep that a close ends.
 
-**Blocking is emulated.** The descriptor never blocks; an operation that blocks tries, and if the kernel says "not now"
-it sleeps on the descriptor *and* on a wake-up that only ``close()`` sets. That is what lets a close in one thread
-release another that sleeps in the same channel, which a blocking system call cannot be made to do. The wake-up is
-opened when a thread first has to sleep, so a channel that never waits never pays for it.
+**Blocking is emulated.** The descriptor never blocks. A blocking operation tries; if the kernel says "not now", it
+sleeps on the descriptor *and* on a wake-up that only ``close()`` sets. So a close in one thread releases another that
+sleeps in the same channel; from a blocking system call it could not. A channel opens its wake-up when a thread first
+has to sleep, so one that never waits has none.
 
-**Closing has two halves.** The first, under the state lock, takes no time: from there on the channel is closed, and who
-sleeps in it wakes up. The second lets go of what the channel holds, and waits for nobody either who may be asleep.
+**Closing has two halves.** The first half, under the state lock, takes no time: it marks the channel closed and wakes
+the threads that sleep in it. The second half releases the descriptor; it does not wait for sleeping threads either.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class InterruptibleChannel:
         return self._provider
 
     def close(self) -> None:
-        """Close the channel; who sleeps in it gets AsynchronousCloseError. Closing again is nothing."""
+        """Close the channel; a thread that sleeps in it gets AsynchronousCloseError. A second call does nothing."""
         with self._state_lock:
             if not self._open:
                 return
@@ -68,7 +68,7 @@ class InterruptibleChannel:
         self.close()
 
     def _let_go(self) -> None:
-        """The second half of ``close()``: give back what the channel holds, when nobody is inside any more."""
+        """The second half of ``close()``: release what the channel holds, once no thread is inside."""
 
     def _ensure_open(self) -> None:
         if not self._open:

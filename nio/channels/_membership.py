@@ -1,10 +1,10 @@
 """Multicast: joining groups of receivers, and the key that stands for one membership.
 
 A membership is a group on one network interface, open to all senders or to one source; several sources of a group are
-several memberships. The kernel counts members by socket, so the channel keeps the list: joining again returns the same
-key, and one group is never joined for all and for one source at a time.
+several memberships. The kernel counts memberships by socket, so the channel keeps the list: joining again returns the
+same key, and no channel joins a group for all senders and for one source at the same time.
 
-Java's ``block`` and ``unblock`` are left out: whoever wants to hear some senders only joins with a source.
+Java's ``block`` and ``unblock`` are left out: to hear some senders only, join with a source.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ class MulticastChannel(NetworkChannel):
     def join(self, group: str, interface: str | int, source: str | None = None) -> MembershipKey:
         """Receive what is sent to ``group`` on ``interface``, from anybody or from ``source`` alone.
 
-        Group and source are numeric addresses of one family (an IPv6 channel joins IPv4 groups too); the interface goes
-        by name, number or address. The channel hears the datagrams to the port it is bound to; one that others on this
-        machine are to hear as well sets ``SO_REUSEADDR`` before it binds. Joining again returns the same key.
+        Group and source are numeric addresses of one family (an IPv6 channel joins IPv4 groups too); the interface is a
+        name, a number or an address. The channel receives the datagrams to the port it is bound to. Several channels on
+        one machine can share that port if each sets ``SO_REUSEADDR`` before it binds. Joining again returns the same
+        key.
 
         Raises IllegalArgumentError for what is no group, no possible source or no interface here,
         UnresolvedAddressError, ClosedChannelError, IllegalStateError for a source beside a membership open to all or
@@ -53,7 +54,7 @@ class MulticastChannel(NetworkChannel):
             return self._memberships[-1]
 
     def get_option(self, option: str) -> bool | int:
-        """As of any channel; ``IP_MULTICAST_IF`` is the number of the interface, 0 until one is chosen."""
+        """As for any channel; ``IP_MULTICAST_IF`` is the number of the interface, 0 until one is chosen."""
         if option != "IP_MULTICAST_IF":
             return super().get_option(option)
         with self._state_lock:
@@ -61,7 +62,7 @@ class MulticastChannel(NetworkChannel):
             return self._interface
 
     def set_option(self, option: str, value: bool | int | str) -> Self:
-        """As of any channel; ``IP_MULTICAST_IF`` takes an interface by name, number or address."""
+        """As for any channel; ``IP_MULTICAST_IF`` takes an interface by name, number or address."""
         if option != "IP_MULTICAST_IF":
             return super().set_option(option, value)
         with self._state_lock:
@@ -85,7 +86,7 @@ class MulticastChannel(NetworkChannel):
                 self._provider.leave_group(self._sock, key._index, key._group, key._source)
 
     def _announce_close(self) -> None:
-        """Leave the groups now, although the descriptor stays until the selectors let go."""
+        """Leave the groups now, although the descriptor stays open until the selectors release it."""
         for key in self._memberships:
             try:
                 self._provider.leave_group(self._sock, key._index, key._group, key._source)
@@ -131,7 +132,7 @@ class MembershipKey:
         return self._source
 
     def drop(self) -> None:
-        """Leave the group; what has been received already stays. Dropping again, or after the close, is nothing."""
+        """Leave the group; received datagrams stay. A second call, or one after the close, does nothing."""
         self._channel._leave(self)
 
     def __enter__(self) -> Self:

@@ -6,13 +6,14 @@ import io
 import os
 from typing import ClassVar, Final, Self
 
+from nio._numbers import check_int, check_range
 from nio.channels._selectable_channel import SelectableChannel
-from nio.errors import AlreadyBoundError, IllegalArgumentError
+from nio.errors import AlreadyBoundError
 from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
 
 
 class StandardSocketOptions:
-    """The names of the options; which of them a channel has is its ``supported_options``."""
+    """The names of the options; ``supported_options`` tells which of them a channel has."""
 
     SO_SNDBUF: Final = "SO_SNDBUF"
     SO_RCVBUF: Final = "SO_RCVBUF"
@@ -63,7 +64,7 @@ class NetworkChannel(SelectableChannel):
 
     @property
     def socket(self) -> Socket:
-        """The socket underneath, for what nio has no word for; closing it is the channel's affair."""
+        """The socket underneath, for what nio does not offer; only the channel may close it."""
         return self._sock
 
     @property
@@ -73,7 +74,7 @@ class NetworkChannel(SelectableChannel):
 
     @property
     def local_address(self) -> Address | None:
-        """The address bound to, None before; ``(host, port)`` or a path. ClosedChannelError once closed."""
+        """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed."""
         with self._state_lock:
             self._ensure_open()
             if not self._bound:
@@ -99,13 +100,7 @@ class NetworkChannel(SelectableChannel):
         with self._state_lock:
             self._check_option(option)
             spec = self._spec(option)
-            if not isinstance(value, int) or isinstance(value, bool) is not (spec.kind == "bool"):
-                raise TypeError(f"{option} takes {'True or False' if spec.kind == 'bool' else 'an int'}, not {value!r}")
-            if value < 0 and spec.kind == "int":
-                raise IllegalArgumentError(f"{option} is 0 or more, not {value}")
-            if value > spec.high:
-                raise IllegalArgumentError(f"{option} is at most {spec.high}, not {value}")
-            self._provider.set_option(self._sock, spec, value)
+            self._provider.set_option(self._sock, spec, _checked(option, spec, value))
         return self
 
     def _spec(self, option: str) -> OptionSpec:
@@ -125,3 +120,14 @@ class NetworkChannel(SelectableChannel):
         if address is None:
             address = "" if self._family is ProtocolFamily.UNIX else ("", 0)
         self._sock.bind(self._provider.check_address(self._family, address))
+
+
+def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
+    if spec.kind == "bool":
+        if not isinstance(value, bool):
+            raise TypeError(f"{option} must be True or False, not {value!r}")
+        return value
+    number = check_int(option, value)
+    if spec.kind == "linger" and number < 0:
+        return number
+    return check_range(option, number, spec.high)

@@ -1,7 +1,6 @@
-"""Pipe: two channels inside one process, what is written to the sink comes out of the source.
+"""Pipe: two channels in one process; what is written to the sink comes out of the source.
 
-A pipe is a tuple, for the checkers of types: of nothing else do they know that the first thing that comes out of an
-unpacking is of one type and the second of another.
+Pipe subclasses tuple so that type checkers see the right type for each of ``source, sink = Pipe.open()``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import Self, TypeAlias
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.errors import AsynchronousCloseError
 from nio.spi import PipeEnd, SelectorProvider
 
@@ -20,7 +19,7 @@ class PipeSourceChannel(ReadingChannel):
 
     __slots__ = ()
 
-    _valid_ops = int(Ops.OP_READ)
+    _valid_ops = OP_READ
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
@@ -40,7 +39,7 @@ class PipeSinkChannel(WritingChannel):
 
     __slots__ = ()
 
-    _valid_ops = int(Ops.OP_WRITE)
+    _valid_ops = OP_WRITE
 
     def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
         super().__init__(provider, end)
@@ -58,7 +57,8 @@ class PipeSinkChannel(WritingChannel):
 class Pipe(tuple[PipeSourceChannel, PipeSinkChannel]):
     """``source, sink = Pipe.open()``: both ends start in blocking mode.
 
-    Closing the sink ends the source's stream after what was written; closing the source breaks the sink.
+    After the sink's close the source reads what was written, then the end. After the source's close writing to the sink
+    is a BrokenPipeError.
     """
 
     __slots__ = ()

@@ -1,11 +1,12 @@
 """SelectableChannel: open or closed, blocking or not, registered with any number of selectors.
 
-How blocking works, and what a close does to those who sleep, stands in ``_interruptible_channel.py``.
+How blocking works, and what a close does to sleeping threads, stands in ``_interruptible_channel.py``.
 
-**A descriptor is given back by its last user.** ``close()`` marks the channel closed, cancels its keys and wakes the
-sleepers; the descriptor itself goes back to the system when no operation is inside and no selector has it registered
-any more, so that its number cannot be handed to a stranger while a selector still watches it. A connected channel that
-is closed while registered, in non-blocking mode, shuts its output down at once: the peer need not wait for that.
+**The last user closes the descriptor.** ``close()`` marks the channel closed, cancels its keys and wakes the threads
+that sleep in it. The descriptor itself is closed when no operation is inside and no selector has the channel
+registered. So the kernel cannot give its number to another file while a selector still watches it. A connected channel
+that is closed while registered, in non-blocking mode, shuts its output down at once, so that the peer does not wait for
+a selector.
 
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
@@ -42,7 +43,9 @@ class SelectableChannel(InterruptibleChannel):
         super().__init__(provider, end.fileno())
         self._end = end
         self._blocking = True
-        self._mask_is_ready_set = False  # a kernel mask that equals the interest set is the ready set, too
+        self._mask_is_ready_set = (
+            False  # if True, a kernel's mask that equals the interest set is the ready set, unchanged
+        )
         self._keys: dict[Selector, SelectionKey] = {}
         self._read_lock = provider.rlock()
         self._write_lock = provider.rlock()
@@ -54,7 +57,7 @@ class SelectableChannel(InterruptibleChannel):
 
     @property
     def is_registered(self) -> bool:
-        """True while any selector has a key of this channel, cancelled ones that are not flushed yet included."""
+        """True while any selector has a key of this channel, even a cancelled one that no selection has flushed yet."""
         return bool(self._keys)
 
     @property
@@ -63,16 +66,16 @@ class SelectableChannel(InterruptibleChannel):
         return self._valid_ops
 
     def key_for(self, selector: Selector) -> SelectionKey | None:
-        """The key with ``selector``, also a cancelled one that is not flushed yet."""
+        """The key with ``selector``, even a cancelled one that no selection has flushed yet."""
         return self._keys.get(selector)
 
     def configure_blocking(self, blocking: bool) -> Self:
-        """Set the mode, waiting for whoever is inside the channel.
+        """Set the mode, after waiting for the threads inside the channel.
 
         Raises ClosedChannelError, and IllegalBlockingModeError for blocking mode while a valid key exists.
         """
         if not isinstance(blocking, bool):
-            raise TypeError(f"blocking is True or False, not {blocking!r}")
+            raise TypeError(f"blocking must be True or False, not {blocking!r}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             if blocking and not self._blocking and any(key._valid for key in self._keys.values()):
@@ -86,7 +89,8 @@ class SelectableChannel(InterruptibleChannel):
         Registering again returns the same key with the interest set *and the attachment* replaced. Checks, in this
         order: IllegalArgumentError for operations outside ``valid_ops``, ClosedChannelError, IllegalBlockingModeError,
         CancelledKeyError while a cancelled key waits to be flushed, IllegalSelectorError for a selector of another
-        provider, ClosedSelectorError. Returns at once while another thread selects, and counts from the next selection.
+        provider, ClosedSelectorError. It does not wait for a thread that selects; the key counts from the next
+        selection on.
         """
         ops = check_ops(ops, self._valid_ops)
         with self._state_lock:
@@ -112,12 +116,12 @@ class SelectableChannel(InterruptibleChannel):
         for key in keys:
             key.cancel()
         with self._read_lock, self._write_lock:
-            if self._keys:  # still: the selector may have let go meanwhile, and the descriptor with it
+            if self._keys:  # unless the selectors have released the channel meanwhile
                 self._announce_close()
             self._give_back()
 
     def _announce_close(self) -> None:
-        """Tell the peer now, although the descriptor stays until the selectors let go."""
+        """Tell the peer now, although the descriptor stays open until the selectors release it."""
 
     def _give_back(self) -> None:
         with self._state_lock:
@@ -135,7 +139,7 @@ class SelectableChannel(InterruptibleChannel):
             self._give_back()
 
     def _to_ops(self, mask: int, interest: int) -> int:
-        """The kernel's mask as a ready set: a fault is news for whatever the key is interested in."""
+        """The kernel's mask as a ready set: a fault makes the key ready for all it is interested in."""
         return interest if mask & FAULT else mask & interest
 
     def _attempt(self, mask: int, call: Callable[..., T], *args: object) -> T | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from nio._numbers import check_int
 from nio.errors import CancelledKeyError, IllegalArgumentError
 
 if TYPE_CHECKING:
@@ -21,13 +22,21 @@ class Ops(enum.IntFlag):
     OP_ACCEPT = 16
 
 
+# The same as plain ints, which nio uses inside: arithmetic on members of an enum is slow.
+OP_READ = Ops.OP_READ.value
+OP_WRITE = Ops.OP_WRITE.value
+OP_CONNECT = Ops.OP_CONNECT.value
+OP_ACCEPT = Ops.OP_ACCEPT.value
+
+_LETTERS = {OP_READ: "r", OP_WRITE: "w", OP_CONNECT: "c", OP_ACCEPT: "a"}
+
+
 def check_ops(ops: object, valid: int) -> int:
     """``ops`` as a plain int; TypeError for what is no int, IllegalArgumentError for bits outside ``valid``."""
-    if isinstance(ops, bool) or not isinstance(ops, int):
-        raise TypeError(f"an interest set is an int of OP_ bits, not {ops!r}")
-    if ops & ~valid:
-        raise IllegalArgumentError(f"interest set {int(ops)} has bits outside the channel's valid operations {valid}")
-    return int(ops)
+    bits = check_int("interest set", ops)
+    if bits & ~valid:
+        raise IllegalArgumentError(f"interest set {bits} has bits outside the channel's valid operations {valid}")
+    return bits
 
 
 class SelectionKey:
@@ -39,7 +48,7 @@ class SelectionKey:
     - the *interest set*: what the next selection asks the kernel for. A change takes effect when a selection starts;
       one that is under way neither sees it nor ends for it: call ``selector.wakeup()``.
     - the *ready set*: what the last selection that reported this key found. It is a hint, never a promise, and
-      nothing but a selection changes it; the channel may be drained meanwhile.
+      only a selection changes it; somebody may have drained the channel meanwhile.
 
     A key is valid until it is cancelled, its channel is closed or its selector is closed. Cancelling takes effect in
     two steps: the key is invalid at once, and it leaves the selector's sets at that selector's next selection. Of an
@@ -144,25 +153,25 @@ class SelectionKey:
     def is_readable(self) -> bool:
         """The ready set holds ``OP_READ``: data, the end of the stream or an error."""
         self._ensure_valid()
-        return self._ready & 1 != 0
+        return self._ready & OP_READ != 0
 
     @property
     def is_writable(self) -> bool:
         """The ready set holds ``OP_WRITE``."""
         self._ensure_valid()
-        return self._ready & 4 != 0
+        return self._ready & OP_WRITE != 0
 
     @property
     def is_connectable(self) -> bool:
         """The ready set holds ``OP_CONNECT``: only ``finish_connect()`` tells success from failure."""
         self._ensure_valid()
-        return self._ready & 8 != 0
+        return self._ready & OP_CONNECT != 0
 
     @property
     def is_acceptable(self) -> bool:
         """The ready set holds ``OP_ACCEPT``."""
         self._ensure_valid()
-        return self._ready & 16 != 0
+        return self._ready & OP_ACCEPT != 0
 
     @property
     def attachment(self) -> object:
@@ -176,7 +185,7 @@ class SelectionKey:
         return previous
 
     def cancel(self) -> None:
-        """Make the key invalid; the channel stays open. Cancelling again is nothing."""
+        """Make the key invalid; the channel stays open. A second call does nothing."""
         with self._channel._state_lock:
             if not self._valid:
                 return
@@ -199,4 +208,4 @@ class SelectionKey:
 
 
 def _letters(ops: int) -> str:
-    return "".join(letter for bit, letter in ((1, "r"), (4, "w"), (8, "c"), (16, "a")) if ops & bit) or "-"
+    return "".join(letter for bit, letter in _LETTERS.items() if ops & bit) or "-"

@@ -21,13 +21,14 @@ selection, which is in the middle of using what the close gives back.
 
 from __future__ import annotations
 
-import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self
 
+from nio._numbers import LONGEST, check_seconds
 from nio.channels._interruptible_channel import chosen
+from nio.channels._key_sets import KeySet, SelectedKeySet
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._selection_key import SelectionKey
 from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateError
@@ -35,89 +36,10 @@ from nio.spi import READABLE, WRITABLE, SelectorProvider, Wakeup
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
-T = TypeVar("T")
 
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
-_LONGEST_TIMEOUT = 1e9  # 31 years: beyond it nanoseconds outgrow a float
 # Interest set to kernel mask: read and accept wait for input, write and connect for output.
 _MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
-
-
-class _LiveSet(Set[SelectionKey]):
-    __slots__ = ("_keys",)
-
-    def __init__(self, keys: set[SelectionKey]) -> None:
-        self._keys = keys
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def add(self, key: SelectionKey) -> NoReturn:
-        """Refused (io.UnsupportedOperation): only a selector adds keys."""
-        raise io.UnsupportedOperation("only a selector adds keys to its sets")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({list(self._keys)})"
-
-    @classmethod
-    def _from_iterable(cls, it: Iterable[T]) -> Set[T]:
-        return frozenset(it)  # what & | - ^ give is no view of a selector
-
-
-class KeySet(_LiveSet):
-    """``selector.keys``: a live view; iterating it is safe while other threads register."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[SelectionKey]:
-        return iter(tuple(self._keys))
-
-    def remove(self, key: SelectionKey) -> NoReturn:
-        """Refused (io.UnsupportedOperation): cancel the key."""
-        raise io.UnsupportedOperation("keys leave this set by cancel() and the next selection")
-
-    def clear(self) -> NoReturn:
-        """Refused (io.UnsupportedOperation): cancel the keys."""
-        raise io.UnsupportedOperation("keys leave this set by cancel() and the next selection")
-
-
-class SelectedKeySet(_LiveSet):
-    """``selector.selected_keys``: a live view from which keys can be removed but none added.
-
-    For the selecting thread; a selection that adds a key while this is iterated makes the iteration fail
-    (RuntimeError).
-    """
-
-    __slots__ = ("_changes",)
-
-    def __init__(self, keys: set[SelectionKey]) -> None:
-        super().__init__(keys)
-        self._changes = 0  # by selections
-
-    def __iter__(self) -> Iterator[SelectionKey]:
-        return self._guarded(iter(self._keys), self._changes)
-
-    def _guarded(self, keys: Iterator[SelectionKey], changes: int) -> Iterator[SelectionKey]:
-        """The set's own iterator sees a change of size; a key gone and another one come it does not."""
-        for key in keys:
-            if self._changes != changes:
-                raise RuntimeError("the selected keys changed during iteration")
-            yield key
-
-    def remove(self, key: SelectionKey) -> None:
-        """Take a key out; KeyError when it is not selected."""
-        self._keys.remove(key)
-
-    def discard(self, key: SelectionKey) -> None:
-        """Take a key out if it is there."""
-        self._keys.discard(key)
-
-    def clear(self) -> None:
-        """Take all keys out."""
-        self._keys.clear()
 
 
 class Selector:
@@ -209,13 +131,13 @@ class Selector:
         return self._provider
 
     @property
-    def keys(self) -> KeySet:
+    def keys(self) -> KeySet[SelectionKey]:
         """Every registration: the same live view each time; ClosedSelectorError once closed."""
         self._ensure_open()
         return self._key_set
 
     @property
-    def selected_keys(self) -> SelectedKeySet:
+    def selected_keys(self) -> SelectedKeySet[SelectionKey]:
         """The keys found ready: the same live view each time; ClosedSelectorError once closed."""
         self._ensure_open()
         return self._selected_key_set
@@ -227,7 +149,7 @@ class Selector:
         from an ``action`` of this selector.
         """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
-            check_timeout(timeout)
+            check_seconds("timeout", timeout)
         if action is None:
             return self._select(timeout, None)
         if not callable(action):
@@ -240,7 +162,7 @@ class Selector:
         ``ready`` is the ready set as a plain int. Raises what ``select`` raises.
         """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
-            check_timeout(timeout)
+            check_seconds("timeout", timeout)
         return self._select(timeout, action)
 
     def select_now(self, action: Action | None = None) -> int:
@@ -352,7 +274,7 @@ class Selector:
                     self._apply_updates()
                 if self._cancelled:
                     self._flush_cancelled()
-                end = self._provider.clock() + min(timeout, _LONGEST_TIMEOUT) * 1e9 if timeout else 0
+                end = self._provider.clock() + min(timeout, LONGEST) * 1e9 if timeout else 0
                 while True:
                     sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
                     events = self._poller.wait(sleep)
@@ -475,11 +397,3 @@ class Selector:
     def _ensure_open(self) -> None:
         if not self._open:
             raise ClosedSelectorError("the selector is closed")
-
-
-def check_timeout(timeout: object) -> None:
-    """Refuse what is no number of seconds from 0 up."""
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"a timeout is a number of seconds or None, not {timeout!r}")
-    if not timeout >= 0:  # so asked, NaN is refused too
-        raise IllegalArgumentError(f"a timeout is 0 or more seconds, not {timeout!r}")

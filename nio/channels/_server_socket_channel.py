@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from typing import Self
 
+from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
 from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
+_USUAL_BACKLOG = 1024
 
 
 class ServerSocketChannel(NetworkChannel):
@@ -20,7 +22,7 @@ class ServerSocketChannel(NetworkChannel):
 
     __slots__ = ()
 
-    _valid_ops = int(Ops.OP_ACCEPT)
+    _valid_ops = OP_ACCEPT
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")
 
@@ -45,26 +47,26 @@ class ServerSocketChannel(NetworkChannel):
     def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
         """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
 
-        ``backlog`` is how many finished connections may wait to be accepted; below 1: 1024, or what the kernel grants
-        where that is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError,
-        UnsupportedAddressTypeError, and OSError with ``EADDRINUSE`` or ``EACCES``.
+        ``backlog`` is how many connections may wait for ``accept()``; below 1 it is 1024, or the kernel's limit if that
+        is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError, UnsupportedAddressTypeError, and
+        OSError with ``EADDRINUSE`` or ``EACCES``.
         """
-        if isinstance(backlog, bool) or not isinstance(backlog, int):
-            raise TypeError(f"backlog is an int, not {backlog!r}")
+        backlog = check_int("backlog", backlog)
         if backlog > _LONGEST_BACKLOG:
-            raise IllegalArgumentError(f"backlog is at most {_LONGEST_BACKLOG}, not {backlog}")
+            raise IllegalArgumentError(f"backlog must be at most {_LONGEST_BACKLOG}, not {backlog}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             self._bind(address)
-            self._sock.listen(backlog if backlog >= 1 else min(1024, self._provider.max_backlog()))
+            self._sock.listen(backlog if backlog >= 1 else min(_USUAL_BACKLOG, self._provider.max_backlog()))
             self._bound = True
         return self
 
     def accept(self) -> SocketChannel | None:
-        """The next connection, in blocking mode whatever this channel's is; None when none waits in non-blocking mode.
+        """The next connection, itself in blocking mode; None in non-blocking mode when none waits.
 
-        Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when closed by another thread meanwhile, and
-        what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with ``EMFILE``).
+        Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when another thread closes the channel
+        meanwhile, and what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with
+        ``EMFILE``).
         """
         with self._read_lock:
             if not self._open and self._blocking:
@@ -79,7 +81,7 @@ class ServerSocketChannel(NetworkChannel):
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
     def _to_ops(self, mask: int, interest: int) -> int:
-        return interest if mask else 0  # there is one operation, and a fault is news for it too
+        return interest if mask else 0  # there is one operation, and a fault makes it ready, too
 
     def __repr__(self) -> str:
         if not self._open:

@@ -11,7 +11,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selectable_channel import FAULT
-from nio.channels._selection_key import Ops
+from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
 from nio.errors import (
     AlreadyConnectedError,
     AsynchronousCloseError,
@@ -30,7 +30,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     __slots__ = ("_connection", "_input_shut", "_output_shut", "_remote_address", "_reset")
 
-    _valid_ops = int(Ops.OP_READ | Ops.OP_WRITE | Ops.OP_CONNECT)
+    _valid_ops = OP_READ | OP_WRITE | OP_CONNECT
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",
@@ -59,9 +59,9 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         *,
         provider: SelectorProvider | None = None,
     ) -> SocketChannel:
-        """A channel that is not connected, or with an address one that is: then blocks until it is.
+        """A new channel; with an address a connected one, after waiting for the connection.
 
-        Without ``family`` it is the address's: a path is Unix-domain, a host with a colon IPv6, all else IPv4.
+        ``family`` is the address's unless given: a path is Unix-domain, a host with a colon IPv6, all else IPv4.
         """
         provider = chosen(provider)
         if family is None:
@@ -80,7 +80,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     def _of_connected(
         cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
     ) -> SocketChannel:
-        """The address is the one accept() gave: asking later fails when the peer has already reset the connection."""
+        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection."""
         channel = cls(provider, sock, family)
         channel._bound = True
         channel._remote_address = address
@@ -117,7 +117,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         return self
 
     def connect(self, address: Address | os.PathLike[str]) -> bool:
-        """Start connecting: True when connected, False when ``finish_connect()`` must tell. Blocking mode waits.
+        """Start connecting: True when connected, False when ``finish_connect()`` must finish. Blocking mode waits.
 
         Raises UnresolvedAddressError and UnsupportedAddressTypeError (the channel stays as it was), ClosedChannelError,
         AlreadyConnectedError, ConnectionPendingError, and what the system says (ConnectionRefusedError, TimeoutError
@@ -164,7 +164,10 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             return self._succeed()
 
     def shutdown_input(self) -> Self:
-        """Read no more: reads return EOF at once, even if data waits. Twice is nothing; NotYetConnectedError."""
+        """Read no more: reads return EOF at once, even if data waits. A second call does nothing.
+
+        Raises NotYetConnectedError.
+        """
         with self._state_lock:
             self._ensure_connected()
             if not self._input_shut:
@@ -173,7 +176,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         return self
 
     def shutdown_output(self) -> Self:
-        """Write no more: the peer reads the end of the stream after what was written. Twice is nothing."""
+        """Write no more: the peer reads what was written, then the end of the stream. A second call does nothing."""
         with self._state_lock:
             self._ensure_connected()
             if not self._output_shut:
@@ -233,24 +236,25 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     def _transmit(self, views: list[memoryview]) -> int:
         try:
             return super()._transmit(views)
-        except (BrokenPipeError, ConnectionResetError):  # a reset is used up by that: the JDK asks the kernel, too
+        except (BrokenPipeError, ConnectionResetError):  # this uses the reset up; the JDK, too, asks the kernel again
             if self._output_shut:
                 raise AsynchronousCloseError(f"the output of {self!r} is shut down") from None
             raise
 
     def _announce_close(self) -> None:
-        """With a linger time of 0 the peer gets a reset, and only when the descriptor goes.
+        """Shut the output down; with a linger time of 0 the peer gets a reset instead, when the descriptor goes.
 
-        In blocking mode, while a cancelled key is not flushed, the JDK too says nothing before that.
+        In blocking mode, with a cancelled key that is not flushed yet, the JDK, too, tells the peer nothing before
+        that.
         """
         linger = OPTIONS["SO_LINGER"]
         if self._connection == _CONNECTED and not self._blocking and self._provider.get_option(self._sock, linger) != 0:
             self._shutdown(self._provider.shutdown_output)
 
     def _to_ops(self, mask: int, interest: int) -> int:
-        """Before the connection there is nothing to read or write: a kernel that says otherwise means a hang-up."""
+        """Before the connection there is nothing to read or write: if the kernel says otherwise, it means a hang-up."""
         if self._connection == _PENDING and not mask & FAULT:
-            return interest & Ops.OP_CONNECT.value if mask & WRITABLE else 0
+            return interest & OP_CONNECT if mask & WRITABLE else 0
         return super()._to_ops(mask, interest) if self._connection else interest
 
     def __repr__(self) -> str:

@@ -7,8 +7,9 @@ them. A ByteBuffer's position moves by what was transferred; other objects have 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
+from nio._numbers import check_int
 from nio.buffers import ByteBuffer
 from nio.errors import IllegalArgumentError
 
@@ -17,8 +18,7 @@ Target: TypeAlias = "ByteBuffer | bytearray | memoryview"
 Sources: TypeAlias = "Source | Sequence[Source]"
 Targets: TypeAlias = "Target | Sequence[Target]"
 
-WHOLE: Final = 0  # the offset by default: compared by identity, so that False and 0.0 are looked at, and cost nothing
-_IOV_MAX = 1024  # more buffers in one system call are refused by the kernel
+_IOV_MAX = 1024  # the kernel refuses more buffers in one system call
 
 
 class Transfer:
@@ -31,7 +31,7 @@ class Transfer:
 
     def __init__(self, buffers: Sources, offset: int, length: int | None, *, writable: bool) -> None:
         if isinstance(buffers, (list, tuple)):
-            self._buffers = buffers[offset : None if length is None else offset + length]
+            self._buffers = buffers[offset:][:length]
         else:
             self._buffers = (buffers,)
         self._views = [_view(buffer) for buffer in self._buffers]
@@ -61,10 +61,10 @@ class Transfer:
 
 
 def check_part(buffers: Sources, offset: int, length: int | None) -> None:
-    """Refuse what is no part of several buffers; as in the JDK before anything else, the channel's state included."""
-    for number in (offset, 0 if length is None else length):
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise TypeError(f"offset and length are ints, not {number!r}")
+    """Refuse an offset and a length that choose no part of several buffers: like the JDK, before all other checks."""
+    offset = check_int("offset", offset)
+    if length is not None:
+        length = check_int("length", length)
     if not isinstance(buffers, (list, tuple)):
         if offset or length is not None:
             chosen = f"offset {offset} and length {length}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nio.charset._charset import Charset as Charset
+from nio.charset._charset import CharsetDecoder as CharsetDecoder
+from nio.charset._charset import CharsetEncoder as CharsetEncoder
 from nio.charset._charset import StandardCharsets as StandardCharsets
 from nio.charset._coder_result import CoderResult as CoderResult
 from nio.charset._coder_result import CodingErrorAction as CodingErrorAction
-from nio.charset._coders import CharsetDecoder as CharsetDecoder
-from nio.charset._coders import CharsetEncoder as CharsetEncoder
 
 __all__ = [
     "Charset",

@@ -1,32 +1,19 @@
-"""Charset: a name, and the coders that go with it.
+"""Charset, and the decoder and the encoder that it makes: three classes that answer with each other.
 
-The Unicode ones, US-ASCII and the charsets of one byte per character keep to the JDK's rules; where Python's table and
-the JDK's have the same entries, so do the coders. Every other codec of Python is to be had too: what it calls an error
-is passed over as one, so lengths of errors may differ from a JDK's. What Python alone calls an encoding of text (idna,
-unicode_escape ...) is no charset.
+The table of charsets stands in ``_forms.py``, what both coders do in ``_coder.py``.
 """
 
 from __future__ import annotations
 
-import codecs
-from functools import cache, partial
-from typing import Final
+from functools import cache
+from typing import ClassVar, Final, Self, overload
 
 from nio.buffers import ByteBuffer, CharBuffer
-from nio.charset._coder_result import CodingErrorAction
-from nio.charset._coders import CharsetDecoder, CharsetEncoder, Form
-from nio.charset._decoding import (
-    UNITS,
-    AsciiDecoding,
-    Decoding,
-    MarkedDecoding,
-    Order,
-    SingleByteDecoding,
-    Utf8Decoding,
-    Utf16Decoding,
-)
-from nio.charset._encoding import Encoding, SingleByteEncoding
-from nio.errors import IllegalCharsetNameError, UnsupportedCharsetError
+from nio.charset._coder import Coder, State, check_length
+from nio.charset._coder_result import CoderResult, CodingErrorAction
+from nio.charset._decoding import units_in
+from nio.charset._forms import Form, canonical_name, codec_named, form_of
+from nio.errors import IllegalArgumentError, IllegalStateError, UnsupportedCharsetError
 
 
 class Charset:
@@ -39,19 +26,19 @@ class Charset:
 
     @staticmethod
     def for_name(name: str) -> Charset:
-        """The charset of this name, which may be any that Python knows it by.
+        """The charset of this name, which may be any of the names that Python has for it.
 
-        IllegalCharsetNameError for a name that none could have, UnsupportedCharsetError for one that none has.
+        IllegalCharsetNameError for a name that no charset could have, UnsupportedCharsetError for one that none has.
         """
-        codec = _codec(name)
+        codec = codec_named(name)
         if codec is None:
             raise UnsupportedCharsetError(f"no charset is named {name!r}")
         return _charset(codec)
 
     @staticmethod
     def is_supported(name: str) -> bool:
-        """Whether ``for_name`` has it; IllegalCharsetNameError as there."""
-        return _codec(name) is not None
+        """Whether ``for_name`` finds it; IllegalCharsetNameError as there."""
+        return codec_named(name) is not None
 
     @staticmethod
     def default_charset() -> Charset:
@@ -77,12 +64,12 @@ class Charset:
         return CharsetEncoder(self, self._form)
 
     def decode(self, source: ByteBuffer) -> CharBuffer:
-        """The remaining bytes as text, in a new buffer, with U+FFFD for what is wrong."""
+        """The remaining bytes as text, in a new buffer, with U+FFFD for wrong input."""
         decoder = self.new_decoder().on_malformed_input(CodingErrorAction.REPLACE)
         return decoder.on_unmappable_character(CodingErrorAction.REPLACE).decode(source)
 
     def encode(self, source: str | CharBuffer) -> ByteBuffer:
-        """The text, or what remains of it in a buffer, as bytes in a new buffer; the replacement for what is wrong."""
+        """The text, or what remains of it in a buffer, as bytes in a new buffer; the replacement for wrong input."""
         text = CharBuffer.wrap(source) if isinstance(source, str) else source
         encoder = self.new_encoder().on_malformed_input(CodingErrorAction.REPLACE)
         return encoder.on_unmappable_character(CodingErrorAction.REPLACE).encode(text)
@@ -117,105 +104,157 @@ class Charset:
         return f"Charset({self._name!r})"
 
 
-_PUNCTUATION = "-+.:_"
-_NO_CHARSETS = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
-
-# Canonical names, by Python's: where there is none, Python's own is used.
-_NAMES = {
-    "ascii": "US-ASCII",
-    "big5": "Big5",
-    "big5hkscs": "Big5-HKSCS",
-    "cp858": "IBM00858",
-    "cp932": "windows-31j",
-    "euc_jp": "EUC-JP",
-    "euc_kr": "EUC-KR",
-    "iso2022_jp": "ISO-2022-JP",
-    "iso2022_jp_2": "ISO-2022-JP-2",
-    "iso2022_kr": "ISO-2022-KR",
-    "shift_jis": "Shift_JIS",
-    "utf-16-be": "UTF-16BE",
-    "utf-16-le": "UTF-16LE",
-    "utf-32-be": "UTF-32BE",
-    "utf-32-le": "UTF-32LE",
-    **{name.lower(): name for name in ("GB18030", "GB2312", "GBK", "KOI8-R", "KOI8-U", "UTF-16", "UTF-32", "UTF-8")},
-    **{f"iso8859-{part}": f"ISO-8859-{part}" for part in range(1, 17)},
-    **{f"cp{page}": f"windows-{page}" for page in range(1250, 1259)},
-    **{f"cp{page}": f"IBM{page}" for page in (437, 775, 850, 852, 855, 857, *range(860, 867), 869)},
-}
-_CODECS = {name.lower(): codec for codec, name in _NAMES.items()}
-
-
-def _utf_16(order: Order) -> Form:
-    codec = UNITS[order]
-    return Form(
-        partial(Utf16Decoding, order), partial(Encoding, codec, 2), (0.5, 1.0), (2.0, 2.0), "\ufffd".encode(codec)
-    )
-
-
-def _utf_32(codec: str, *marks: str) -> Form:
-    """Surrogates are decoded as they stand, and never encoded; the charsets with an order drop its mark too."""
-    return Form(
-        lambda: MarkedDecoding({"\ufeff".encode(mark): Decoding(mark, 2, "surrogatepass") for mark in marks}),
-        partial(Encoding, codec, 2),
-        (0.25, 1.0),
-        (4.0, 4.0),
-        "\ufffd".encode(codec),
-    )
-
-
-# The numbers are the JDK's: they show in the capacity of what a one-call form returns and bound the replacements.
-_ONE = (1.0, 1.0)
-_FORMS = {
-    "ascii": Form(partial(AsciiDecoding, "ascii"), partial(Encoding, "ascii"), _ONE, _ONE, b"?"),
-    "utf-8": Form(partial(Utf8Decoding, "utf-8"), partial(Encoding, "utf-8"), _ONE, (1.1, 3.0), b"?"),
-    "utf-16-be": _utf_16("big"),
-    "utf-16-le": _utf_16("little"),
-    "utf-16": _utf_16("big")._replace(
-        decoding=lambda: MarkedDecoding({b"\xfe\xff": Utf16Decoding("big"), b"\xff\xfe": Utf16Decoding("little")}),
-        encoding=partial(Encoding, "utf-16-be", 2, b"\xfe\xff"),
-        bytes_per_unit=(2.0, 4.0),
-    ),
-    "utf-32-be": _utf_32("utf-32-be", "utf-32-be"),
-    "utf-32-le": _utf_32("utf-32-le", "utf-32-le"),
-    "utf-32": _utf_32("utf-32-be", "utf-32-be", "utf-32-le"),
-}
-
-
-def _codec(name: str) -> str | None:
-    """Python's own name for the charset, None if it has none."""
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a str, not {name!r}")
-    if not (name.isascii() and name[:1].isalnum() and all(char.isalnum() or char in _PUNCTUATION for char in name)):
-        raise IllegalCharsetNameError(f"{name!r} is no name: letters, digits and {_PUNCTUATION}, these not first")
-    try:
-        codec = codecs.lookup(_CODECS.get(name.lower(), name))
-        "".encode(codec.name)
-    except (LookupError, UnicodeError):
-        return None
-    known = codec.name not in _NO_CHARSETS and codec.incrementaldecoder and codec.incrementalencoder
-    return codec.name if known else None
-
-
 @cache
 def _charset(codec: str) -> Charset:
-    return Charset(_NAMES.get(codec, codec), _FORMS.get(codec) or _other_form(codec))
+    return Charset(canonical_name(codec), form_of(codec))
 
 
-def _other_form(codec: str) -> Form:
-    mark = "?".encode(codec)
-    if _is_single_byte(codec):
-        return Form(partial(SingleByteDecoding, codec), partial(SingleByteEncoding, codec), _ONE, _ONE, mark)
-    return Form(partial(Decoding, codec), partial(Encoding, codec), (0.5, 2.0), (2.0, 9.0), mark)
+class CharsetDecoder(Coder[Charset, ByteBuffer, CharBuffer, str]):
+    """From bytes to text; for one stream of input and one thread at a time."""
+
+    __slots__ = ("_decoding",)
+
+    _source: ClassVar[type] = ByteBuffer
+    _target: ClassVar[type] = CharBuffer
+
+    def __init__(self, charset: Charset, form: Form) -> None:
+        super().__init__(charset, form, "\ufffd", form.units_per_byte[0])
+        self._decoding = form.decoding()
+
+    def replace_with(self, replacement: str) -> Self:
+        """Write this instead of wrong input; IllegalArgumentError if it is empty or too long for the charset."""
+        if not isinstance(replacement, str):
+            raise TypeError(f"replacement must be a str, not {replacement!r}")
+        check_length(units_in(replacement), self._form.units_per_byte[1])
+        self._replacement = replacement
+        return self
+
+    @overload
+    def decode(self, source: ByteBuffer) -> CharBuffer: ...
+
+    @overload
+    def decode(self, source: ByteBuffer, target: CharBuffer, end_of_input: bool) -> CoderResult: ...
+
+    def decode(
+        self, source: ByteBuffer, target: CharBuffer | None = None, end_of_input: bool | None = None
+    ) -> CharBuffer | CoderResult:
+        """Decode as far as there is input and room; both positions move past it, and the result says why it ends.
+
+        After UNDERFLOW the source may still hold the beginning of a character: ``compact()`` it and read more. After
+        OVERFLOW drain the target and call again. After an error the source stands at the first wrong byte.
+
+        ``decode(source)`` takes a whole text in one call: it resets the decoder, decodes, flushes and returns a new
+        buffer, or raises MalformedInputError or UnmappableCharacterError with the source at the error.
+        """
+        return self._either(source, target, end_of_input)
+
+    def _allocate(self, capacity: int) -> CharBuffer:
+        return CharBuffer.allocate(capacity)
+
+    def _restart(self) -> None:
+        self._decoding.reset()
+
+    def _run(self, source: ByteBuffer, target: CharBuffer) -> CoderResult:
+        in_arrays = source.has_array and target.has_array
+        units, used, result = self._decoding.run(source.view(), target.remaining, in_arrays)
+        target.put(memoryview(units).cast("H"))
+        source.position += used
+        return result
+
+    def _put_replacement(self, target: CharBuffer) -> bool:
+        fits = units_in(self._replacement) <= target.remaining
+        if fits:
+            target.put(self._replacement)
+        return fits
+
+    def _finish(self, target: CharBuffer) -> bool:
+        return True
 
 
-def _is_single_byte(codec: str) -> bool:
-    """Whether no byte makes the decoder wait for another."""
-    decoder = codecs.getincrementaldecoder(codec)("replace")
-    for byte in range(256):
-        decoder.decode(bytes((byte,)))
-        if decoder.getstate()[0]:
-            return False
-    return True
+class CharsetEncoder(Coder[Charset, CharBuffer, ByteBuffer, bytes]):
+    """From text to bytes; for one stream of input and one thread at a time."""
+
+    __slots__ = ("_encoding",)
+
+    _source: ClassVar[type] = CharBuffer
+    _target: ClassVar[type] = ByteBuffer
+
+    def __init__(self, charset: Charset, form: Form) -> None:
+        super().__init__(charset, form, form.replacement, form.bytes_per_unit[0])
+        self._encoding = form.encoding()
+
+    def replace_with(self, replacement: bytes | bytearray) -> Self:
+        """Write this instead of wrong input.
+
+        IllegalArgumentError if it is empty, longer than the longest character of the charset, or not valid in it.
+        """
+        if not isinstance(replacement, (bytes, bytearray)):
+            raise TypeError(f"replacement must be bytes, not {replacement!r}")
+        size = len(replacement)
+        check_length(size, self._form.bytes_per_unit[1])
+        _, used, result = self._form.decoding().run(memoryview(replacement), 2 * size, False)
+        if not result.is_underflow or used < size:
+            raise IllegalArgumentError(f"the replacement {bytes(replacement)!r} is not valid in {self._charset}")
+        self._replacement = bytes(replacement)
+        return self
+
+    @overload
+    def encode(self, source: CharBuffer) -> ByteBuffer: ...
+
+    @overload
+    def encode(self, source: CharBuffer, target: ByteBuffer, end_of_input: bool) -> CoderResult: ...
+
+    def encode(
+        self, source: CharBuffer, target: ByteBuffer | None = None, end_of_input: bool | None = None
+    ) -> ByteBuffer | CoderResult:
+        """Encode as far as there is input and room; both positions move past it, and the result says why it ends.
+
+        After UNDERFLOW the source may still hold the first half of a surrogate pair. After OVERFLOW drain the target
+        and call again. After an error the source stands at the first wrong code unit.
+
+        ``encode(source)`` takes a whole text in one call: it resets the encoder, encodes, flushes and returns a new
+        buffer, or raises MalformedInputError or UnmappableCharacterError with the source at the error.
+        """
+        return self._either(source, target, end_of_input)
+
+    def can_encode(self, text: str | CharBuffer | int) -> bool:
+        """Whether every character has bytes; half a surrogate pair has none.
+
+        IllegalStateError in the middle of an input, unless ``text`` is an int, one UTF-16 code unit.
+        """
+        if isinstance(text, int) and not isinstance(text, bool):
+            return not 0xD800 <= text < 0xE000 and self._encoding.maps(chr(text))
+        if not isinstance(text, (str, CharBuffer)):
+            raise TypeError(f"text must be a str, a CharBuffer or a code unit, not {text!r}")
+        if self._state in (State.CODING, State.END):
+            raise IllegalStateError(f"can_encode() of a coder {self._state.value}")
+        self.reset()
+        return self._encoding.maps(str(CharBuffer.wrap(str(text))))
+
+    def _allocate(self, capacity: int) -> ByteBuffer:
+        return ByteBuffer.allocate(capacity)
+
+    def _restart(self) -> None:
+        self._encoding.reset()
+
+    def _run(self, source: CharBuffer, target: ByteBuffer) -> CoderResult:
+        in_arrays = source.has_array and target.has_array
+        data, used, result = self._encoding.run(source.view(), source.order, target.remaining, in_arrays)
+        target.put(data)
+        source.position += used
+        return result
+
+    def _put_replacement(self, target: ByteBuffer) -> bool:
+        fits = len(self._replacement) <= target.remaining
+        if fits:
+            target.put(self._replacement)
+        return fits
+
+    def _finish(self, target: ByteBuffer) -> bool:
+        coded = self._encoding.finish(target.remaining)
+        if coded:
+            target.put(coded)
+        return coded is not None
 
 
 class StandardCharsets:

@@ -1,4 +1,4 @@
-"""What a coder says when it stops, and what it is told to do about input that is wrong."""
+"""What a coder says when it stops, and what it can be told to do about wrong input."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from functools import lru_cache
 from io import UnsupportedOperation
 from typing import ClassVar, NoReturn
 
+from nio._numbers import check_count
 from nio.errors import (
     BufferOverflowError,
     BufferUnderflowError,
-    IllegalArgumentError,
     MalformedInputError,
     UnmappableCharacterError,
 )
 
 
 class CodingErrorAction(Enum):
-    """IGNORE passes over the wrong input, REPLACE also writes the replacement, REPORT stops at it."""
+    """IGNORE skips wrong input, REPLACE skips it and writes the replacement, REPORT stops at it."""
 
     IGNORE = "IGNORE"
     REPLACE = "REPLACE"
@@ -30,9 +30,9 @@ class CodingErrorAction(Enum):
 class CoderResult:
     """Why a coder stopped.
 
-    UNDERFLOW: the input is used up, or what is left of it is the beginning of a character. OVERFLOW: the next
-    character does not fit into the output. Else an error of ``length`` input units, at which the input stands:
-    malformed (not of the charset's form) or unmappable (well-formed, without a counterpart on the other side).
+    UNDERFLOW: the input is used up, or it ends inside a character. OVERFLOW: the next character does not fit into the
+    output. Anything else is an error of ``length`` input units, which begin at the position of the input: malformed
+    (not of the charset's form) or unmappable (well-formed, without a counterpart on the other side).
     """
 
     __slots__ = ("_length", "_word")
@@ -55,7 +55,7 @@ class CoderResult:
 
     @property
     def is_underflow(self) -> bool:
-        """Whether there is no input left to go on with."""
+        """Whether the coder needs more input."""
         return self._word == "UNDERFLOW"
 
     @property
@@ -114,8 +114,4 @@ CoderResult.OVERFLOW = CoderResult("OVERFLOW", 0)
 
 @lru_cache(maxsize=64, typed=True)  # True is not 1
 def _error(word: str, length: int) -> CoderResult:
-    if isinstance(length, bool) or not isinstance(length, int):
-        raise TypeError(f"length must be an int, not {length!r}")
-    if length < 1:
-        raise IllegalArgumentError(f"length {length} is not positive")
-    return CoderResult(word, length)
+    return CoderResult(word, check_count("length", length, 1))

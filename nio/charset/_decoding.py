@@ -1,14 +1,14 @@
-"""From bytes to UTF-16 code units, as far as it goes.
+"""From bytes to UTF-16 code units, until something stops it.
 
-Python's codecs do the work, many characters in one call, and know what is valid. What they do not know is how Java
-counts: how many bytes of a wrong sequence are passed over as one error, whether the rest is the beginning of a
-character or wrong already, and which of two reasons to stop comes first. So where the codec makes no headway, the next
-character is judged by itself, by the rules of its family; the rules of UTF-8, UTF-16 and the charsets of one byte per
-character are the JDK's, those of the others are what their codec reports.
+Python's codecs do the work, many characters in one call, and they know what is valid. They do not know how Java counts:
+how many bytes of a wrong sequence are one error, whether the last bytes begin a character or are wrong already, and
+which of two reasons to stop comes first. So where the codec cannot go on, ``_judge`` looks at the next character alone.
+For UTF-8, UTF-16 and the charsets of one byte per character it follows the JDK's rules; for the others it says what the
+codec reports.
 
-A codec that finds an error copies all of its input into the exception, so input is shown to it through a window: wide
-as long as it is valid, narrow after an error and four times as wide after each success. An error costs little even
-where there are many, and valid input goes through in as few calls as can be.
+A codec that finds an error copies its whole input into the exception. So it sees the input through a window: wide while
+the input is valid, narrow after an error, and four times as wide after each success. So errors cost little, even many
+of them, and valid input takes few calls.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Decoding:
         self._least, self._window = least, WIDE
 
     def reset(self) -> None:
-        """Forget what earlier bytes have switched to."""
+        """Forget the state that earlier bytes have switched to."""
         self._codec.reset()
 
     def run(self, data: memoryview, room: int, in_arrays: bool) -> tuple[bytearray, int, CoderResult]:
-        """Code units in native order, ``room`` at most, the number of bytes they are from, and why it ends there."""
+        """At most ``room`` code units in native order, the number of bytes they come from, and why it stops."""
         units, at = bytearray(), 0
         while at < len(data):
             left = room - len(units) // 2
@@ -79,14 +79,14 @@ class Decoding:
         return text, len(data) - self._drop_pending()
 
     def _drop_pending(self) -> int:
-        """Bytes that the codec has kept for later count as not taken."""
+        """Take back the bytes that the codec keeps for later; their number."""
         pending, switches = self._codec.getstate()
         if pending:
             self._codec.setstate((b"", switches))
         return len(pending)
 
     def _judge(self, data: memoryview, room: int, in_arrays: bool) -> Piece | CoderResult:
-        """The next character by itself, or why there is none."""
+        """The next character alone, or why there is none."""
         before = self._codec.getstate()
         for size in range(1, len(data) + 1):
             try:
@@ -118,7 +118,7 @@ class SingleByteDecoding(Decoding):
 
 
 class AsciiDecoding(SingleByteDecoding):
-    """US-ASCII: to this one a byte without a character is no byte of the charset at all."""
+    """US-ASCII: a byte above 127 is malformed, not unmappable."""
 
     __slots__ = ()
 
@@ -127,9 +127,9 @@ class AsciiDecoding(SingleByteDecoding):
 
 
 class Utf8Decoding(Decoding):
-    """UTF-8. An error is as long as what could still have become a character; an encoded surrogate is one of 3 bytes.
+    """UTF-8. An error covers the bytes that could still have become a character, or the 3 of an encoded surrogate.
 
-    As in the JDK the last byte of a sequence is not looked at while there is no room for the character.
+    Like the JDK, it does not look at the last byte of a sequence while there is no room for the character.
     """
 
     __slots__ = ()
@@ -179,12 +179,12 @@ class Utf16Decoding(Decoding):
 
 
 class MarkedDecoding(Decoding):
-    """As the byte order mark at the beginning says, which is no character; without one, as the first of these."""
+    """By the byte order mark at the beginning, which is no character; without a mark, by the first of these."""
 
     __slots__ = ("_chosen", "_marks")
 
     def __init__(self, marks: dict[bytes, Decoding]) -> None:
-        """The marks are of one size."""
+        """All marks have one size."""
         self._marks = marks
         self._chosen: Decoding | None = None
         self._least, self._window = next(iter(marks.values()))._least, WIDE

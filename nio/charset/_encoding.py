@@ -1,8 +1,9 @@
-"""From UTF-16 code units to bytes, as far as it goes.
+"""From UTF-16 code units to bytes, until something stops it.
 
-As in the other direction one call of Python's codec does the bulk, and the character at which it makes no headway is
-judged by itself. Text that turns out longer than the room is halved until it fits, which is cheap beside encoding
-character by character, and rare: what is asked for is never more than fits when every character takes the fewest bytes.
+As in the other direction, one call of Python's codec does most of the work, and ``_judge`` looks alone at a character
+where the codec cannot go on. If the bytes of a text do not fit, the text is halved until they do. That is cheaper than
+to encode character by character, and rare: no call gets more text than would fit if every character took the fewest
+bytes.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ class Encoding:
         self._window = WIDE
 
     def reset(self) -> None:
-        """Begin anew, with the mark and nothing switched to."""
+        """Begin a new text: the mark is due, and nothing is switched to."""
         self._codec.setstate(self._initial)
         self._mark_due = self._mark
 
     def run(
         self, units: memoryview, order: ByteOrder, room: int, in_arrays: bool
     ) -> tuple[bytearray, int, CoderResult]:
-        """Bytes, ``room`` at most, the number of code units they are from, and why it ends there."""
+        """At most ``room`` bytes, the number of code units they come from, and why it stops."""
         data, at, total = bytearray(), 0, len(units) // 2
         if total and self._mark_due:
             if room < len(self._mark_due):
@@ -58,7 +59,7 @@ class Encoding:
         return data, at, UNDERFLOW
 
     def finish(self, room: int) -> bytes | None:
-        """What takes a reader back to the initial state; None if that does not fit."""
+        """The bytes that take a reader back to the initial state; None if they do not fit."""
         state = self._codec.getstate()
         if state == self._initial:
             return b""
@@ -80,7 +81,7 @@ class Encoding:
         return True
 
     def _fitting(self, text: str, room: int) -> tuple[bytes, int]:
-        """The bytes of a beginning of ``text``, as long as can be had easily, and its code units."""
+        """The bytes of the first part of ``text``, and its code units; not always the longest part that fits."""
         state = self._codec.getstate()
         while text:
             try:
@@ -95,7 +96,7 @@ class Encoding:
         return b"", 0
 
     def _judge(self, units: memoryview, order: ByteOrder, room: int, in_arrays: bool) -> CoderResult:
-        """Why the character that these two units begin with is not taken."""
+        """Why the codec did not take the first character of these two units."""
         text = _FROM_UNITS[order](units, "surrogatepass", True)[0]
         if _HIGH <= text[0] < _LOW:
             return malformed(1) if len(text) > 1 else UNDERFLOW

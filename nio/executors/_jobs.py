@@ -1,4 +1,4 @@
-"""What stands in a pool's queue: callables without arguments, and how one is run, reported and dropped."""
+"""What stands in a pool's queue: callables without arguments; and how a pool runs, reports and drops one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FutureJob(Generic[T]):
             result = self._fn(*self._args, **self._kwargs)
         except BaseException as error:
             future.set_exception(error)
-            # The traceback holds this frame: without these it would hold the future, and the future holds the error.
+            # The traceback holds this frame, the future holds the error: the frame must not hold the future.
             del self, future
         else:
             future.set_result(result)
@@ -65,7 +65,7 @@ def drop(job: Job) -> None:
 
 
 def report(what: str, error: BaseException) -> None:
-    """Log the error once, then let go of its frames; a handler or filter that raises must not cost a worker."""
+    """Log the error once, then release its frames; a handler or filter that raises must not cost a worker."""
     try:
         _logger.error("%s %s", what, type(error).__name__, exc_info=error)
     except BaseException:

@@ -9,7 +9,7 @@ class Saturation(enum.Enum):
     """Lea's policies for a saturated pool; every job is run, or its owner is told."""
 
     BLOCK = "block"
-    """The submitter waits for room; a worker of the pool itself, whom nobody might relieve, runs the job at once."""
+    """The submitter waits for room; a worker of this pool runs the job itself, since nobody else may make room."""
 
     CALLER_RUNS = "caller_runs"
     """The submitter runs the job, and meanwhile submits nothing."""

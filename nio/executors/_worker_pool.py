@@ -44,6 +44,7 @@ from functools import partial
 from queue import Empty
 from typing import Final, ParamSpec, TypeVar
 
+from nio._numbers import LONGEST, check_count
 from nio.errors import IllegalArgumentError, IllegalStateError, RejectedExecutionError
 from nio.executors._jobs import FutureJob, Job, drop, run
 from nio.executors._saturation import Saturation
@@ -52,8 +53,6 @@ from nio.spi import SelectorProvider, Thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_LONGEST = 1e9  # what every platform takes as a timeout
 
 
 class WorkerPool(Executor):
@@ -88,14 +87,16 @@ class WorkerPool(Executor):
         provider: SelectorProvider | None = None,
     ) -> None:
         self._provider = provider = SelectorProvider.default() if provider is None else provider
-        self.maximum: Final = _count("maximum", min(32, provider.cpu_count() + 4) if maximum is None else maximum, 1)
-        self.minimum: Final = _count("minimum", self.maximum if minimum is None else minimum, 0)
+        self.maximum: Final = check_count(
+            "maximum", min(32, provider.cpu_count() + 4) if maximum is None else maximum, 1
+        )
+        self.minimum: Final = check_count("minimum", self.maximum if minimum is None else minimum, 0)
         if self.minimum > self.maximum:
             raise IllegalArgumentError(f"minimum {self.minimum} is above the maximum {self.maximum}")
-        self.capacity: Final = _count("queue", queue, 1)
-        if keep_alive is not None and not 0 <= keep_alive <= _LONGEST:
+        self.capacity: Final = check_count("queue", queue, 1)
+        if keep_alive is not None and not 0 <= keep_alive <= LONGEST:
             raise IllegalArgumentError(
-                f"keep_alive {keep_alive} is not within 0 and {_LONGEST} seconds; None is for ever"
+                f"keep_alive {keep_alive} is not within 0 and {LONGEST} seconds; None is for ever"
             )
         self.keep_alive: Final = keep_alive
         if not isinstance(saturation, Saturation):
@@ -380,11 +381,3 @@ class WorkerPool(Executor):
         if self._shutdown:
             self._tokens.put(None)
             self._room.notify_all()
-
-
-def _count(name: str, value: int, least: int) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise IllegalArgumentError(f"{name} {value} is below {least}")
-    return value

@@ -1,6 +1,6 @@
 """Framing without I/O: bytes in, records out. ``Lines`` is the framing by line endings.
 
-The contract between a framing, its decoders and whoever feeds them stands in words at the head of ``_contract.py``.
+The contract between a framing, its decoders and their callers stands at the head of ``_contract.py``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Records that end with LF or with CRLF.
 
-**One rule for the limit, whatever the cut.** ``max_length`` counts the record without its ending, and both endings may
-show a CR that turns out not to be part of the record. So for the unfinished bytes held, of either ending: up to
-``max_length`` bytes are legal; one more is legal only if it is a CR (its LF may come); anything beyond is an offence,
-before the ending has been seen. An endless line therefore costs ``max_length + 1`` bytes, then nothing.
+**One rule for the limit, whatever the cut.** ``max_length`` counts the record without its ending, and the last CR of
+what has come may belong to the ending. So of an unfinished record, with either ending, up to ``max_length`` bytes are
+legal, and one more only if it is a CR (its LF may come). Anything beyond is an offence, even before the ending has
+come. An endless line therefore costs ``max_length + 1`` bytes, then nothing.
 
 **Two paths.** Nearly every read of a request-reply protocol is one complete record with nothing held: ``feed`` answers
 that with one search and one slice, and holds nothing. Everything else goes through a ``bytearray``:
@@ -15,13 +15,14 @@ that with one search and one slice, and holds nothing. Everything else goes thro
   fifth of a search per record. ``maxsplit`` keeps to the limit, and what it leaves is a part of the window, never of
   all that is held: a block of pipelined records is not copied once per 64 of them.
 
-A record that ends in CR under the ending LF cannot be sent, just as one that holds LF: the peer would drop the CR.
+With the ending LF a record that ends in CR cannot be sent, nor one that holds LF: the peer would drop the CR.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nio._numbers import check_count
 from nio.errors import (
     DelimiterInRecordError,
     FramingError,
@@ -47,10 +48,8 @@ class Lines:
     ending: bytes = b"\n"
 
     def __post_init__(self) -> None:
-        if type(self.max_length) is not int:
-            raise TypeError(f"max_length must be an int, not {type(self.max_length).__name__}")
-        if self.max_length < 1:
-            raise IllegalArgumentError(f"max_length {self.max_length} is below 1")
+        # The way to set a field of a frozen dataclass.
+        object.__setattr__(self, "max_length", check_count("max_length", self.max_length, 1))
         if type(self.ending) is not bytes:
             raise TypeError(f"ending must be bytes, not {type(self.ending).__name__}")
         if self.ending not in (b"\n", b"\r\n"):
@@ -123,7 +122,7 @@ class LinesDecoder:
         return self._feed(data, limit)
 
     def end(self) -> None:
-        """Tell the end of the stream; a second time is nothing."""
+        """Tell the end of the stream; a second call does nothing."""
         self._ended = True
         self.clean = False
         if self._held.find(self._ending, self._searched) < 0:
@@ -131,8 +130,7 @@ class LinesDecoder:
 
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
-        if limit < 1:
-            raise IllegalArgumentError(f"limit {limit} is below 1")
+        limit = check_count("limit", limit, 1)
         if self.error is not None:
             return []
         if self._ended and data:

@@ -1,8 +1,8 @@
 """Socket options by name: where the kernel keeps them and what a value may be.
 
 A constant that this system lacks leaves its row out, and the option is then unsupported on every channel. Some options
-of IPv4 have another name where the packets are IPv6's: what a channel of that family means by them is ``OPTIONS6``.
-A socket of IPv6 has peers of IPv4 too, under mapped addresses; where the kernel lets one, the option is set for both.
+of IPv4 have another name for the packets of IPv6: ``OPTIONS6`` has the options of a channel of that family. A socket of
+IPv6 has peers of IPv4 too, under mapped addresses; where the kernel allows it, setting an option sets it for both.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ _TABLE6 = (
 
 
 def _specs(table: Iterable[tuple[str, str, str, str] | tuple[str, str, str, str, int]]) -> dict[str, OptionSpec]:
-    return {
-        name: OptionSpec(getattr(socket, level), getattr(socket, number), *kind)
-        for name, level, number, *kind in table
-        if hasattr(socket, number)
-    }
+    specs = {}
+    for name, level, number, *kind_and_high in table:
+        if hasattr(socket, number):
+            specs[name] = OptionSpec(getattr(socket, level), getattr(socket, number), *kind_and_high)
+    return specs
 
 
 OPTIONS = _specs(_TABLE)
+_HAS_BOTH = sys.platform == "linux"  # a socket of IPv6 has the option of IPv4 as well
 OPTIONS6 = OPTIONS | {
-    name: spec._replace(mapped=OPTIONS[name]) if sys.platform == "linux" else spec
-    for name, spec in _specs(_TABLE6).items()
+    name: spec._replace(mapped=OPTIONS[name] if _HAS_BOTH else None) for name, spec in _specs(_TABLE6).items()
 }

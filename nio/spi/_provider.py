@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, TypeAlias
 
+from nio._numbers import check_range
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
 from nio.spi import _poll, _select
 from nio.spi._base import Poller
@@ -156,10 +157,10 @@ class SelectorProvider(DatagramDoor, FileDoor, InheritanceDoor):
         lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
         if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
             raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
-        _check_number("a port", address[1], 2**16 - 1)
+        check_range("a port", address[1], 2**16 - 1, UnsupportedAddressTypeError)
         if len(address) == 4:
-            _check_number("a flow label", address[2], 2**20 - 1)
-            _check_number("a scope", address[3], 2**32 - 1)
+            check_range("a flow label", address[2], 2**20 - 1, UnsupportedAddressTypeError)
+            check_range("a scope", address[3], 2**32 - 1, UnsupportedAddressTypeError)
         host = address[0]
         if host and not _is_numeric(family.value, host):
             other = socket.AF_INET if family is ProtocolFamily.INET6 else socket.AF_INET6
@@ -256,13 +257,6 @@ class SelectorProvider(DatagramDoor, FileDoor, InheritanceDoor):
     def cpu_count() -> int:
         """How many processors this process may use."""
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _check_number(what: str, number: object, highest: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{what} is an int, not {number!r}")
-    if not 0 <= number <= highest:
-        raise UnsupportedAddressTypeError(f"{what} is 0 to {highest}, not {number}")
 
 
 def _is_numeric(family: int, host: str) -> bool:

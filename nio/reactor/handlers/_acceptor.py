@@ -6,10 +6,10 @@ import errno
 import logging
 from collections.abc import Callable
 
+from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
 from nio.reactor.handlers._handler import Handler
-from nio.reactor.loop._checks import check_count, check_seconds
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import EventHandler, Reactor
 from nio.reactor.loop._timers import Timer

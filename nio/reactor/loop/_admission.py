@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from nio.reactor.loop._checks import check_count
+from nio._numbers import check_count
 
 logger = logging.getLogger("nio.reactor")
 

@@ -24,11 +24,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol, Self
 
+from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor.loop._admission import Admission
-from nio.reactor.loop._checks import check_count, check_seconds
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import HandOff
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally

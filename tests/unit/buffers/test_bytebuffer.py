@@ -207,7 +207,7 @@ def test_get_bytes_copies_and_moves() -> None:
     buffer = ByteBuffer.wrap(bytearray(b"abcdef"))
     assert buffer.get_bytes(4) == b"abcd"
     assert buffer.position == 4
-    with pytest.raises(IllegalArgumentError, match="length -1"):
+    with pytest.raises(IllegalArgumentError, match="length must be 0 or more, not -1"):
         buffer.get_bytes(-1)
     with pytest.raises(BufferUnderflowError, match=r"3 wanted .2 remain"):
         buffer.get_bytes(3)
@@ -264,7 +264,7 @@ def test_alignment_is_to_a_power_of_two_and_of_an_index_from_zero() -> None:
             buffer.alignment_offset(0, unit)
         with pytest.raises(IllegalArgumentError, match=f"unit {unit} is not a power of two"):
             buffer.aligned_slice(unit)
-    with pytest.raises(IllegalArgumentError, match="index -1"):
+    with pytest.raises(IllegalArgumentError, match="index must be 0 or more, not -1"):
         buffer.alignment_offset(-1, 8)
     with pytest.raises(TypeError, match="unit must be an int"):
         buffer.alignment_offset(0, True)

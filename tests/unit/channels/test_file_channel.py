@@ -223,7 +223,7 @@ def test_force(path: Path) -> None:
             channel.force()
             channel.force(False)
             for wrong in (1, None, "x"):
-                with pytest.raises(TypeError, match="metadata is True or False"):
+                with pytest.raises(TypeError, match="metadata must be True or False"):
                     channel.force(wrong)  # type: ignore[arg-type]  # what is refused
 
 

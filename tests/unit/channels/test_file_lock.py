@@ -14,7 +14,7 @@ import pytest
 
 import nio
 from nio.channels import FileChannel, FileLock, StandardOpenOption
-from nio.channels._file_lock import LockTable
+from nio.channels._lock_table import LockTable
 from nio.errors import (
     AsynchronousCloseError,
     ClosedChannelError,
@@ -135,15 +135,15 @@ def test_modes_and_arguments(path: Path) -> None:
             with pytest.raises(NonReadableChannelError):
                 take(-1, -1, True)
         for position, size, said in [
-            (-1, 1, "the position is 0 to .*, not -1"),
-            (0, -1, "the size is 0 to .*, not -1"),
+            (-1, 1, "position must be 0 to .*, not -1"),
+            (0, -1, "size must be 0 to .*, not -1"),
             (LAST + 1, 1, f"not {LAST + 1}"),
             (1, LAST, f"position 1 and size {LAST} together are beyond {LAST}"),
         ]:
             with pytest.raises(IllegalArgumentError, match=said):
                 writing.try_lock(position, size)
         for wrong in (1, None, "shared"):
-            with pytest.raises(TypeError, match="shared is True or False"):
+            with pytest.raises(TypeError, match="shared must be True or False"):
                 writing.lock(0, 1, wrong)  # type: ignore[arg-type]  # what is refused
         with reading.lock(0, 1, True), writing.lock(1, 1):
             assert not free_for_others(path, 0, 1)

@@ -19,7 +19,7 @@ from nio.channels import (
     input_stream,
     new_channel,
 )
-from nio.channels._file_transfer import CHUNK, send
+from nio.channels._file_transfer import CHUNK
 from nio.errors import (
     AsynchronousCloseError,
     ClosedChannelError,
@@ -253,7 +253,7 @@ def test_what_was_sent_before_the_end_counts(path: Path, pair: Pair, last: int |
 def test_a_file_that_was_cut_meanwhile(file: FileChannel, pair: Pair) -> None:
     near, far = pair
     near.configure_blocking(True)
-    assert send(file, 2, 100, near) == 3
+    assert near._send_file(file, 2, 100) == 3
     assert drain(far, 3) == b"llo"
 
 

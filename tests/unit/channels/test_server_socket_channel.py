@@ -55,7 +55,7 @@ def test_A09_the_backlog() -> None:
 @pytest.mark.parametrize("wrong", [True, 1.0, "5", None])
 def test_a_backlog_that_is_no_int(wrong: object) -> None:
     with ServerSocketChannel.open() as server:
-        with pytest.raises(TypeError, match="backlog is an int"):
+        with pytest.raises(TypeError, match="backlog must be an int"):
             server.bind(LOOPBACK, wrong)  # type: ignore[arg-type]  # what is refused
         assert server.local_address is None
 

@@ -58,7 +58,7 @@ def test_results_are_values() -> None:
 @pytest.mark.parametrize("make", [CoderResult.malformed_for_length, CoderResult.unmappable_for_length])
 def test_a_length_is_an_int_above_0(make: Callable[[int], CoderResult]) -> None:
     for wrong in (0, -1):
-        with pytest.raises(IllegalArgumentError, match=f"length {wrong} is not positive"):
+        with pytest.raises(IllegalArgumentError, match=f"length must be 1 or more, not {wrong}"):
             make(wrong)
     for other in (True, 1.0, "1", None):
         with pytest.raises(TypeError, match="length must be an int"):

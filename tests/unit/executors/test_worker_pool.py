@@ -155,12 +155,12 @@ def test_the_defaults_are_bounded_and_follow_the_processors() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"maximum": 0}, IllegalArgumentError, "maximum 0 is below 1"),
-        ({"maximum": True}, TypeError, "maximum must be an int, not bool"),
-        ({"maximum": 2.0}, TypeError, "maximum must be an int, not float"),
+        ({"maximum": 0}, IllegalArgumentError, "maximum must be 1 or more, not 0"),
+        ({"maximum": True}, TypeError, "maximum must be an int, not True"),
+        ({"maximum": 2.0}, TypeError, "maximum must be an int, not 2.0"),
         ({"maximum": 2, "minimum": 3}, IllegalArgumentError, "minimum 3 is above the maximum 2"),
-        ({"minimum": -1}, IllegalArgumentError, "minimum -1 is below 0"),
-        ({"queue": 0}, IllegalArgumentError, "queue 0 is below 1"),
+        ({"minimum": -1}, IllegalArgumentError, "minimum must be 0 or more, not -1"),
+        ({"queue": 0}, IllegalArgumentError, "queue must be 1 or more, not 0"),
         ({"keep_alive": -0.5}, IllegalArgumentError, "keep_alive -0.5"),
         ({"keep_alive": float("nan")}, IllegalArgumentError, "keep_alive nan"),
         ({"keep_alive": 1e10}, IllegalArgumentError, "keep_alive 10000000000.0"),

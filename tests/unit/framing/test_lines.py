@@ -293,7 +293,7 @@ def test_what_is_not_bytes_like_is_refused(bad: object) -> None:
 @pytest.mark.parametrize("data", [b"", b"a", b"a\n", b"a\nb\n"])
 def test_a_limit_below_one_is_refused_and_takes_nothing_in(data: bytes, limit: int) -> None:
     decoder = Lines().decoder()
-    with pytest.raises(IllegalArgumentError, match=f"limit {limit} is below 1"):
+    with pytest.raises(IllegalArgumentError, match=f"limit must be 1 or more, not {limit}"):
         decoder.feed(data, limit)
     assert decoder.pending == 0
 
@@ -337,10 +337,10 @@ def test_lines_is_an_immutable_value() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"max_length": 0}, IllegalArgumentError, "max_length 0 is below 1"),
-        ({"max_length": -5}, IllegalArgumentError, "max_length -5 is below 1"),
-        ({"max_length": True}, TypeError, "max_length must be an int, not bool"),
-        ({"max_length": 2.0}, TypeError, "max_length must be an int, not float"),
+        ({"max_length": 0}, IllegalArgumentError, "max_length must be 1 or more, not 0"),
+        ({"max_length": -5}, IllegalArgumentError, "max_length must be 1 or more, not -5"),
+        ({"max_length": True}, TypeError, "max_length must be an int, not True"),
+        ({"max_length": 2.0}, TypeError, "max_length must be an int, not 2.0"),
         ({"ending": b""}, IllegalArgumentError, "ending b'' is neither"),
         ({"ending": b";"}, IllegalArgumentError, "ending b';' is neither"),
         ({"ending": "\n"}, TypeError, "ending must be bytes, not str"),
