@@ -2,8 +2,8 @@
 
 A lock keeps out other *processes*. Inside this one nobody is kept waiting: an overlapping lock, whichever channel asks
 for it, is refused with OverlappingFileLockError, for two threads would share the kernel's lock without noticing, and
-the first to release would release it for both. Hence one table for the whole process; it knows a file by its device
-and inode, and holds those who still wait for the kernel as well.
+the first to release would release it for both. Hence one table for the whole process; it knows a file by its kernel and
+by what that tells of it, device and inode, and holds those who still wait for the kernel as well.
 
 A region of size 0 reaches to the end, wherever that will be. So it does in later JDKs; JDK 17 tells the kernel the
 same, but takes it to overlap with nothing that begins behind it.
@@ -15,10 +15,10 @@ forked child starts with an empty table and invalid locks: the kernel's lock is 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, OverlappingFileLockError
-from nio.spi import SelectorProvider
+from nio.spi import Lock
 
 if TYPE_CHECKING:
     from nio.channels._file_channel import FileChannel
@@ -113,20 +113,22 @@ class LockTable:
     """The locks that this process holds or waits for; what is said of the kernel's locks is the caller's to do."""
 
     def __init__(self) -> None:
-        self._guard = SelectorProvider.rlock()
-        self._locks: WeakSet[FileLock] = WeakSet()
+        self._by_kernel: WeakKeyDictionary[object, tuple[Lock, WeakSet[FileLock]]] = WeakKeyDictionary()
+        self._told: WeakSet[object] = WeakSet()  # kernels that say when this process has been forked
 
     def claim(self, lock: FileLock) -> None:
         """Before the kernel is asked; OverlappingFileLockError leaves the table as it was."""
-        with self._guard:
-            for other in self._locks:
+        guard, locks = self._of(lock._channel)
+        with guard:
+            for other in locks:
                 if other._identity == lock._identity and other.overlaps(lock._position, lock._size):
                     raise OverlappingFileLockError(f"{lock!r} overlaps {other!r} of this process")
-            self._locks.add(lock)
+            locks.add(lock)
 
     def grant(self, lock: FileLock) -> None:
         """After the kernel has agreed; AsynchronousCloseError when the channel was closed meanwhile."""
-        with self._guard:
+        guard, _ = self._of(lock._channel)
+        with guard:
             if not lock._channel.is_open:
                 lock._channel._unlock(lock)
                 raise AsynchronousCloseError(f"{lock._channel!r} was closed while a thread was inside")
@@ -135,8 +137,9 @@ class LockTable:
 
     def drop(self, lock: FileLock) -> None:
         """Undo a grant, or a claim that came to nothing; whoever claims next finds the kernel's lock gone too."""
-        with self._guard:
-            self._locks.discard(lock)
+        guard, locks = self._of(lock._channel)
+        with guard:
+            locks.discard(lock)
             if lock._granted:
                 lock._granted = False
                 lock._channel._locks.remove(lock)
@@ -144,7 +147,8 @@ class LockTable:
 
     def drop_all(self, channel: FileChannel) -> None:
         """Before the channel's descriptor is given back, which undoes what cannot be undone here."""
-        with self._guard:
+        guard, _ = self._of(channel)
+        with guard:
             for lock in tuple(channel._locks):
                 try:
                     self.drop(lock)
@@ -152,12 +156,22 @@ class LockTable:
                     pass
 
     def forget(self) -> None:
-        """In a forked child: nothing is held, and whoever held the guard is not here."""
-        self._guard = SelectorProvider.rlock()
-        for lock in self._locks:
-            lock._granted = False
-        self._locks.clear()
+        """In a forked child: nothing is held, and whoever held a guard is not here."""
+        for _, locks in self._by_kernel.values():
+            for lock in locks:
+                lock._granted = False
+        self._by_kernel.clear()
+
+    def _of(self, channel: FileChannel) -> tuple[Lock, WeakSet[FileLock]]:
+        """The guard, and the locks on files of the channel's kernel."""
+        provider = channel.provider
+        found = self._by_kernel.get(provider.kernel)
+        if found is not None:
+            return found
+        if provider.kernel not in self._told:
+            self._told.add(provider.kernel)
+            provider.after_fork(self.forget)
+        return self._by_kernel.setdefault(provider.kernel, (provider.rlock(), WeakSet()))
 
 
 LOCKS: Final = LockTable()
-SelectorProvider.after_fork(LOCKS.forget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError, IllegalArgumentError
@@ -62,8 +62,11 @@ class NetworkChannel(SelectableChannel):
         self._bound = False
 
     @property
-    def socket(self) -> Socket:
-        """The socket underneath, for what nio has no word for; closing it is the channel's affair."""
+    def socket(self) -> Any:
+        """The socket underneath, for what nio has no word for; closing it is the channel's affair.
+
+        It is the provider's: over the operating system a ``socket.socket``.
+        """
         return self._sock
 
     @property
@@ -78,8 +81,7 @@ class NetworkChannel(SelectableChannel):
             self._ensure_open()
             if not self._bound:
                 return None
-            address: Address = self._sock.getsockname()
-            return address
+            return self._sock.getsockname()
 
     def get_option(self, option: str) -> bool | int:
         """The option's value as the kernel has it (Linux doubles buffer sizes).

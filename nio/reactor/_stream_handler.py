@@ -35,6 +35,7 @@ from nio.reactor._deadlines import Deadlines, State
 from nio.reactor._hand_off import Job
 from nio.reactor._handler import Handler
 from nio.reactor._outbox import Outbox
+from nio.spi import Socket
 
 if TYPE_CHECKING:
     from nio.reactor._reactor import Reactor
@@ -169,7 +170,7 @@ class StreamHandler(Handler):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        sock = self.channel.socket
+        sock: Socket = self.channel.socket
         self._recv, self._send = sock.recv, sock.send
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._encode, self._mark = self.process, self.framing.encode, self.high_mark

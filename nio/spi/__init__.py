@@ -37,19 +37,24 @@ from nio.spi._base import BROKEN as BROKEN
 from nio.spi._base import HUNG_UP as HUNG_UP
 from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
+from nio.spi._base import Address as Address
+from nio.spi._base import Condition as Condition
+from nio.spi._base import Event as Event
+from nio.spi._base import File as File
+from nio.spi._base import Inherited as Inherited
+from nio.spi._base import Lock as Lock
+from nio.spi._base import OptionSpec as OptionSpec
+from nio.spi._base import PipeEnd as PipeEnd
 from nio.spi._base import Poller as Poller
-from nio.spi._files import File as File
+from nio.spi._base import ProtocolFamily as ProtocolFamily
+from nio.spi._base import Queue as Queue
+from nio.spi._base import Socket as Socket
+from nio.spi._base import Thread as Thread
+from nio.spi._base import Wakeup as Wakeup
 from nio.spi._options import OPTIONS as OPTIONS
 from nio.spi._options import OPTIONS6 as OPTIONS6
-from nio.spi._options import OptionSpec as OptionSpec
-from nio.spi._pipe import PipeEnd as PipeEnd
-from nio.spi._provider import Address as Address
-from nio.spi._provider import Lock as Lock
-from nio.spi._provider import ProtocolFamily as ProtocolFamily
 from nio.spi._provider import SelectorProvider as SelectorProvider
-from nio.spi._provider import Socket as Socket
-from nio.spi._provider import Thread as Thread
-from nio.spi._wakeup import Wakeup as Wakeup
+from nio.spi._system import SystemProvider as SystemProvider
 
 __all__ = [
     "BROKEN",
@@ -59,14 +64,19 @@ __all__ = [
     "READABLE",
     "WRITABLE",
     "Address",
+    "Condition",
+    "Event",
     "File",
+    "Inherited",
     "Lock",
     "OptionSpec",
     "PipeEnd",
     "Poller",
     "ProtocolFamily",
+    "Queue",
     "SelectorProvider",
     "Socket",
+    "SystemProvider",
     "Thread",
     "Wakeup",
 ]

@@ -10,21 +10,8 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple
 
-
-class OptionSpec(NamedTuple):
-    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
-
-    ``mapped`` is the option that says the same for the peers of IPv4 that a socket of IPv6 has.
-    """
-
-    level: int
-    number: int
-    kind: str
-    high: int = 2**31 - 1
-    mapped: OptionSpec | None = None
-
+from nio.spi._base import OptionSpec
 
 _TABLE = (
     ("SO_SNDBUF", "SOL_SOCKET", "SO_SNDBUF", "int"),

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 
-class PipeEnd:
+class SystemPipeEnd:
     """One end of a pipe, non-blocking; once closed, its descriptor is -1 and every use fails with ``EBADF``."""
 
     __slots__ = ("_fd",)

@@ -28,8 +28,11 @@ class SelectPoller:
         self.modify(fd, mask)
 
     def modify(self, fd: int, mask: int) -> None:
-        (self._readers.add if mask & READABLE else self._readers.discard)(fd)
-        (self._writers.add if mask & WRITABLE else self._writers.discard)(fd)
+        self.remove(fd)
+        if mask & READABLE:
+            self._readers.add(fd)
+        if mask & WRITABLE:
+            self._writers.add(fd)
 
     def remove(self, fd: int) -> None:
         self._readers.discard(fd)

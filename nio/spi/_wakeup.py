@@ -15,7 +15,7 @@ from nio.spi._descriptors import above_standard
 _ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a pipe takes anything
 
 
-class Wakeup:
+class SystemWakeup:
     """A descriptor that is readable from ``set()`` until ``clear()``; neither blocks, however often it is called."""
 
     __slots__ = ("_reader", "_writer")

@@ -32,7 +32,7 @@ from nio.errors import (
     UnresolvedAddressError,
     UnsupportedAddressTypeError,
 )
-from nio.spi import OPTIONS, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import OPTIONS, Address, ProtocolFamily, SelectorProvider, SystemProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import LOOPBACK, Background, R, W, arrived
 
@@ -450,11 +450,10 @@ def test_the_local_address_survives_a_connection(far: DatagramChannel) -> None:
                 channel.bind(LOOPBACK)
 
 
-class PortThief(SelectorProvider):
+class PortThief(SystemProvider):
     """Somebody takes the port before the socket is bound to it again."""
 
-    @staticmethod
-    def disconnect(sock: Socket, local: Address) -> None:
+    def disconnect(self, sock: socket.socket, local: Address) -> None:
         raise OSError(errno.EADDRINUSE, "Address already in use")
 
 
@@ -702,11 +701,11 @@ class FullSocket(socket.socket):
         return super().send(data, flags)
 
 
-class FullProvider(SelectorProvider):
+class FullProvider(SystemProvider):
     """Its datagram sockets are full at first."""
 
-    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
-        sock = FullSocket(family.value, socket.SOCK_DGRAM)
+    def open_datagram_socket(self, family: ProtocolFamily) -> socket.socket:
+        sock = FullSocket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         return sock
 

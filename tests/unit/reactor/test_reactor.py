@@ -900,9 +900,7 @@ class Stuck(Kernel):
         self.patience: list[float | None] = []
         self.threads: list[threading.Thread] = []
 
-    def start_thread(  # type: ignore[override]  # static in the base
-        self, target: Callable[..., object], *args: object, name: str
-    ) -> threading.Thread:
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         kernel = self
 
         class Patient(threading.Thread):
