@@ -29,6 +29,8 @@ _TURN = 0.05  # seconds between two looks at the target
 
 def send(file: FileChannel, position: int, count: int, target: SelectableChannel) -> int | None:
     """By the kernel: all ``count`` bytes in blocking mode, else what goes at once; None where the kernel cannot."""
+    if target.provider.kernel is not file.provider.kernel:
+        return None
     sent = 0
     with target._write_lock:
         try:
