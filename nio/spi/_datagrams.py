@@ -1,18 +1,18 @@
-"""What datagrams ask of the system beyond what streams do; a part of the door (:class:`SelectorProvider`).
+"""What datagram channels ask of the system beyond what streams do.
 
-Python's ``socket`` has no words for four things, so they are spelled here.
+Python's ``socket`` lacks four things, so they are made here.
 
-**Disconnecting** is connect(2) with an address of no family, which ``socket`` cannot say: the C library's own is called
-through ctypes, loaded when a channel first disconnects. Linux then forgets a port that the kernel had chosen, so the
-socket is bound again. An answer that is still under way ("port unreachable") was for the connection and goes with it.
+**Disconnecting** is connect(2) with an address of no family. ``socket`` cannot express that, so ctypes calls the C
+library; it is loaded when a channel first disconnects. Linux then forgets a port that the kernel had chosen, so the
+socket is bound again. An answer that is still on its way ("port unreachable") was for the connection and is dropped.
 
 **Groups** are joined by the requests of RFC 3678: one form for IPv4 and IPv6, with and without a source, by interface
 number. Their numbers, and how a socket address begins, differ between Linux and the BSDs.
 
-**Groups of strangers.** Linux hands a socket bound to any address the datagrams of every group that *anybody* here has
-joined on that port. That is switched off from birth, so that a membership is the channel's own.
+**Groups of strangers.** When a socket is bound to any address, Linux gives it the datagrams of every group that *any*
+socket of this machine has joined on that port. We switch that off as soon as the socket is open.
 
-**Addresses of interfaces** come from netlink; where there is none, an interface goes by name or number only.
+**Addresses of interfaces** come from netlink. Without netlink an interface is found by name or number only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ANY_ADDRESS, _OWN_ADDRESS = 1, 2  # attributes; the second is there where a lin
 
 
 class DatagramDoor:
-    """The part of a :class:`SelectorProvider` that only datagram channels use. It has no state."""
+    """The part of a provider that only datagram channels use."""
 
     def receive(self, sock: socket.socket, targets: Sequence[memoryview]) -> tuple[int, Address, bool]:
         count, _, flags, address = sock.recvmsg_into(targets)

@@ -1,11 +1,11 @@
-"""The file system: files by descriptor, and what the kernel does between a file and something else.
+"""Files: opened, read, written, mapped and locked by descriptor, and sent by the kernel.
 
-**Locks are open-file-description locks where the kernel has them** (Linux), else POSIX record locks. The two exclude
-each other and both end with the process, but a POSIX lock is lost when *any* descriptor of the file is closed in this
-process: by a stranger who read the file meanwhile, or by ``mmap``, which keeps a descriptor of its own until the
-mapping is collected. Keeping takers inside one process apart is the caller's affair.
+**Locks** are open-file-description locks where the kernel has them (Linux), else POSIX record locks. The two kinds
+exclude each other, and both end with the process. But a process loses a POSIX lock as soon as it closes *any*
+descriptor of the file: another part of the program may have read the file, and ``mmap`` keeps a descriptor until its
+mapping is collected. Neither kind works inside one process; the caller sees to that.
 
-A region up to the last position there can be is one without an end, the kernel's length 0.
+The kernel writes a region without an end as length 0. A region that ends at the last possible position is one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class SystemFile(SystemPipeEnd):
         os.ftruncate(self._fd, size)
 
     def force(self, metadata: bool) -> None:
-        """Until the content is on the device; with ``metadata`` what the system notes about the file too."""
+        """Return when the content is on the device; with ``metadata`` also what the system notes about the file."""
         if metadata or not hasattr(os, "fdatasync"):
             os.fsync(self._fd)
         else:
@@ -109,11 +109,6 @@ class FileDoor:
     """The part of a provider that has to do with files."""
 
     def open_file(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> SystemFile:
-        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts when writing only.
-
-        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name
-        goes at once, the file with its last descriptor; a symbolic link is then refused.
-        """
         writing = not options.isdisjoint({"WRITE", "APPEND"})
         flags = (os.O_RDWR if "READ" in options else os.O_WRONLY) if writing else os.O_RDONLY
         for name, bits in (_ALWAYS | _WRITING if writing else _ALWAYS).items():
@@ -127,10 +122,6 @@ class FileDoor:
         return file
 
     def send_file(self, target: int, file: int, position: int, count: int) -> int | None:
-        """From a file to a socket or pipe inside the kernel: how many bytes, None where it cannot do that.
-
-        BlockingIOError when the target takes none now.
-        """
         try:
             return os.sendfile(target, file, position, count)
         except OSError as error:
@@ -139,7 +130,6 @@ class FileDoor:
             raise
 
     def after_fork(self, call: Callable[[], object]) -> None:
-        """Have ``call()`` run first in every child that this process forks."""
         os.register_at_fork(after_in_child=call)
 
 

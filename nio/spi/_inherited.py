@@ -1,11 +1,11 @@
-"""The socket a process is born with: its standard input, when inetd or a socket unit of systemd has put one there.
+"""The socket a process is started with: inetd, or a socket unit of systemd, has put it in the place of standard input.
 
-What is handed over is a duplicate: number 0 stays what it is, so that nobody else gets it. But a connection ends for
-its peer with the last descriptor, so the close of the duplicate takes the standard streams along, those of them that
-are the same socket: they lead to nowhere from then on. (Java turns all three there, also a log that stands at 2.)
+The caller gets a duplicate. Number 0 keeps the socket, so that nobody else gets that number. But a connection ends for
+its peer only with the last descriptor. So closing the duplicate also points to nowhere those standard streams that are
+the same socket. (Java does that to all three, even to a log at number 2.)
 
-The duplicate does not block, and the mode is not the descriptor's but the socket's: a ``print`` to a standard output
-that is this socket may find no room, and so may the process that has handed it down.
+The duplicate does not block. That mode belongs to the socket, not to the descriptor: a ``print`` to a standard output
+that is this socket may find no room, and so may the process that has passed the socket on.
 """
 
 from __future__ import annotations

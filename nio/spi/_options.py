@@ -1,8 +1,8 @@
-"""Socket options by name: where the kernel keeps them and what a value may be.
+"""Socket options by name: the kernel's numbers for them, and which values they take.
 
-A constant that this system lacks leaves its row out, and the option is then unsupported on every channel. Some options
-of IPv4 have another name where the packets are IPv6's: what a channel of that family means by them is ``OPTIONS6``.
-A socket of IPv6 has peers of IPv4 too, under mapped addresses; where the kernel lets one, the option is set for both.
+Where the system lacks a constant, the table lacks the row, and no channel supports the option. Some options of IPv4
+have another number for packets of IPv6; channels of that family use ``OPTIONS6``. A socket of IPv6 can have peers of
+IPv4, under mapped addresses. Where the kernel allows it, such an option is set for both.
 """
 
 from __future__ import annotations

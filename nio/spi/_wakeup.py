@@ -1,8 +1,8 @@
-"""What wakes a sleeping wait: an eventfd, where the kernel has none a pipe.
+"""What ends a sleeping wait: an eventfd, or a pipe where the kernel has no eventfd.
 
-A thread may be inside ``set()`` while another closes: were the descriptor given back at once, the write could land in
-a stranger that got the same number. So nobody closes it; the last reference does. An owner that is done drops its
-reference, a thread inside ``set()`` holds one.
+One thread may be inside ``set()`` while another is done with the wake-up. If that one closed the descriptor, the write
+could reach a stranger that got the same number. So nobody closes it: it is closed with the last reference. An owner
+that is done drops its reference; a thread inside ``set()`` still holds one.
 """
 
 from __future__ import annotations

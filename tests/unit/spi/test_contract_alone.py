@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 
+import nio.spi
 from nio.buffers import ByteBuffer
 from nio.channels import (
     EOF,
@@ -55,6 +56,13 @@ def test_the_contract_asks_the_system_for_nothing() -> None:
     for module in (_base, _provider):
         assert imported(module).keys() & SYSTEM == set()
         assert {name for name in imported(module) if name.startswith("nio.")} <= {"nio.spi._base", "nio.errors"}
+
+
+def test_no_public_type_is_one_of_the_systems() -> None:
+    """Whatever an annotation above this package names is then of this package."""
+    types = {name: found for name in nio.spi.__all__ if isinstance(found := getattr(nio.spi, name), type)}
+    assert len(types) > 10
+    assert {name for name, found in types.items() if not found.__module__.startswith("nio.spi.")} == set()
 
 
 def test_the_memory_knows_the_contract_only() -> None:
