@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 from nio.buffers import ByteBuffer
 from nio.channels._byte_channels import EOF
 from nio.channels._channel import Channel, ReadableByteChannel, WritableByteChannel
+from nio.channels._interruptible_channel import chosen
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._transfer import Sources, Targets, Transfer, check_part
 from nio.errors import (
@@ -59,9 +60,14 @@ def writer(channel: WritableByteChannel, encoding: str = "utf-8", errors: str = 
     return _text(io.BufferedWriter(output_stream(channel)), encoding, errors)
 
 
-def new_channel(stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> StreamChannel:
-    """A channel over a stream of bytes, for reading and writing as far as the stream can."""
-    return StreamChannel(stream)
+def new_channel(
+    stream: BinaryIO | io.RawIOBase | io.BufferedIOBase, *, provider: SelectorProvider | None = None
+) -> StreamChannel:
+    """A channel over a stream of bytes, for reading and writing as far as the stream can; the locks are the provider's.
+
+    Raises TypeError for what is no stream of bytes or no provider.
+    """
+    return StreamChannel(stream, chosen(provider))
 
 
 class StreamChannel:
@@ -72,7 +78,7 @@ class StreamChannel:
 
     __slots__ = ("_open", "_put", "_read_lock", "_readinto", "_stream", "_write_lock")
 
-    def __init__(self, stream: BinaryIO | io.RawIOBase | io.BufferedIOBase) -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase | io.BufferedIOBase, provider: SelectorProvider) -> None:
         if isinstance(stream, io.TextIOBase):
             raise TypeError(f"{stream!r} is a stream of text; a channel takes its bytes: stream.buffer")
         methods: Any = stream  # typeshed knows no readinto of a BinaryIO
@@ -82,8 +88,8 @@ class StreamChannel:
         self._put: Transport = stream.write if _can(stream, "writable") else None
         self._stream = stream
         self._open = True
-        self._read_lock = SelectorProvider.rlock()
-        self._write_lock = SelectorProvider.rlock()
+        self._read_lock = provider.rlock()
+        self._write_lock = provider.rlock()
 
     @property
     def is_open(self) -> bool:

@@ -57,7 +57,8 @@ class ReadingChannel(SelectableChannel):
     def _receive(self, views: list[memoryview]) -> int:
         if len(views) == 1:
             return self._end.recv_into(views[0])
-        return self._end.recvmsg_into(views)[0]
+        count: int = self._end.recvmsg_into(views)[0]
+        return count
 
 
 class SentFile(Protocol):

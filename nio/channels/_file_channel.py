@@ -25,7 +25,7 @@ from nio.channels._byte_channels import WritingChannel
 from nio.channels._channel import ReadableByteChannel, WritableByteChannel
 from nio.channels._file_transfer import copy, ensure_peer_open
 from nio.channels._interruptible_channel import chosen
-from nio.channels._lock_table import LOCKS
+from nio.channels._lock_table import locks_of
 from nio.channels._open_file import MAX_LONG, Inside, OpenFile
 from nio.errors import AsynchronousCloseError, IllegalArgumentError
 from nio.spi import File, SelectorProvider
@@ -114,7 +114,7 @@ class FileChannel(OpenFile):
             count = min(count, self._file.size() - position)
             if count <= 0:
                 return 0
-            if isinstance(target, WritingChannel):
+            if isinstance(target, WritingChannel) and target._provider.kernel is self._provider.kernel:
                 sent = target._send_file(self, position, count)
                 if sent is not None:
                     return sent
@@ -193,9 +193,9 @@ class FileChannel(OpenFile):
                 while not self._file.lock(lock.position, lock.size, shared):
                     self._pause(look)
                     look = min(2 * look, _LAST_LOOK)
-                LOCKS.grant(lock)
+                locks_of(self._provider).grant(lock)
             except BaseException:
-                LOCKS.drop(lock)
+                locks_of(self._provider).drop(lock)
                 raise
             return lock
 
@@ -205,12 +205,12 @@ class FileChannel(OpenFile):
             lock = self._claim(position, size, shared)
             try:
                 if self._file.lock(lock.position, lock.size, shared):
-                    LOCKS.grant(lock)
+                    locks_of(self._provider).grant(lock)
                     return lock
             except BaseException:
-                LOCKS.drop(lock)
+                locks_of(self._provider).drop(lock)
                 raise
-            LOCKS.drop(lock)
+            locks_of(self._provider).drop(lock)
             return None
 
     def __repr__(self) -> str:
@@ -220,7 +220,7 @@ class FileChannel(OpenFile):
 
     def _let_go(self) -> None:
         try:
-            LOCKS.drop_all(self._locks)  # before the descriptor goes
+            locks_of(self._provider).drop_all(self._locks)  # before the descriptor goes
         finally:
             super()._let_go()
 
@@ -239,7 +239,7 @@ class FileChannel(OpenFile):
         else:
             self._ensure_writable()
         lock = FileLock(self, self._file.identity(), position, size, shared)
-        LOCKS.claim(lock)
+        locks_of(self._provider).claim(lock)
         return lock
 
 
@@ -302,7 +302,7 @@ class FileLock:
         """Release the region; a second call does nothing. ClosedChannelError after the channel's close, which released
         it."""
         with Inside(self._channel):
-            LOCKS.drop(self)
+            locks_of(self._channel.provider).drop(self)
 
     def close(self) -> None:
         """As ``release()``."""

@@ -6,10 +6,10 @@ from nio.channels._datagram_channel import DatagramChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._server_socket_channel import ServerSocketChannel
 from nio.channels._socket_channel import SocketChannel
-from nio.spi import Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import Address, Inherited, Lock, SelectorProvider, Socket
 
 _INHERITED: dict[SelectorProvider, ServerSocketChannel | SocketChannel | DatagramChannel | None] = {}
-_guard = SelectorProvider.rlock()
+_GUARDS: dict[SelectorProvider, Lock] = {}
 
 
 def inherited_channel(
@@ -25,25 +25,24 @@ def inherited_channel(
     Raises TypeError for what is no provider.
     """
     provider = chosen(provider)
-    with _guard:
+    with _GUARDS.setdefault(provider, provider.rlock()):
         if provider not in _INHERITED:
-            sock = provider.inherited_socket()
-            _INHERITED[provider] = None if sock is None else _channel(provider, sock)
+            inherited = provider.inherited_socket()
+            _INHERITED[provider] = None if inherited is None else _channel(provider, inherited)
         return _INHERITED[provider]
 
 
-def _channel(provider: SelectorProvider, sock: Socket) -> ServerSocketChannel | SocketChannel | DatagramChannel:
-    family = ProtocolFamily(sock.family)
-    if provider.is_datagram(sock):
+def _channel(provider: SelectorProvider, inherited: Inherited) -> ServerSocketChannel | SocketChannel | DatagramChannel:
+    sock, family = inherited.socket, inherited.family
+    if inherited.is_datagram:
         return DatagramChannel._of_bound(provider, sock, family, _peer(sock))
-    if provider.is_listening(sock):
+    if inherited.is_listening:
         return ServerSocketChannel._of_listening(provider, sock, family)
     return SocketChannel._of_connected(provider, sock, family, _peer(sock))
 
 
 def _peer(sock: Socket) -> Address | None:
     try:
-        peer: Address = sock.getpeername()
+        return sock.getpeername()
     except OSError:  # there is none, or it has reset the connection already
         return None
-    return peer

@@ -1,9 +1,10 @@
-"""The file locks of this process, in one table.
+"""The file locks of this process, in one table for each kernel.
 
 A file lock keeps out other *processes*. Within this process nobody waits for a lock: two threads would share the
 kernel's lock without noticing, and the first to release it would release it for both. So the table refuses an
-overlapping lock with OverlappingFileLockError, whichever channel asks for it. That is why there is one table for the
-whole process. It knows a file by its device and inode, and it also holds the locks that still wait for the kernel.
+overlapping lock with OverlappingFileLockError, whichever channel asks for it. That is why there is one table for all
+the files of a kernel. It knows a file by its device and inode, and it also holds the locks that still wait for the
+kernel.
 
 The table refers to locks weakly, so that a channel that nobody closed can be collected together with its locks. A
 forked child starts with an empty table and invalid locks: the kernel's lock belongs to its parent.
@@ -12,8 +13,8 @@ forked child starts with an empty table and invalid locks: the kernel's lock bel
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol, Self
-from weakref import WeakSet
+from typing import Protocol, Self
+from weakref import WeakKeyDictionary, WeakSet
 
 from nio.errors import OverlappingFileLockError
 from nio.spi import SelectorProvider
@@ -38,8 +39,9 @@ class Claim(Protocol):
 class LockTable:
     """The locks that this process holds or waits for. A channel asks the kernel between claim and grant."""
 
-    def __init__(self) -> None:
-        self._guard = SelectorProvider.rlock()
+    def __init__(self, provider: SelectorProvider) -> None:
+        self._new_guard = provider.rlock
+        self._guard = provider.rlock()
         self._locks: WeakSet[Claim] = WeakSet()
 
     def claim(self, lock: Claim) -> None:
@@ -72,11 +74,21 @@ class LockTable:
 
     def forget(self) -> None:
         """Hold nothing, in a forked child: the guard may be held by a thread that only the parent has."""
-        self._guard = SelectorProvider.rlock()
+        self._guard = self._new_guard()
         for lock in self._locks:
             lock._forget()
         self._locks.clear()
 
 
-LOCKS: Final = LockTable()
-SelectorProvider.after_fork(LOCKS.forget)
+_TABLES: WeakKeyDictionary[object, LockTable] = WeakKeyDictionary()
+
+
+def locks_of(provider: SelectorProvider) -> LockTable:
+    """The table for the files of the provider's kernel."""
+    table = _TABLES.get(provider.kernel)
+    if table is None:
+        made = LockTable(provider)
+        table = _TABLES.setdefault(provider.kernel, made)
+        if table is made:
+            provider.after_fork(table.forget)
+    return table

@@ -38,7 +38,7 @@ class MulticastChannel(NetworkChannel):
         UnresolvedAddressError, ClosedChannelError, IllegalStateError for a source beside a membership open to all or
         the reverse, and what the system says (OSError with ``ENOBUFS``: Linux grants 20 groups, 10 sources of each).
         """
-        group, source = self._provider.check_group(self._family.value, group, source)
+        group, source = self._provider.check_group(self._family, group, source)
         index, name = self._provider.find_interface(interface)
         with self._state_lock:
             self._ensure_open()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from nio._numbers import check_int, check_range
 from nio.channels._selectable_channel import SelectableChannel
@@ -63,8 +63,11 @@ class NetworkChannel(SelectableChannel):
         self._bound = False
 
     @property
-    def socket(self) -> Socket:
-        """The socket underneath, for what nio does not offer; only the channel may close it."""
+    def socket(self) -> Any:
+        """The socket underneath, for what nio has no word for; closing it is the channel's affair.
+
+        It is the provider's: over the operating system a ``socket.socket``.
+        """
         return self._sock
 
     @property
@@ -79,8 +82,7 @@ class NetworkChannel(SelectableChannel):
             self._ensure_open()
             if not self._bound:
                 return None
-            address: Address = self._sock.getsockname()
-            return address
+            return self._sock.getsockname()
 
     def get_option(self, option: str) -> bool | int:
         """The option's value as the kernel has it (Linux doubles buffer sizes).

@@ -1,18 +1,18 @@
-"""What datagrams ask of the system beyond what streams do; a part of the door (:class:`SelectorProvider`).
+"""What datagram channels ask of the system beyond what streams do.
 
-Python's ``socket`` has no words for four things, so they are spelled here.
+Python's ``socket`` lacks four things, so they are made here.
 
-**Disconnecting** is connect(2) with an address of no family, which ``socket`` cannot say: the C library's own is called
-through ctypes, loaded when a channel first disconnects. Linux then forgets a port that the kernel had chosen, so the
-socket is bound again. An answer that is still under way ("port unreachable") was for the connection and goes with it.
+**Disconnecting** is connect(2) with an address of no family. ``socket`` cannot express that, so ctypes calls the C
+library; it is loaded when a channel first disconnects. Linux then forgets a port that the kernel had chosen, so the
+socket is bound again. An answer that is still on its way ("port unreachable") was for the connection and is dropped.
 
 **Groups** are joined by the requests of RFC 3678: one form for IPv4 and IPv6, with and without a source, by interface
 number. Their numbers, and how a socket address begins, differ between Linux and the BSDs.
 
-**Groups of strangers.** Linux hands a socket bound to any address the datagrams of every group that *anybody* here has
-joined on that port. That is switched off from birth, so that a membership is the channel's own.
+**Groups of strangers.** When a socket is bound to any address, Linux gives it the datagrams of every group that *any*
+socket of this machine has joined on that port. We switch that off as soon as the socket is open.
 
-**Addresses of interfaces** come from netlink; where there is none, an interface goes by name or number only.
+**Addresses of interfaces** come from netlink. Without netlink an interface is found by name or number only.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from nio.errors import IllegalArgumentError, UnresolvedAddressError
-
-if TYPE_CHECKING:
-    from nio.spi._provider import Address
+from nio.spi._base import Address, ProtocolFamily
 
 _LINUX = sys.platform == "linux"
 _JOIN, _LEAVE, _JOIN_SOURCE, _LEAVE_SOURCE = (42, 45, 46, 47) if _LINUX else (80, 81, 82, 83)
@@ -49,36 +47,20 @@ _ANY_ADDRESS, _OWN_ADDRESS = 1, 2  # attributes; the second is there where a lin
 
 
 class DatagramDoor:
-    """The part of a :class:`SelectorProvider` that only datagram channels use. It has no state."""
+    """The part of a provider that only datagram channels use."""
 
-    @staticmethod
-    def ignore_groups_of_strangers(sock: socket.socket) -> None:
-        """Let the socket hear only the groups that it joins itself, where the kernel does otherwise."""
-        option = _GROUPS_OF_STRANGERS.get(sock.family)
-        if option is not None:
-            try:
-                sock.setsockopt(_LEVELS[sock.family], option, 0)
-            except OSError as error:
-                if error.errno != errno.ENOPROTOOPT:  # a kernel from before the option
-                    raise
-
-    @staticmethod
-    def receive(sock: socket.socket, targets: Sequence[memoryview]) -> tuple[int, Address, bool]:
-        """Take one datagram: how many bytes had room, who sent it, and whether there were more; they are lost."""
+    def receive(self, sock: socket.socket, targets: Sequence[memoryview]) -> tuple[int, Address, bool]:
         count, _, flags, address = sock.recvmsg_into(targets)
         return count, address, flags & socket.MSG_TRUNC != 0
 
-    @staticmethod
-    def exact_address(sock: socket.socket, address: Address) -> Address:
+    def exact_address(self, sock: socket.socket, address: Address) -> Address:
         """A numeric address as the kernel would tell it, so that two ways to write one compare equal."""
         host, port = cast("tuple[str, int]", address[:2])
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV | socket.AI_PASSIVE
         found = cast("Address", socket.getaddrinfo(host or None, port, sock.family, sock.type, 0, flags)[0][4])
         return cast("Address", (*found[:2], *address[2:])) if len(address) == 4 else found
 
-    @staticmethod
-    def disconnect(sock: socket.socket, local: Address) -> None:
-        """Undo ``connect``; the socket is at ``local`` again, where it was before. OSError when the port was taken."""
+    def disconnect(self, sock: socket.socket, local: Address) -> None:
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
@@ -88,9 +70,7 @@ class DatagramDoor:
         if sock.getsockname()[1] == 0:
             sock.bind(local)
 
-    @staticmethod
-    def find_interface(interface: object) -> tuple[int, str]:
-        """Number and name of the network interface with this name, number or address."""
+    def find_interface(self, interface: object) -> tuple[int, str]:
         if isinstance(interface, bool) or not isinstance(interface, (str, int)):
             raise TypeError(f"a network interface is a name, a number or an address, not {interface!r}")
         interfaces = socket.if_nameindex()
@@ -102,19 +82,15 @@ class DatagramDoor:
         here = ", ".join(f"{name} ({index})" for index, name in interfaces)
         raise IllegalArgumentError(f"no network interface {interface!r} here; there are: {here}")
 
-    @staticmethod
-    def set_multicast_interface(sock: socket.socket, index: int) -> None:
-        """The interface that datagrams to groups leave by."""
+    def set_multicast_interface(self, sock: socket.socket, index: int) -> None:
         for level, option, form in _MULTICAST_INTERFACE[sock.family]:
             sock.setsockopt(level, option, struct.pack(form, index))
 
-    @staticmethod
-    def check_group(family: int, group: object, source: object | None) -> tuple[str, str | None]:
-        """Both addresses in their usual spelling; refuses what cannot be a group, or a source of it."""
+    def check_group(self, family: ProtocolFamily, group: object, source: object | None) -> tuple[str, str | None]:
         kind, packed = _numeric(group)
         if not _is_multicast(packed):
             raise IllegalArgumentError(f"{group!r} is not a multicast address")
-        if kind != family == socket.AF_INET:
+        if family is ProtocolFamily.INET and kind != socket.AF_INET:
             raise IllegalArgumentError(f"an IPv4 channel cannot join the IPv6 group {group!r}")
         shown = socket.inet_ntop(kind, packed)
         if source is None:
@@ -126,15 +102,22 @@ class DatagramDoor:
             raise IllegalArgumentError(f"nobody sends from {source!r}: a source is the address of one host")
         return shown, socket.inet_ntop(kind, source_packed)
 
-    @staticmethod
-    def join_group(sock: socket.socket, index: int, group: str, source: str | None) -> None:
-        """Become a member on that interface; the addresses have been checked."""
+    def join_group(self, sock: socket.socket, index: int, group: str, source: str | None) -> None:
         _membership(sock, _JOIN if source is None else _JOIN_SOURCE, index, group, source)
 
-    @staticmethod
-    def leave_group(sock: socket.socket, index: int, group: str, source: str | None) -> None:
-        """Undo ``join_group`` with the same arguments."""
+    def leave_group(self, sock: socket.socket, index: int, group: str, source: str | None) -> None:
         _membership(sock, _LEAVE if source is None else _LEAVE_SOURCE, index, group, source)
+
+
+def ignore_groups_of_strangers(sock: socket.socket) -> None:
+    """Let the socket hear only the groups that it joins itself, where the kernel does otherwise."""
+    option = _GROUPS_OF_STRANGERS.get(sock.family)
+    if option is not None:
+        try:
+            sock.setsockopt(_LEVELS[sock.family], option, 0)
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT:  # a kernel from before the option
+                raise
 
 
 def _membership(sock: socket.socket, request: int, index: int, group: str, source: str | None) -> None:

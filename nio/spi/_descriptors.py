@@ -1,6 +1,6 @@
-"""Numbers 0 to 2 belong to the standard streams, also while those are closed: what is born there moves up.
+"""Numbers 0 to 2 belong to the standard streams, even while those are closed. What the kernel opens there moves up.
 
-Else a ``print`` would go to a client, and a program that opens its standard streams anew would replace a socket.
+Otherwise a ``print`` could go to a client, and a program that opens its standard streams again would replace a socket.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The file system: files by descriptor, and what the kernel does between a file and something else.
+"""Files: opened, read, written, mapped and locked by descriptor, and sent by the kernel.
 
-**Locks are open-file-description locks where the kernel has them** (Linux), else POSIX record locks. The two exclude
-each other and both end with the process, but a POSIX lock is lost when *any* descriptor of the file is closed in this
-process: by a stranger who read the file meanwhile, or by ``mmap``, which keeps a descriptor of its own until the
-mapping is collected. Keeping takers inside one process apart is the caller's affair.
+**Locks** are open-file-description locks where the kernel has them (Linux), else POSIX record locks. The two kinds
+exclude each other, and both end with the process. But a process loses a POSIX lock as soon as it closes *any*
+descriptor of the file: another part of the program may have read the file, and ``mmap`` keeps a descriptor until its
+mapping is collected. Neither kind works inside one process; the caller sees to that.
 
-A region up to the last position there can be is one without an end, the kernel's length 0.
+The kernel writes a region without an end as length 0. A region that ends at the last possible position is one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence, Set
 
 from nio.spi._descriptors import above_standard
-from nio.spi._pipe import PipeEnd
+from nio.spi._pipe import SystemPipeEnd
 
 _ALWAYS = {"SYNC": os.O_SYNC, "DSYNC": getattr(os, "O_DSYNC", os.O_SYNC), "DELETE_ON_CLOSE": os.O_NOFOLLOW}
 _WRITING = {
@@ -37,7 +37,7 @@ _END = 2**63 - 1
 Locker = Callable[[int, int, int, int], object]
 
 
-class File(PipeEnd):
+class SystemFile(SystemPipeEnd):
     """An open file: reading and writing as through a pipe's end, at a position of its own or at a given one.
 
     Where the path named a pipe or a terminal, an operation that would have to wait raises BlockingIOError.
@@ -66,8 +66,11 @@ class File(PipeEnd):
         os.ftruncate(self._fd, size)
 
     def force(self, metadata: bool) -> None:
-        """Until the content is on the device; with ``metadata`` what the system notes about the file too."""
-        (os.fsync if metadata else getattr(os, "fdatasync", os.fsync))(self._fd)
+        """Return when the content is on the device; with ``metadata`` also what the system notes about the file."""
+        if metadata or not hasattr(os, "fdatasync"):
+            os.fsync(self._fd)
+        else:
+            os.fdatasync(self._fd)
 
     def map(self, mode: str, position: int, size: int) -> tuple[mmap.mmap, int]:
         """A mapping ``READ_ONLY``, ``READ_WRITE`` or ``PRIVATE``, and where in it the position is.
@@ -105,18 +108,12 @@ class File(PipeEnd):
 class FileDoor:
     """The part of a provider that has to do with files."""
 
-    @staticmethod
-    def open_file(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> File:
-        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts when writing only.
-
-        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name
-        goes at once, the file with its last descriptor; a symbolic link is then refused.
-        """
+    def open_file(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> SystemFile:
         writing = not options.isdisjoint({"WRITE", "APPEND"})
         flags = (os.O_RDWR if "READ" in options else os.O_WRONLY) if writing else os.O_RDONLY
         for name, bits in (_ALWAYS | _WRITING if writing else _ALWAYS).items():
             flags |= bits if name in options else 0
-        file = File(above_standard(os.open(path, flags, 0o666)))
+        file = SystemFile(above_standard(os.open(path, flags, 0o666)))
         if "DELETE_ON_CLOSE" in options:
             try:
                 os.unlink(path)
@@ -124,12 +121,7 @@ class FileDoor:
                 pass  # as in Java: a directory, or somebody else was first
         return file
 
-    @staticmethod
-    def send_file(target: int, file: int, position: int, count: int) -> int | None:
-        """From a file to a socket or pipe inside the kernel: how many bytes, None where it cannot do that.
-
-        BlockingIOError when the target takes none now.
-        """
+    def send_file(self, target: int, file: int, position: int, count: int) -> int | None:
         try:
             return os.sendfile(target, file, position, count)
         except OSError as error:
@@ -137,9 +129,7 @@ class FileDoor:
                 return None
             raise
 
-    @staticmethod
-    def after_fork(call: Callable[[], object]) -> None:
-        """Have ``call()`` run first in every child that this process forks."""
+    def after_fork(self, call: Callable[[], object]) -> None:
         os.register_at_fork(after_in_child=call)
 
 

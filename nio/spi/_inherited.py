@@ -1,11 +1,11 @@
-"""The socket a process is born with: its standard input, when inetd or a socket unit of systemd has put one there.
+"""The socket a process is started with: inetd, or a socket unit of systemd, has put it in the place of standard input.
 
-What is handed over is a duplicate: number 0 stays what it is, so that nobody else gets it. But a connection ends for
-its peer with the last descriptor, so the close of the duplicate takes the standard streams along, those of them that
-are the same socket: they lead to nowhere from then on. (Java turns all three there, also a log that stands at 2.)
+The caller gets a duplicate. Number 0 keeps the socket, so that nobody else gets that number. But a connection ends for
+its peer only with the last descriptor. So closing the duplicate also points to nowhere those standard streams that are
+the same socket. (Java does that to all three, even to a log at number 2.)
 
-The duplicate does not block, and the mode is not the descriptor's but the socket's: a ``print`` to a standard output
-that is this socket may find no room, and so may the process that has handed it down.
+The duplicate does not block. That mode belongs to the socket, not to the descriptor: a ``print`` to a standard output
+that is this socket may find no room, and so may the process that has passed the socket on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import fcntl
 import os
 import socket
 
+from nio.spi._base import Inherited, ProtocolFamily
 from nio.spi._descriptors import FIRST_FREE, above_standard
 
 _KINDS = {
-    (socket.AF_INET, socket.SOCK_STREAM),
-    (socket.AF_INET, socket.SOCK_DGRAM),
-    (socket.AF_INET6, socket.SOCK_STREAM),
-    (socket.AF_INET6, socket.SOCK_DGRAM),
-    (socket.AF_UNIX, socket.SOCK_STREAM),
+    (socket.AF_INET, socket.SOCK_STREAM): ProtocolFamily.INET,
+    (socket.AF_INET, socket.SOCK_DGRAM): ProtocolFamily.INET,
+    (socket.AF_INET6, socket.SOCK_STREAM): ProtocolFamily.INET6,
+    (socket.AF_INET6, socket.SOCK_DGRAM): ProtocolFamily.INET6,
+    (socket.AF_UNIX, socket.SOCK_STREAM): ProtocolFamily.UNIX,
 }
 
 
@@ -43,32 +44,23 @@ class InheritedSocket(socket.socket):
 class InheritanceDoor:
     """The part of a provider that looks at what the process was started with."""
 
-    @staticmethod
-    def inherited_socket() -> socket.socket | None:
+    def inherited_socket(self) -> Inherited | None:
         """A duplicate of descriptor 0, non-blocking; None when that is no socket, or of a kind that has no channel."""
         try:
             found = socket.socket(fileno=0)
         except OSError:
             return None
         try:
-            if (found.family, found.type) not in _KINDS:
+            family = _KINDS.get((found.family, found.type))
+            if family is None:
                 return None
             copy = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
             sock = InheritedSocket(found.family, found.type, found.proto, copy)
         finally:
             found.detach()
         sock.setblocking(False)
-        return sock
-
-    @staticmethod
-    def is_listening(sock: socket.socket) -> bool:
-        """Whether connections can be accepted from it."""
-        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
-
-    @staticmethod
-    def is_datagram(sock: socket.socket) -> bool:
-        """Whether it carries datagrams, and not a stream."""
-        return sock.type == socket.SOCK_DGRAM
+        is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+        return Inherited(sock, family, sock.type == socket.SOCK_DGRAM, is_listening)
 
 
 def _identity(fd: int) -> tuple[int, int] | None:

@@ -1,12 +1,12 @@
-"""kqueue(2): two filters per descriptor, reported apart, so one wait's events are merged per descriptor.
+"""kqueue(2): two filters per descriptor, reported apart. ``wait`` merges the events of one descriptor.
 
-``EV_EOF`` says that the filter's direction is at its end: on the read filter by the peer's half-close, on the write
-filter also by the channel's own, so by itself it is no fault. With the socket's error in ``fflags`` it is (``BROKEN``),
-and both directions at their end are what epoll calls a hang-up. One difference remains: a socket that was never
-connected is not reported at all, where Linux reports a hang-up.
+``EV_EOF`` says that the filter's direction has ended. On the read filter the peer has half-closed; on the write filter
+either side may have. So it is no fault by itself. With the socket's error in ``fflags`` it is one (``BROKEN``), and
+when both directions have ended it is what epoll calls a hang-up. One difference remains: kqueue does not report a
+socket that was never connected, where Linux reports a hang-up.
 
-The kernel's names come in as a namespace (``select`` on a machine that has them), because the contract suite runs this
-file over a faithful fake elsewhere.
+The kernel's names are passed in as a namespace (``select`` on a machine that has them), because on other machines the
+contract suite runs this file over a faithful fake.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Socket options by name: where the kernel keeps them and what a value may be.
+"""Socket options by name: the kernel's numbers for them, and which values they take.
 
-A constant that this system lacks leaves its row out, and the option is then unsupported on every channel. Some options
-of IPv4 have another name for the packets of IPv6: ``OPTIONS6`` has the options of a channel of that family. A socket of
-IPv6 has peers of IPv4 too, under mapped addresses; where the kernel allows it, setting an option sets it for both.
+Where the system lacks a constant, the table lacks the row, and no channel supports the option. Some options of IPv4
+have another number for packets of IPv6; channels of that family use ``OPTIONS6``. A socket of IPv6 can have peers of
+IPv4, under mapped addresses. Where the kernel allows it, such an option is set for both.
 """
 
 from __future__ import annotations
@@ -10,21 +10,8 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple
 
-
-class OptionSpec(NamedTuple):
-    """``level`` and ``number`` of getsockopt(2); ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
-
-    ``mapped`` is the option that says the same for the peers of IPv4 that a socket of IPv6 has.
-    """
-
-    level: int
-    number: int
-    kind: str
-    high: int = 2**31 - 1
-    mapped: OptionSpec | None = None
-
+from nio.spi._base import OptionSpec
 
 _TABLE = (
     ("SO_SNDBUF", "SOL_SOCKET", "SO_SNDBUF", "int"),

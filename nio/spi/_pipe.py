@@ -1,4 +1,4 @@
-"""One end of a pipe(2), speaking the part of the socket vocabulary that the channels use."""
+"""One end of a pipe(2). It has those methods of a socket that channels call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 
-class PipeEnd:
+class SystemPipeEnd:
     """One end of a pipe, non-blocking; once closed, its descriptor is -1 and every use fails with ``EBADF``."""
 
     __slots__ = ("_fd",)

@@ -1,270 +1,255 @@
-"""SelectorProvider over the real operating system; what it promises stands at the head of the package."""
+"""SelectorProvider: what a provider must offer, as an abstract class. The rules stand at the head of the package.
+
+Nothing here asks the operating system for anything, and no module of it is imported. The system registers itself as the
+machine that ``default()``, ``named()`` and ``available()`` answer for; see ``_system.py``.
+"""
 
 from __future__ import annotations
 
-import enum
-import errno
+import io
 import os
-import queue
-import resource
-import select
-import signal
-import socket
-import struct
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import ClassVar, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Protocol
 
-from nio._numbers import check_range
-from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
-from nio.spi import _poll, _select
-from nio.spi._base import Poller
-from nio.spi._datagrams import DatagramDoor
-from nio.spi._descriptors import FIRST_FREE, above_standard
-from nio.spi._epoll import EpollPoller
-from nio.spi._files import FileDoor
-from nio.spi._inherited import InheritanceDoor
-from nio.spi._kqueue import KqueuePoller
-from nio.spi._options import OptionSpec
-from nio.spi._pipe import PipeEnd
-from nio.spi._wakeup import Wakeup
-
-Socket: TypeAlias = socket.socket
-Thread: TypeAlias = threading.Thread
-Lock: TypeAlias = threading.Lock
-Address: TypeAlias = "tuple[str, int] | tuple[str, int, int, int] | str"
-
-_POLLERS: dict[str, Callable[[], Poller]] = {
-    "epoll": EpollPoller,
-    "kqueue": KqueuePoller,
-    "poll": _poll.PollPoller,
-    "select": _select.SelectPoller,
-}
-
-_PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name
+from nio.spi._base import (
+    Address,
+    Condition,
+    Event,
+    File,
+    Inherited,
+    Lock,
+    OptionSpec,
+    OwnSocket,
+    PipeEnd,
+    Poller,
+    ProtocolFamily,
+    Queue,
+    Socket,
+    Thread,
+    Wakeup,
+)
 
 
-class ProtocolFamily(enum.Enum):
-    """The families of ``open(family)``, as java.net's StandardProtocolFamily."""
+class Machine(Protocol):
+    """Where providers come from that nobody has made by hand."""
 
-    INET = socket.AF_INET
-    INET6 = socket.AF_INET6
-    UNIX = socket.AF_UNIX
+    def available(self) -> tuple[str, ...]: ...
+
+    def named(self, name: str) -> SelectorProvider: ...
+
+    def default(self) -> SelectorProvider: ...
 
 
-class SelectorProvider(DatagramDoor, FileDoor, InheritanceDoor):
-    """One kernel, seen through one kind of readiness: ``epoll``, ``kqueue``, ``poll`` or ``select``.
+class SelectorProvider(ABC):
+    """One kernel, seen through one kind of readiness: ``epoll``, ``kqueue``, ``poll`` or ``select``, or none of them.
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
     ``NIO_PROVIDER`` names; ``SelectorProvider.named("poll")`` asks for one by name. A provider can be passed to every
     ``open()``; channels and selectors of two providers do not mix (:class:`~nio.errors.IllegalSelectorError`).
 
-    Concurrency: a provider has no state of its own; every method may be called from any thread.
+    A provider of your own is a subclass. It sets ``name`` and writes every abstract method; what it does not write of
+    the others is a thing that it does not have. The rules of each are numbered at the head of ``nio.spi``.
+
+    Concurrency: every method may be called from any thread.
     """
 
-    _named: ClassVar[dict[str, SelectorProvider]] = {}
+    _machine: ClassVar[Machine]  # set when nio.spi is imported
 
-    def __init__(self, name: str) -> None:
-        if name not in _POLLERS or not hasattr(select, name):
-            here = ", ".join(self.available())
-            raise ProviderUnavailableError(f"no provider {name!r} here; NIO_PROVIDER can be one of: {here}")
-        self.name = name
-        self.open_poller: Callable[[], Poller] = _POLLERS[name]
-        self.wait_for: Callable[[int, int, int | None, float | None], bool]
-        self.wait_for = _select.wait_for if name == "select" else _poll.wait_for
+    name: str
 
     @staticmethod
     def available() -> tuple[str, ...]:
         """The names this machine has, best first."""
-        return tuple(name for name in _POLLERS if hasattr(select, name))
+        return SelectorProvider._machine.available()
 
-    @classmethod
-    def named(cls, name: str) -> SelectorProvider:
+    @staticmethod
+    def named(name: str) -> SelectorProvider:
         """The one provider of that name; ProviderUnavailableError names those there are."""
-        found = cls._named.get(name)
-        return found if found is not None else cls._named.setdefault(name, SelectorProvider(name))
+        return SelectorProvider._machine.named(name)
 
-    @classmethod
-    def default(cls) -> SelectorProvider:
-        """The provider that ``NIO_PROVIDER`` names, else the best one here."""
-        return cls.named(os.environ.get("NIO_PROVIDER") or cls.available()[0])
+    @staticmethod
+    def default() -> SelectorProvider:
+        """The provider that ``NIO_PROVIDER`` names, else the best one here. Whoever is given no provider asks here."""
+        return SelectorProvider._machine.default()
+
+    @property
+    def kernel(self) -> object:
+        """Where descriptors, files and threads live; the same object for two providers that share them."""
+        return self
 
     def __repr__(self) -> str:
-        return f"SelectorProvider({self.name!r})"
+        return f"{type(self).__name__}({self.name!r})"
 
     # readiness
 
+    @abstractmethod
+    def open_poller(self) -> Poller:
+        """What a selector waits with."""
+
+    @abstractmethod
     def open_wakeup(self) -> Wakeup:
-        """What ends a sleep from outside: given back when the last reference goes."""
-        return Wakeup()
+        """What ends a sleep from outside. Nobody closes it: it is given back when the last reference goes."""
 
-    @staticmethod
-    @contextmanager
-    def signal_wakeup() -> Iterator[Wakeup | None]:
-        """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
+    @abstractmethod
+    def wait_for(self, fd: int, mask: int, wakeup: int | None, timeout: float | None, /) -> bool:
+        """Sleep until ``fd`` answers to ``mask`` (True), ``wakeup`` is set or ``timeout`` seconds are over (False)."""
 
-        None outside the main thread, the only one in which Python runs signal handlers.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield None
-            return
-        wakeup = Wakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
-        previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
-        try:
-            yield wakeup
-        finally:
-            signal.set_wakeup_fd(previous)
+    def signal_wakeup(self) -> AbstractContextManager[Wakeup | None]:
+        """Inside: a wake-up that every signal sets; None where no signal handler runs, as in the default."""
+        return nullcontext()
 
     # sockets and pipes
 
+    @abstractmethod
     def open_socket(self, family: ProtocolFamily) -> Socket:
         """A stream socket, non-blocking, not inheritable."""
-        return self._born(socket.socket(family.value, socket.SOCK_STREAM))
 
-    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
-        """A datagram socket, non-blocking, not inheritable, member of no group."""
-        sock = self._born(socket.socket(family.value, socket.SOCK_DGRAM))
-        self.ignore_groups_of_strangers(sock)
-        return sock
-
-    def accept(self, listener: Socket) -> tuple[Socket, Address]:
+    @abstractmethod
+    def accept(self, listener: OwnSocket) -> tuple[Socket, Address]:
         """The next connection and the peer's address; BlockingIOError when none waits."""
-        sock, address = listener.accept()
-        return self._born(sock), address
 
+    @abstractmethod
     def open_pipe(self) -> tuple[PipeEnd, PipeEnd]:
         """Reading end and writing end."""
-        reader, writer = map(above_standard, os.pipe())
-        return PipeEnd(reader), PipeEnd(writer)
 
+    @abstractmethod
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
-        """The address as the kernel takes it; refuses one of another family or one that would need the resolver."""
-        if family is ProtocolFamily.UNIX:
-            if not isinstance(address, (str, bytes, os.PathLike)):
-                raise UnsupportedAddressTypeError(f"a Unix-domain channel takes a path, not {address!r}")
-            path = os.fsdecode(address)
-            if "\0" in path and not path.startswith("\0"):
-                raise UnsupportedAddressTypeError(f"a path ends where its NUL stands: {path!r}")
-            length, most = len(os.fsencode(path)), _PATH_ROOM - (not path.startswith("\0"))
-            if length > most:
-                raise OSError(
-                    errno.ENAMETOOLONG, f"{length} bytes are too long for a path here, {most} the most: {path!r}"
-                )
-            return path
-        lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
-        if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
-            raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
-        check_range("a port", address[1], 2**16 - 1, UnsupportedAddressTypeError)
-        if len(address) == 4:
-            check_range("a flow label", address[2], 2**20 - 1, UnsupportedAddressTypeError)
-            check_range("a scope", address[3], 2**32 - 1, UnsupportedAddressTypeError)
-        host = address[0]
-        if host and not _is_numeric(family.value, host):
-            other = socket.AF_INET if family is ProtocolFamily.INET6 else socket.AF_INET6
-            if _is_numeric(other, host):
-                raise UnsupportedAddressTypeError(f"{host!r} is not an address of an {family.name} channel")
-            raise UnresolvedAddressError(f"{host!r} is not a numeric address; resolve it first, the reactor never does")
-        return address
+        """The address as the sockets take it; refuses one of another family or one that would need the resolver."""
 
-    @staticmethod
-    def get_option(sock: Socket, spec: OptionSpec) -> bool | int:
-        """The option's value; linger is -1 when off."""
-        if spec.kind == "linger":
-            on, seconds = struct.unpack("ii", sock.getsockopt(spec.level, spec.number, struct.calcsize("ii")))
-            return int(seconds) if on else -1
-        value = sock.getsockopt(spec.level, spec.number)
-        return value != 0 if spec.kind == "bool" else value
-
-    @staticmethod
-    def set_option(sock: Socket, spec: OptionSpec, value: bool | int) -> None:
-        """Hand the option to the kernel; the value has been checked against ``spec.kind``."""
-        if spec.kind == "linger":
-            sock.setsockopt(spec.level, spec.number, struct.pack("ii", value >= 0, min(max(0, value), 65535)))
-        else:
-            sock.setsockopt(spec.level, spec.number, int(value))
-        if spec.mapped is not None:
-            sock.setsockopt(spec.mapped.level, spec.mapped.number, int(value))
-
-    @staticmethod
-    def connect_error(sock: Socket) -> int:
+    @abstractmethod
+    def connect_error(self, sock: OwnSocket) -> int:
         """How the connect under way ended: 0 or an errno (reading it clears it)."""
-        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
-    @staticmethod
-    def is_connected_to_itself(sock: Socket) -> bool:
-        """TCP does that when nobody listens on a port that the kernel then chooses for this end as well."""
-        try:
-            return bool(sock.getsockname() == sock.getpeername())
-        except OSError:
-            return False  # the peer has reset the connection meanwhile: there was one
+    @abstractmethod
+    def shutdown_input(self, sock: OwnSocket) -> None:
+        """From now on there is nothing to read but the end of the stream."""
 
-    @staticmethod
-    def shutdown_input(sock: Socket) -> None:
-        sock.shutdown(socket.SHUT_RD)
+    @abstractmethod
+    def shutdown_output(self, sock: OwnSocket) -> None:
+        """Let the peer read what was sent, and then the end of the stream."""
 
-    @staticmethod
-    def shutdown_output(sock: Socket) -> None:
-        sock.shutdown(socket.SHUT_WR)
+    @abstractmethod
+    def get_option(self, sock: OwnSocket, spec: OptionSpec) -> bool | int:
+        """The option's value; linger is -1 when off."""
 
-    @staticmethod
-    def max_backlog() -> int:
-        """The longest queue of pending connections that listen(2) grants."""
-        try:
-            with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
-                return int(file.read())
-        except (OSError, ValueError):
-            return int(socket.SOMAXCONN)
+    @abstractmethod
+    def set_option(self, sock: OwnSocket, spec: OptionSpec, value: bool | int) -> None:
+        """Set the option; the value has been checked against ``spec.kind``."""
 
-    @staticmethod
-    def _born(sock: Socket) -> Socket:
-        if sock.fileno() < FIRST_FREE:
-            family, kind, proto = sock.family, sock.type, sock.proto
-            sock = socket.socket(family, kind, proto, above_standard(sock.detach()))
-        sock.setblocking(False)
-        return sock
+    def is_connected_to_itself(self, sock: OwnSocket) -> bool:
+        """Whether a connection that has just come about has this socket at both ends."""
+        return False
+
+    def max_backlog(self) -> int:
+        """The longest queue of pending connections that ``listen`` grants."""
+        return sys.maxsize
 
     # time, threads, locks
 
-    clock: Callable[[], int] = staticmethod(time.monotonic_ns)
-    lock: Callable[[], threading.Lock] = staticmethod(threading.Lock)
-    rlock: Callable[[], threading.RLock] = staticmethod(threading.RLock)
-    condition: type[threading.Condition] = threading.Condition
-    event: type[threading.Event] = threading.Event
-    thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    @abstractmethod
+    def clock(self) -> int:
+        """Nanoseconds since some moment; it never goes back."""
 
-    @staticmethod
-    def queue() -> queue.SimpleQueue[object]:
+    @abstractmethod
+    def lock(self) -> Lock:
+        """A lock that its owner must not take again."""
+
+    @abstractmethod
+    def rlock(self) -> Lock:
+        """A lock that its owner may take again."""
+
+    @abstractmethod
+    def condition(self, lock: Any, /) -> Condition:
+        """A condition over a lock that ``lock()`` or ``rlock()`` made."""
+
+    @abstractmethod
+    def event(self) -> Event:
+        """A flag that is not set."""
+
+    @abstractmethod
+    def queue(self) -> Queue:
         """An unbounded queue between threads."""
-        return queue.SimpleQueue()
 
-    @staticmethod
-    def start_thread(target: Callable[..., object], *args: object, name: str) -> Thread:
+    @abstractmethod
+    def thread_id(self) -> int:
+        """The number of the calling thread, which no other living thread has."""
+
+    @abstractmethod
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:
         """Run ``target(*args)`` in a daemon thread that is already started; whoever needs its end joins it."""
-        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
-        thread.start()
-        return thread
 
-    @staticmethod
-    def descriptor_limit() -> int:
+    def descriptor_limit(self) -> int:
         """How many descriptors this process may have open."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+        return sys.maxsize
 
-    @staticmethod
-    def cpu_count() -> int:
+    def cpu_count(self) -> int:
         """How many processors this process may use."""
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 1
 
+    # datagrams
 
-def _is_numeric(family: int, host: str) -> bool:
-    address, _, scope = host.partition("%") if family == socket.AF_INET6 else (host, "", "")
-    try:
-        socket.inet_pton(family, address)
-        if scope and not scope.isdigit():
-            socket.if_nametoindex(scope)
-    except (OSError, ValueError):
-        return False
-    return True
+    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
+        """A datagram socket, non-blocking, not inheritable, member of no group."""
+        raise self._lacks("datagram sockets")
+
+    def receive(self, sock: OwnSocket, targets: Sequence[memoryview]) -> tuple[int, Address, bool]:
+        """Take one datagram: how many bytes had room, who sent it, and whether there were more; they are lost."""
+        raise self._lacks("datagram sockets")
+
+    def exact_address(self, sock: OwnSocket, address: Address) -> Address:
+        """The address as ``receive`` would tell it, so that two ways to write one compare equal."""
+        raise self._lacks("datagram sockets")
+
+    def disconnect(self, sock: OwnSocket, local: Address) -> None:
+        """Undo ``connect``; the socket is at ``local`` again, where it was before. OSError when the port was taken."""
+        raise self._lacks("datagram sockets")
+
+    def find_interface(self, interface: object) -> tuple[int, str]:
+        """Number and name of the network interface with this name, number or address."""
+        raise self._lacks("network interfaces")
+
+    def set_multicast_interface(self, sock: OwnSocket, index: int) -> None:
+        """The interface that datagrams to groups leave by."""
+        raise self._lacks("groups of receivers")
+
+    def check_group(self, family: ProtocolFamily, group: object, source: object | None) -> tuple[str, str | None]:
+        """Both addresses in their usual spelling; refuses what cannot be a group, or a source of it."""
+        raise self._lacks("groups of receivers")
+
+    def join_group(self, sock: OwnSocket, index: int, group: str, source: str | None) -> None:
+        """Become a member on that interface; the addresses have been checked."""
+        raise self._lacks("groups of receivers")
+
+    def leave_group(self, sock: OwnSocket, index: int, group: str, source: str | None) -> None:
+        """Undo ``join_group`` with the same arguments."""
+        raise self._lacks("groups of receivers")
+
+    # files and processes
+
+    def open_file(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], options: Set[str]) -> File:
+        """Open by the names of java.nio's StandardOpenOption; what creates or empties a file counts when writing only.
+
+        A new file can be read and written by all whom the umask does not exclude. With ``DELETE_ON_CLOSE`` the name
+        goes at once, the file with its last descriptor; a symbolic link is then refused.
+        """
+        raise self._lacks("files")
+
+    def send_file(self, target: int, file: int, position: int, count: int) -> int | None:
+        """From a file to a socket or pipe inside the kernel: how many bytes, None where it cannot do that.
+
+        BlockingIOError when the target takes none now.
+        """
+        return None
+
+    def after_fork(self, call: Callable[[], object]) -> None:  # noqa: B027  # what never forks has nothing to do
+        """Have ``call()`` run first in every child that this process forks."""
+
+    def inherited_socket(self) -> Inherited | None:
+        """The socket that this process was started with, non-blocking; None when there is none that has a channel."""
+        return None
+
+    def _lacks(self, what: str) -> io.UnsupportedOperation:
+        return io.UnsupportedOperation(f"{self!r} has no {what}")

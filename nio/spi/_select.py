@@ -1,8 +1,7 @@
-"""select(2), the fallback every system has: at most descriptors below ``FD_SETSIZE``, and a wait costs their number.
+"""select(2), which every system has: it watches descriptors below ``FD_SETSIZE`` only, and looks at each in every wait.
 
-It knows no hang-up: an error or the peer's end makes a descriptor readable, an error writable too. So poll(2) is asked
-about the faults of what is ready; where a system has no poll, the plain bits have to do, and a refused connect looks
-like a connection with data.
+It reports no faults: an error or the peer's end makes a descriptor readable, an error also writable. So we ask poll(2)
+for the faults of what is ready. On a system without poll a refused connect looks like a connection with data.
 """
 
 from __future__ import annotations

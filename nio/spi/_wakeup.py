@@ -1,8 +1,8 @@
-"""What wakes a sleeping wait: an eventfd, where the kernel has none a pipe.
+"""What ends a sleeping wait: an eventfd, or a pipe where the kernel has no eventfd.
 
-A thread may be inside ``set()`` while another closes: were the descriptor given back at once, the write could land in
-a stranger that got the same number. So nobody closes it; the last reference does. An owner that is done drops its
-reference, a thread inside ``set()`` holds one.
+One thread may be inside ``set()`` while another is done with the wake-up. If that one closed the descriptor, the write
+could reach a stranger that got the same number. So nobody closes it: it is closed with the last reference. An owner
+that is done drops its reference; a thread inside ``set()`` still holds one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nio.spi._descriptors import above_standard
 _ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a pipe takes anything
 
 
-class Wakeup:
+class SystemWakeup:
     """A descriptor that is readable from ``set()`` until ``clear()``; neither blocks, however often it is called."""
 
     __slots__ = ("_reader", "_writer")

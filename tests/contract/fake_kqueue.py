@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nio.spi import SelectorProvider
+from nio.spi import SystemProvider
 from nio.spi._kqueue import Kevent, KqueuePoller
 
 _READ, _WRITE, _ADD, _DELETE, _EOF = -1, -2, 1, 2, 0x8000
@@ -149,10 +149,12 @@ class FakeKernel:
         return FakeKevent(ident, filter, flags)
 
 
-class FakeKqueueProvider(SelectorProvider):
+class FakeKqueueProvider(SystemProvider):
     """The provider of a BSD, as far as this machine can play it: only the poller is another."""
 
     def __init__(self) -> None:
         super().__init__("poll")
         self.name = "kqueue"
-        self.open_poller = lambda: KqueuePoller(FakeKernel())
+
+    def open_poller(self) -> KqueuePoller:
+        return KqueuePoller(FakeKernel())

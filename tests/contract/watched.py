@@ -7,13 +7,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
-from nio.spi import Poller, SelectorProvider, Wakeup
+from nio.spi import Poller, SelectorProvider, SystemProvider
+from nio.spi._wakeup import SystemWakeup
 from tests.helpers import PATIENCE
 
 T = TypeVar("T")
 
 
-class WatchedProvider(SelectorProvider):
+class WatchedProvider(SystemProvider):
     """Another provider, with a log: what its pollers were told, and each time a thread is about to sleep.
 
     ``log`` holds tuples, in order: ``("add", fd, mask)``, ``("modify", fd, mask)``, ``("remove", fd)``, ``("sleep",)``
@@ -26,11 +27,13 @@ class WatchedProvider(SelectorProvider):
         self._sleepers = threading.Semaphore(0)
         self._queued = threading.Semaphore(0)
         self._inner = inner
-        self.open_poller = lambda: _WatchedPoller(inner.open_poller(), self)
         self.wait_for = self._wait_for
-        vars(self)["rlock"] = lambda: _WatchedLock(self._queued)  # the class has it as a static method
+        self.rlock = lambda: _WatchedLock(self._queued)
 
-    def open_wakeup(self) -> Wakeup:
+    def open_poller(self) -> Poller:
+        return _WatchedPoller(self._inner.open_poller(), self)
+
+    def open_wakeup(self) -> SystemWakeup:
         return _WatchedWakeup(self.log)
 
     def forget(self) -> None:
@@ -88,7 +91,7 @@ class _WatchedPoller:
         return self._provider.slept(lambda: self._inner.wait(timeout), timeout)
 
 
-class _WatchedWakeup(Wakeup):
+class _WatchedWakeup(SystemWakeup):
     def __init__(self, log: list[tuple[object, ...]]) -> None:
         super().__init__()
         self._log = log

@@ -11,7 +11,7 @@ import pytest
 
 from nio.buffers import ByteBuffer
 from nio.channels import DatagramChannel, SelectionKey, Selector
-from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from tests.helpers import LOOPBACK, R, arrived
 
 LONGEST = 65_507  # bytes that IPv4 has room for in one datagram
@@ -129,17 +129,17 @@ def test_C16_an_answer_does_not_outlive_its_connection(near: DatagramChannel, fa
     assert received(far) == b"x"
 
 
-class NoBuffers(SelectorProvider):
+class NoBuffers(SystemProvider):
     """The queue of the network card is full; Linux rarely tells, other systems do."""
 
-    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
+    def open_datagram_socket(self, family: ProtocolFamily) -> socket.socket:
         class Refusing(socket.socket):
             def sendto(self, *_: object) -> int:
                 raise OSError(errno.ENOBUFS, "No buffer space available")
 
             send = sendmsg = sendto
 
-        sock = Refusing(family.value, socket.SOCK_DGRAM)
+        sock = Refusing(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         return sock
 

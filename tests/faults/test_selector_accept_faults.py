@@ -13,19 +13,19 @@ import pytest
 
 from nio.channels import Pipe, SelectionKey, Selector, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError, UnsupportedAddressTypeError
-from nio.spi import Address, SelectorProvider, Socket
+from nio.spi import Address, SelectorProvider, SystemProvider
 from tests.faults.helpers import own_descriptors
 from tests.helpers import LOOPBACK, PATIENCE, A, R, W, address_of, arrived, connected_pair, listening, reset
 
 
-class RefusingProvider(SelectorProvider):
+class RefusingProvider(SystemProvider):
     """Accepts fail with the errors of ``script`` before they work again."""
 
     def __init__(self) -> None:
         super().__init__(self.available()[0])
         self.script: deque[int] = deque()
 
-    def accept(self, listener: Socket) -> tuple[Socket, Address]:
+    def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
         if self.script:
             code = self.script.popleft()
             raise OSError(code, os.strerror(code))

@@ -12,7 +12,7 @@ from collections import Counter
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.channels import StandardSocketOptions as Options
-from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from tests.helpers import PATIENCE, R, W, arrived, connected_pair, drain
 
 
@@ -100,7 +100,7 @@ def test_C01_short_writes(provider: SelectorProvider, selector: Selector) -> Non
         assert pump(selector, sender, receiver, data) == data
 
 
-class ReluctantSocket(Socket):
+class ReluctantSocket(socket.socket):
     """Every second write finds the kernel unwilling, whatever poll(2) said."""
 
     turn = 0
@@ -112,9 +112,9 @@ class ReluctantSocket(Socket):
         return super().send(data, flags)  # type: ignore[arg-type]  # as it was given
 
 
-class ReluctantProvider(SelectorProvider):
-    def open_socket(self, family: ProtocolFamily) -> Socket:
-        sock = ReluctantSocket(family.value)
+class ReluctantProvider(SystemProvider):
+    def open_socket(self, family: ProtocolFamily) -> socket.socket:
+        sock = ReluctantSocket()
         sock.setblocking(False)
         return sock
 

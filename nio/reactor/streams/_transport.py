@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from nio.channels import SocketChannel
+from nio.spi import Socket
 
 
 class Transport(Protocol):
@@ -42,7 +43,7 @@ class PlainTransport:
     wants_write = False
 
     def __init__(self, channel: SocketChannel) -> None:
-        sock = channel.socket
+        sock: Socket = channel.socket
         self._channel = channel
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes | memoryview], int] = sock.send

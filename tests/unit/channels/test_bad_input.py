@@ -163,6 +163,7 @@ def of_streams() -> Iterator[Bad]:
         yield Bad(way, "encoding", no_names | {LookupError: ("no such", "hex", "")}, good={"channel": Of(end)})
         yield Bad(way, "errors", no_names, good={"channel": Of(end)})
     yield Bad("new_channel", "stream", {TypeError: (*NO_SOURCES[TypeError], io.StringIO("text"))})
+    yield Bad("new_channel", "provider", NO_PROVIDERS, good={"stream": io.BytesIO()})
 
 
 def rows() -> Iterator[Bad]:

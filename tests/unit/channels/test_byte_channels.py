@@ -9,10 +9,11 @@ from nio.buffers import ByteBuffer
 from nio.channels import EOF, Pipe
 from nio.errors import AsynchronousCloseError, ClosedChannelError
 from nio.spi import PipeEnd
+from nio.spi._pipe import SystemPipeEnd
 from tests.helpers import Background, until
 
 
-class ByteByByte(PipeEnd):
+class ByteByByte(SystemPipeEnd):
     """Takes and gives one byte a call."""
 
     def __init__(self, end: PipeEnd) -> None:
@@ -44,7 +45,7 @@ def test_eof_is_the_jdks() -> None:
 # statement 131
 @pytest.mark.parametrize("sources", [b"hello", [b"he", b"", b"llo"]])
 def test_a_blocking_write_goes_on_until_all_is_written(pipe: Pipe, sources: bytes | list[bytes]) -> None:
-    end = pipe.sink._end = ByteByByte(pipe.sink._end)  # type: ignore[arg-type]  # of a pipe it is one
+    end = pipe.sink._end = ByteByByte(pipe.sink._end)
     assert pipe.sink.write(sources) == 5
     assert end.calls == 5
     target = bytearray(8)
@@ -54,7 +55,7 @@ def test_a_blocking_write_goes_on_until_all_is_written(pipe: Pipe, sources: byte
 
 # statement 130
 def test_a_non_blocking_write_is_one_attempt(pipe: Pipe) -> None:
-    pipe.sink._end = ByteByByte(pipe.sink._end)  # type: ignore[arg-type]  # of a pipe it is one
+    pipe.sink._end = ByteByByte(pipe.sink._end)
     source = ByteBuffer.wrap(b"hello")
     assert pipe.sink.configure_blocking(False).write(source) == 1
     assert source.position == 1
@@ -70,7 +71,7 @@ def test_a_blocking_write_that_never_sleeps_ends_with_the_channel(pipe: Pipe) ->
             return super().send(source)
 
     closing: list[Background[None]] = []
-    end = pipe.sink._end = ClosedMeanwhile(pipe.sink._end)  # type: ignore[arg-type]  # of a pipe it is one
+    end = pipe.sink._end = ClosedMeanwhile(pipe.sink._end)
     source = ByteBuffer.wrap(b"hello")
     with pytest.raises(AsynchronousCloseError):
         pipe.sink.write(source)
@@ -90,7 +91,7 @@ def test_a_write_that_was_done_when_the_channel_was_closed_counts(pipe: Pipe) ->
             return count
 
     closing: list[Background[None]] = []
-    pipe.sink._end = ClosedAtTheEnd(pipe.sink._end)  # type: ignore[arg-type]  # of a pipe it is one
+    pipe.sink._end = ClosedAtTheEnd(pipe.sink._end)
     assert pipe.sink.write(b"hello") == 5
     closing[0].result()
     with pytest.raises(ClosedChannelError):

@@ -11,7 +11,7 @@ import pytest
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, DatagramChannel, Selector
 from nio.errors import AlreadyBoundError, AlreadyConnectedError, NotYetConnectedError, UnsupportedAddressTypeError
-from nio.spi import Address, SelectorProvider, Socket
+from nio.spi import Address, SelectorProvider, SystemProvider
 from tests.helpers import LOOPBACK, R, arrived
 from tests.unit.channels.datagrams import INET6, address_of, bound, received
 
@@ -91,11 +91,10 @@ def test_the_local_address_survives_a_connection(far: DatagramChannel) -> None:
                 channel.bind(LOOPBACK)
 
 
-class PortThief(SelectorProvider):
+class PortThief(SystemProvider):
     """Somebody takes the port before the socket is bound to it again."""
 
-    @staticmethod
-    def disconnect(sock: Socket, local: Address) -> None:
+    def disconnect(self, sock: socket.socket, local: Address) -> None:
         raise OSError(errno.EADDRINUSE, "Address already in use")
 
 

@@ -12,7 +12,7 @@ import pytest
 from nio.buffers import ByteBuffer
 from nio.channels import DatagramChannel, Selector
 from nio.errors import AsynchronousCloseError, ClosedChannelError, IllegalArgumentError, IllegalBlockingModeError
-from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import LOOPBACK, Background, R, W, arrived
 from tests.unit.channels.datagrams import address_of, bound, received
@@ -162,11 +162,11 @@ class FullSocket(socket.socket):
         return super().send(data, flags)
 
 
-class FullProvider(SelectorProvider):
+class FullProvider(SystemProvider):
     """Its datagram sockets are full at first."""
 
-    def open_datagram_socket(self, family: ProtocolFamily) -> Socket:
-        sock = FullSocket(family.value, socket.SOCK_DGRAM)
+    def open_datagram_socket(self, family: ProtocolFamily) -> socket.socket:
+        sock = FullSocket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         return sock
 

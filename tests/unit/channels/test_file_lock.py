@@ -218,15 +218,15 @@ def test_waiting_for_a_lock(path: Path) -> None:
 @pytest.mark.parametrize("name", ["lock", "try_lock"])
 def test_closed_between_the_kernels_yes_and_ours(path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     channel = FileChannel.open(path, WRITE)
-    kernel_lock = _files.File.lock
+    kernel_lock = _files.SystemFile.lock
 
-    def lock(file: _files.File, position: int, size: int, shared: bool) -> bool:
+    def lock(file: _files.SystemFile, position: int, size: int, shared: bool) -> bool:
         locked = kernel_lock(file, position, size, shared)
         channel.close()
         return locked
 
     with monkeypatch.context() as patch:
-        patch.setattr(_files.File, "lock", lock)
+        patch.setattr(_files.SystemFile, "lock", lock)
         with pytest.raises(AsynchronousCloseError):
             getattr(channel, name)()
     with FileChannel.open(path, WRITE) as other:
@@ -283,7 +283,7 @@ def test_a_channel_that_nobody_closed_goes_with_its_locks(path: Path) -> None:
 
 
 def test_a_table_that_forgets(channel: FileChannel) -> None:
-    table = LockTable()
+    table = LockTable(channel.provider)
     lock = FileLock(channel, "file", 0, 1, False)
     table.claim(lock)
     table.grant(lock)

@@ -27,7 +27,7 @@ from nio.errors import (
     NonWritableChannelError,
     NotYetConnectedError,
 )
-from nio.spi import SelectorProvider
+from nio.spi import SelectorProvider, SystemProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import Background, arrived, connected_pair, drain, fill, reset, until
 
@@ -39,15 +39,14 @@ BIG = bytes(range(256)) * 100_000
 Pair = tuple[SocketChannel, SocketChannel]
 
 
-class Scripted(SelectorProvider):
+class Scripted(SystemProvider):
     """Sends what it is told to, or fails so, and counts the calls."""
 
     def __init__(self, *answers: int | OSError | None) -> None:
         super().__init__(SelectorProvider.default().name)
         self.answers = list(answers)
-        vars(self)["send_file"] = self._answer  # the class has it as a static method
 
-    def _answer(self, target: int, file: int, position: int, count: int) -> int | None:
+    def send_file(self, target: int, file: int, position: int, count: int) -> int | None:
         answer = self.answers.pop(0)
         if isinstance(answer, OSError):
             raise answer

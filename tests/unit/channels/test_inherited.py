@@ -15,7 +15,7 @@ import pytest
 
 from nio.channels import EOF, DatagramChannel, Selector, ServerSocketChannel, SocketChannel, inherited_channel
 from nio.errors import ClosedChannelError
-from nio.spi import ProtocolFamily, SelectorProvider
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from tests.helpers import LOOPBACK, PATIENCE, R, address_of, arrived, connected_pair, reset
 
 CHILD = """
@@ -67,7 +67,7 @@ def standard_input(fd: int) -> Iterator[SelectorProvider]:
     before = os.dup(0)
     os.dup2(fd, 0)
     try:
-        yield SelectorProvider(SelectorProvider.default().name)
+        yield SystemProvider(SelectorProvider.default().name)
     finally:
         os.dup2(before, 0)
         os.close(before)

@@ -12,7 +12,7 @@ import pytest
 
 from nio.channels import DatagramChannel, MembershipKey, Selector
 from nio.errors import ClosedChannelError, IllegalArgumentError, IllegalStateError, UnresolvedAddressError
-from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from tests.helpers import LOOPBACK, R, arrived
 
 INET, INET6 = ProtocolFamily.INET, ProtocolFamily.INET6
@@ -188,12 +188,12 @@ def test_a_close_ends_the_memberships(receiver: DatagramChannel) -> None:
         receiver.join("127.0.0.1", loopback()[1])
 
 
-class Forgetful(SelectorProvider):
+class Forgetful(SystemProvider):
     """The interface is gone when a group is to be left, or so the kernel says."""
 
     left = 0
 
-    def leave_group(self, sock: Socket, index: int, group: str, source: str | None) -> None:  # type: ignore[override]  # counts
+    def leave_group(self, sock: socket.socket, index: int, group: str, source: str | None) -> None:
         super().leave_group(sock, index, group, source)
         self.left += 1
         raise OSError(errno.ENODEV, "No such device")
@@ -273,13 +273,13 @@ def test_groups_and_sources_that_are_refused(
 
 @pytest.mark.parametrize("group", ["224.0.0.0", "239.255.255.255"])
 def test_the_first_group_and_the_last(group: str) -> None:
-    assert SelectorProvider.default().check_group(INET.value, group, None) == (group, None)
+    assert SelectorProvider.default().check_group(INET, group, None) == (group, None)
 
 
 def test_addresses_are_spelled_in_one_way() -> None:
     check = SelectorProvider.default().check_group
-    assert check(INET6.value, "FF02:0:0::1", "FE80::0:1") == ("ff02::1", "fe80::1")
-    assert check(INET6.value, GROUP, "10.0.0.1") == (GROUP, "10.0.0.1")
+    assert check(INET6, "FF02:0:0::1", "FE80::0:1") == ("ff02::1", "fe80::1")
+    assert check(INET6, GROUP, "10.0.0.1") == (GROUP, "10.0.0.1")
 
 
 NO_INTERFACES: list[tuple[object, type[Exception]]] = [
@@ -332,11 +332,10 @@ def test_the_interface_to_send_by(receiver: DatagramChannel, sender: DatagramCha
                 assert heard(receiver, sender) == [b"by the loopback"]
 
 
-class NoSuchInterface(SelectorProvider):
+class NoSuchInterface(SystemProvider):
     """The interface went between being found and being used."""
 
-    @staticmethod
-    def find_interface(interface: object) -> tuple[int, str]:
+    def find_interface(self, interface: object) -> tuple[int, str]:
         return 999_999, "gone0"
 
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import AsynchronousCloseError, ClosedChannelError
-from nio.spi import READABLE, OptionSpec, SelectorProvider, Socket
+from nio.spi import READABLE, OptionSpec, SelectorProvider, SystemProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import Background, R, arrived, connected_pair
 
@@ -87,7 +88,7 @@ def test_a_thread_about_to_sleep_finds_the_channel_closed() -> None:
         assert pipe.source._wakeup is None
 
 
-class FailingProvider(SelectorProvider):
+class FailingProvider(SystemProvider):
     """Accepts with an error of the test's."""
 
     code = errno.EPROTO
@@ -112,7 +113,7 @@ class HookedProvider(WatchedProvider):
 
     during: Callable[[], object]
 
-    def get_option(self, sock: Socket, spec: OptionSpec) -> bool | int:  # type: ignore[override]  # static there
+    def get_option(self, sock: socket.socket, spec: OptionSpec) -> bool | int:
         self.during()
         return super().get_option(sock, spec)
 

@@ -6,7 +6,8 @@ import pytest
 
 from nio.channels import Pipe, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, IllegalArgumentError
-from nio.spi import READABLE, Poller, SelectorProvider, Wakeup
+from nio.spi import READABLE, Poller, SelectorProvider, SystemProvider
+from nio.spi._wakeup import SystemWakeup
 from tests.contract.watched import WatchedProvider
 from tests.helpers import R, W
 
@@ -38,17 +39,16 @@ class StandInPoller:
     def close(self) -> None: ...
 
 
-class StandInProvider(SelectorProvider):
+class StandInProvider(SystemProvider):
     """One stand-in poller, and a clock that only waiting moves."""
 
     def __init__(self, poller: StandInPoller) -> None:
         super().__init__(self.available()[0])
         self.now = 0
         self.poller = poller
-        self.open_poller = self._open_poller
-        vars(self)["clock"] = lambda: self.now
+        self.clock = lambda: self.now
 
-    def _open_poller(self) -> Poller:
+    def open_poller(self) -> Poller:
         return self.poller
 
 
@@ -204,7 +204,7 @@ def test_D05_a_key_cancelled_while_the_answer_is_sorted(action: Callable[[Select
         assert len(selector.selected_keys) == 0
 
 
-class MeddlingWakeup(Wakeup):
+class MeddlingWakeup(SystemWakeup):
     """Runs the test's code before and after the descriptor is cleared."""
 
     before: Callable[[], object]
@@ -216,8 +216,8 @@ class MeddlingWakeup(Wakeup):
         self.after()
 
 
-class MeddlingProvider(SelectorProvider):
-    def open_wakeup(self) -> Wakeup:
+class MeddlingProvider(SystemProvider):
+    def open_wakeup(self) -> SystemWakeup:
         return MeddlingWakeup()
 
 

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Callable
 
 import pytest
 
 from nio.channels import ServerSocketChannel, SocketChannel
 from nio.errors import NotYetBoundError, UnresolvedAddressError
-from nio.spi import ProtocolFamily, SelectorProvider, Socket
+from nio.spi import ProtocolFamily, SystemProvider
 from tests.helpers import LOOPBACK, address_of
 
 
-class ListeningProvider(SelectorProvider):
+class ListeningProvider(SystemProvider):
     """Notes what is asked of listen(2), and fails when told to."""
 
     def __init__(self) -> None:
@@ -21,19 +22,19 @@ class ListeningProvider(SelectorProvider):
         self.fail = False
         self.longest = 4096
 
-    def open_socket(self, family: ProtocolFamily) -> Socket:
-        return ListeningSocket(family.value, note=self._listen)
+    def open_socket(self, family: ProtocolFamily) -> socket.socket:
+        return ListeningSocket(socket.AF_INET, note=self._listen)
 
     def _listen(self, backlog: int) -> None:
         self.backlogs.append(backlog)
         if self.fail:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
-    def max_backlog(self) -> int:  # type: ignore[override]  # a static method in the original
+    def max_backlog(self) -> int:
         return self.longest
 
 
-class ListeningSocket(Socket):
+class ListeningSocket(socket.socket):
     def __init__(self, family: int, note: Callable[[int], None]) -> None:
         super().__init__(family)
         self.setblocking(False)

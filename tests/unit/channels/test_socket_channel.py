@@ -16,7 +16,7 @@ from nio.errors import (
     ClosedChannelError,
     UnsupportedAddressTypeError,
 )
-from nio.spi import Address, ProtocolFamily, SelectorProvider
+from nio.spi import Address, ProtocolFamily, SelectorProvider, SystemProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import LOOPBACK, Background, address_of, connected_pair, unix_pair, until
 
@@ -51,7 +51,7 @@ def has_ipv6() -> bool:
     ],
 )
 def test_the_family_is_the_addresss(address: Address, family: ProtocolFamily) -> None:
-    class Families(SelectorProvider):
+    class Families(SystemProvider):
         def open_socket(self, family: ProtocolFamily) -> socket.socket:
             asked.append(family)
             raise OSError("enough")
@@ -217,9 +217,8 @@ def test_a_connect_that_fails_at_once_closes_the_channel() -> None:
         assert not channel.is_open
 
 
-class NoShutdown(SelectorProvider):
-    @staticmethod
-    def shutdown_output(_: object) -> None:
+class NoShutdown(SystemProvider):
+    def shutdown_output(self, sock: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 

@@ -7,23 +7,23 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from nio.spi import SelectorProvider, Thread
+from nio.spi import SystemProvider
 
 PATIENCE = 10.0  # how long a test waits for an event that must come
 
 
-class Watched(SelectorProvider):
+class Watched(SystemProvider):
     """Keeps the threads it starts, except those numbered in ``fail`` (from 1), which cannot be started."""
 
     def __init__(self, *fail: int, tokens: queue.SimpleQueue[Any] | None = None) -> None:
         super().__init__(self.available()[0])
         self.fail = set(fail)
         self.asked = 0
-        self.threads: list[Thread] = []
+        self.threads: list[threading.Thread] = []
         self.ended = threading.Semaphore(0)  # released once for each thread that is about to end
         self.tokens = tokens
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         self.asked += 1
         if self.asked in self.fail:
             raise RuntimeError("can't start new thread")
@@ -32,23 +32,23 @@ class Watched(SelectorProvider):
             target(*args)
             self.ended.release()
 
-        self.threads.append(SelectorProvider.start_thread(body, name=name))
+        self.threads.append(super().start_thread(body, name=name))
         return self.threads[-1]
 
-    def queue(self) -> queue.SimpleQueue[object]:  # type: ignore[override]  # static in the base
-        return SelectorProvider.queue() if self.tokens is None else self.tokens
+    def queue(self) -> queue.SimpleQueue[object]:
+        return super().queue() if self.tokens is None else self.tokens
 
 
-class CallbackThreads(SelectorProvider):
+class CallbackThreads(SystemProvider):
     """Calls ``before`` whenever a thread is to be started, in the thread and at the moment the pool asks for it."""
 
     def __init__(self, before: Callable[[], object]) -> None:
         super().__init__(self.available()[0])
         self.before = before
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         self.before()
-        return SelectorProvider.start_thread(target, *args, name=name)
+        return super().start_thread(target, *args, name=name)
 
 
 class GatedTokens(queue.SimpleQueue[Any]):
@@ -101,7 +101,7 @@ class TogetherTokens(queue.SimpleQueue[Any]):
         raise queue.Empty
 
 
-class CallbackConditions(SelectorProvider):
+class CallbackConditions(SystemProvider):
     """Calls ``before`` whenever a thread is about to wait for a condition, with its lock held."""
 
     def __init__(self, before: Callable[[], object]) -> None:

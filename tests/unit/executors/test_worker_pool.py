@@ -8,7 +8,7 @@ import pytest
 
 from nio.errors import IllegalArgumentError, RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
-from nio.spi import SelectorProvider
+from nio.spi import SelectorProvider, SystemProvider
 from tests.unit.executors.jobs import Held, ident
 from tests.unit.executors.providers import PATIENCE, GatedTokens, LateTokens, TogetherTokens, Watched
 
@@ -137,10 +137,10 @@ def test_prestart_starts_the_minimum_in_the_constructor() -> None:
 
 
 def test_the_defaults_are_bounded_and_follow_the_processors() -> None:
-    class Processors(SelectorProvider):
+    class Processors(SystemProvider):
         count = 1
 
-        def cpu_count(self) -> int:  # type: ignore[override]  # static in the base
+        def cpu_count(self) -> int:
             return self.count
 
     provider = Processors(SelectorProvider.available()[0])

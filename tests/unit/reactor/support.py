@@ -18,7 +18,7 @@ from typing import Any, Self
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, CloseReason, Handler, Reactor, State, StreamHandler
-from nio.spi import READABLE, Address, Poller, SelectorProvider, Socket
+from nio.spi import READABLE, Address, Poller, SelectorProvider, SystemProvider
 
 PATIENCE = 10.0  # seconds of real time for something that must happen
 START = 1_000_000_000_000  # the fake clock's first reading, in nanoseconds
@@ -105,7 +105,7 @@ class WatchedPoller:
         return [(fd, READABLE) for fd in self._kernel.lies] + events
 
 
-class Kernel(SelectorProvider):
+class Kernel(SystemProvider):
     """A real back end (the one NIO_PROVIDER names) with scripts: an int caps a transfer, an OSError is raised instead.
 
     ``now`` is what the clock says, unless ``real_time``.
@@ -124,10 +124,11 @@ class Kernel(SelectorProvider):
         self.waits: list[float | None] = []
         self.lies: list[int] = []
         self.descriptors = super().descriptor_limit()
-        real = self.open_poller
-        self.open_poller = lambda: WatchedPoller(real(), self)
 
-    def accept(self, listener: Socket) -> tuple[Socket, Address]:
+    def open_poller(self) -> Poller:
+        return WatchedPoller(super().open_poller(), self)
+
+    def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
         self.accept_calls += 1
         if self.accepts and (step := self.accepts.popleft()) is not None:
             raise afresh(step)
@@ -137,7 +138,7 @@ class Kernel(SelectorProvider):
         wire.kernel = self
         return wire, address
 
-    def descriptor_limit(self) -> int:  # type: ignore[override]  # static in the base
+    def descriptor_limit(self) -> int:
         return self.descriptors
 
 

@@ -55,9 +55,7 @@ class Joins(Kernel):
         self.patience = patience
         self.threads: list[threading.Thread] = []
 
-    def start_thread(  # type: ignore[override]  # static in the base
-        self, target: Callable[..., object], *args: object, name: str
-    ) -> threading.Thread:
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         kernel = self
 
         class Thread(threading.Thread):

@@ -13,7 +13,7 @@ from nio.channels import SelectionKey, ServerSocketChannel, StandardSocketOption
 from nio.errors import FramingError, ProtocolError
 from nio.framing import Decoder, Lines
 from nio.reactor import Acceptor, CloseReason, State, StreamHandler
-from nio.spi import OptionSpec, ProtocolFamily, Socket
+from nio.spi import OptionSpec, ProtocolFamily
 from tests.unit.reactor.support import NEVER, Greeter, Kernel, Silent, Wire, World
 
 
@@ -146,11 +146,10 @@ def test_on_a_unix_domain_socket_too(tmp_path: Path) -> None:
 
 def test_A04_an_option_refused_by_a_connection_that_is_lost_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     class Picky(Kernel):
-        @staticmethod
-        def set_option(sock: Socket, spec: OptionSpec, value: bool | int) -> None:
+        def set_option(self, sock: socket.socket, spec: OptionSpec, value: bool | int) -> None:
             if isinstance(sock, Wire):
                 raise OSError(errno.EINVAL, "as macOS says of a socket whose peer has reset it")
-            Kernel.set_option(sock, spec, value)
+            super().set_option(sock, spec, value)
 
     with World(kernel=Picky()) as world:
         peer = world.dial()

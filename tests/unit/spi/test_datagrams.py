@@ -7,30 +7,29 @@ import struct
 import pytest
 
 from nio.errors import IllegalArgumentError
-from nio.spi import ProtocolFamily, SelectorProvider, _datagrams
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider, _datagrams
 
 INET, INET6 = ProtocolFamily.INET, ProtocolFamily.INET6
+SYSTEMS = {INET: socket.AF_INET, INET6: socket.AF_INET6}
 
 
 @pytest.fixture
-def provider() -> SelectorProvider:
-    return SelectorProvider.default()
+def provider() -> SystemProvider:
+    return SystemProvider(SelectorProvider.default().name)
 
 
 @pytest.mark.parametrize("family", [INET, INET6])
 def test_A11_datagram_sockets_are_non_blocking_and_not_inheritable_from_birth(
-    provider: SelectorProvider, family: ProtocolFamily
+    provider: SystemProvider, family: ProtocolFamily
 ) -> None:
     with provider.open_datagram_socket(family) as sock:
-        assert sock.family == family.value
+        assert sock.family == SYSTEMS[family]
         assert sock.type == socket.SOCK_DGRAM
         assert not sock.getblocking()
         assert not sock.get_inheritable()
 
 
-def test_a_datagram_socket_is_never_a_standard_stream(
-    provider: SelectorProvider, standard_input_is_closed: None
-) -> None:
+def test_a_datagram_socket_is_never_a_standard_stream(provider: SystemProvider, standard_input_is_closed: None) -> None:
     with provider.open_datagram_socket(INET) as sock:
         assert sock.fileno() >= 3
         assert sock.type == socket.SOCK_DGRAM
@@ -39,23 +38,23 @@ def test_a_datagram_socket_is_never_a_standard_stream(
 # groups of strangers
 
 
-def test_a_kernel_without_the_option_is_left_alone(provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_the_option_is_left_alone(provider: SystemProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     for options in ({}, {socket.AF_INET: 9999}):  # another system, and a number that no kernel has
         monkeypatch.setattr(_datagrams, "_GROUPS_OF_STRANGERS", options)
         provider.open_datagram_socket(INET).close()
 
 
-def test_another_error_of_the_option_is_raised(provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_of_the_option_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_datagrams, "_GROUPS_OF_STRANGERS", {socket.AF_INET: socket.IP_ADD_MEMBERSHIP})
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, pytest.raises(OSError, match="Invalid") as caught:
-        provider.ignore_groups_of_strangers(sock)
+        _datagrams.ignore_groups_of_strangers(sock)
     assert caught.value.errno == errno.EINVAL
 
 
 # disconnecting
 
 
-def test_disconnect_forgets_the_peer_and_its_answers(provider: SelectorProvider) -> None:
+def test_disconnect_forgets_the_peer_and_its_answers(provider: SystemProvider) -> None:
     with (
         provider.open_datagram_socket(INET) as sock,
         provider.open_datagram_socket(INET) as gone,
@@ -77,7 +76,7 @@ def test_disconnect_forgets_the_peer_and_its_answers(provider: SelectorProvider)
         assert sock.sendto(b"x", other.getsockname()) == 1
 
 
-def test_disconnect_of_a_closed_socket(provider: SelectorProvider) -> None:
+def test_disconnect_of_a_closed_socket(provider: SystemProvider) -> None:
     sock = provider.open_datagram_socket(INET)
     sock.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -87,7 +86,7 @@ def test_disconnect_of_a_closed_socket(provider: SelectorProvider) -> None:
 # interfaces
 
 
-def test_interfaces_by_name_number_and_address(provider: SelectorProvider) -> None:
+def test_interfaces_by_name_number_and_address(provider: SystemProvider) -> None:
     for index, name in socket.if_nameindex():
         assert provider.find_interface(name) == (index, name)
         assert provider.find_interface(index) == (index, name)
@@ -103,7 +102,7 @@ def test_the_addresses_of_this_machine_can_be_bound_and_others_not() -> None:
 
 
 def test_without_netlink_an_interface_goes_by_name_or_number(
-    provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch
+    provider: SystemProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, name = provider.find_interface("127.0.0.1")
     monkeypatch.delattr(socket, "AF_NETLINK")
@@ -138,7 +137,7 @@ def test_socket_addresses_begin_as_the_system_has_them(monkeypatch: pytest.Monke
     ],
 )
 def test_one_spelling_of_an_address(
-    provider: SelectorProvider, family: ProtocolFamily, address: tuple[str, int], exact: tuple[str, int]
+    provider: SystemProvider, family: ProtocolFamily, address: tuple[str, int], exact: tuple[str, int]
 ) -> None:
-    with socket.socket(family.value, socket.SOCK_DGRAM) as sock:
+    with socket.socket(SYSTEMS[family], socket.SOCK_DGRAM) as sock:
         assert provider.exact_address(sock, address) == exact

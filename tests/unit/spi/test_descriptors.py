@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nio.spi import ProtocolFamily, SelectorProvider, Wakeup
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from nio.spi._descriptors import above_standard
+from nio.spi._wakeup import SystemWakeup
 
 
 def is_open(fd: int) -> bool:
@@ -37,7 +38,7 @@ def test_a_descriptor_of_a_standard_stream_moves_up() -> None:
 
 @pytest.mark.usefixtures("standard_input_is_closed")
 def test_O01_nothing_of_a_provider_lands_below_3() -> None:
-    provider = SelectorProvider.default()
+    provider = SystemProvider(SelectorProvider.default().name)
     listener = provider.open_socket(ProtocolFamily.INET)
     assert listener.fileno() >= 3
     listener.bind(("127.0.0.1", 0))
@@ -53,7 +54,7 @@ def test_O01_nothing_of_a_provider_lands_below_3() -> None:
     pipe = provider.open_pipe()
     assert min(end.fileno() for end in pipe) >= 3
     for eventfd in (False, True):
-        wakeup = Wakeup(eventfd=eventfd)
+        wakeup = SystemWakeup(eventfd=eventfd)
         assert min(wakeup._reader, wakeup._writer) >= 3
     assert not is_open(0)
     for end in (listener, client, accepted, *pipe):

@@ -12,14 +12,15 @@ import time
 import pytest
 
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
-from nio.spi import OPTIONS, ProtocolFamily, SelectorProvider, _provider
+from nio.spi import OPTIONS, ProtocolFamily, SelectorProvider, SystemProvider, _system
 
 INET, INET6, UNIX = ProtocolFamily.INET, ProtocolFamily.INET6, ProtocolFamily.UNIX
+SYSTEMS = {INET: socket.AF_INET, INET6: socket.AF_INET6, UNIX: socket.AF_UNIX}
 
 
 @pytest.fixture
-def provider() -> SelectorProvider:
-    return SelectorProvider.default()
+def provider() -> SystemProvider:
+    return SystemProvider(SelectorProvider.default().name)
 
 
 # names
@@ -38,7 +39,7 @@ def test_there_is_one_provider_of_each_name(monkeypatch: pytest.MonkeyPatch) -> 
         assert provider.name == name
         monkeypatch.setenv("NIO_PROVIDER", name)
         assert SelectorProvider.default() is provider
-        assert repr(provider) == f"SelectorProvider({name!r})"
+        assert repr(provider) == f"SystemProvider({name!r})"
     for unset in ("", None):
         monkeypatch.delenv("NIO_PROVIDER") if unset is None else monkeypatch.setenv("NIO_PROVIDER", unset)
         assert SelectorProvider.default().name == SelectorProvider.available()[0]
@@ -47,7 +48,7 @@ def test_there_is_one_provider_of_each_name(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("name", ["nonsense", "EPOLL", " poll", "devpoll", "selectors", "POLLIN"])
 def test_a_name_that_is_not_here_tells_those_that_are(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("NIO_PROVIDER", name)
-    for ask in (SelectorProvider.default, lambda: SelectorProvider.named(name), lambda: SelectorProvider(name)):
+    for ask in (SelectorProvider.default, lambda: SelectorProvider.named(name), lambda: SystemProvider(name)):
         with pytest.raises(ProviderUnavailableError) as caught:
             ask()
         assert repr(name) in str(caught.value)
@@ -56,7 +57,7 @@ def test_a_name_that_is_not_here_tells_those_that_are(monkeypatch: pytest.Monkey
 
 def test_a_known_name_that_this_system_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "poll")
-    monkeypatch.setattr(SelectorProvider, "_named", {})
+    monkeypatch.setattr(_system._MACHINE, "_named", {})
     assert "poll" not in SelectorProvider.available()
     with pytest.raises(ProviderUnavailableError, match=r"one of: (epoll, )?select"):
         SelectorProvider.named("poll")
@@ -107,11 +108,11 @@ def test_the_environment_forces_a_back_end() -> None:
         (UNIX, "\0abstract\0more"),
     ],
 )
-def test_addresses_that_pass_as_they_are(provider: SelectorProvider, family: ProtocolFamily, address: object) -> None:
+def test_addresses_that_pass_as_they_are(provider: SystemProvider, family: ProtocolFamily, address: object) -> None:
     assert provider.check_address(family, address) is address
 
 
-def test_paths_become_text(provider: SelectorProvider, tmp_path: os.PathLike[str]) -> None:
+def test_paths_become_text(provider: SystemProvider, tmp_path: os.PathLike[str]) -> None:
     assert provider.check_address(UNIX, tmp_path) == str(tmp_path)
     assert provider.check_address(UNIX, b"/run/\xff") == "/run/\udcff"
 
@@ -151,7 +152,7 @@ def test_paths_become_text(provider: SelectorProvider, tmp_path: os.PathLike[str
     ],
 )
 def test_A12_addresses_that_are_refused(
-    provider: SelectorProvider, family: ProtocolFamily, address: object, error: type[Exception]
+    provider: SystemProvider, family: ProtocolFamily, address: object, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         provider.check_address(family, address)
@@ -162,16 +163,16 @@ def test_A12_addresses_that_are_refused(
 
 @pytest.mark.parametrize("family", ProtocolFamily)
 def test_A11_sockets_are_non_blocking_and_not_inheritable_from_birth(
-    provider: SelectorProvider, family: ProtocolFamily
+    provider: SystemProvider, family: ProtocolFamily
 ) -> None:
     with provider.open_socket(family) as sock:
-        assert sock.family == family.value
+        assert sock.family == SYSTEMS[family]
         assert sock.type == socket.SOCK_STREAM
         assert not sock.getblocking()
         assert not sock.get_inheritable()
 
 
-def test_accept_without_a_connection(provider: SelectorProvider) -> None:
+def test_accept_without_a_connection(provider: SystemProvider) -> None:
     with provider.open_socket(INET) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -179,7 +180,7 @@ def test_accept_without_a_connection(provider: SelectorProvider) -> None:
             provider.accept(listener)
 
 
-def test_options(provider: SelectorProvider) -> None:
+def test_options(provider: SystemProvider) -> None:
     with provider.open_socket(INET) as sock:
         linger = OPTIONS["SO_LINGER"]
         for seconds in (5, 0, -1):
@@ -196,7 +197,7 @@ def test_options(provider: SelectorProvider) -> None:
         assert provider.get_option(sock, OPTIONS["IP_TOS"]) == 16
 
 
-def test_the_error_of_a_connect_is_told_once(provider: SelectorProvider) -> None:
+def test_the_error_of_a_connect_is_told_once(provider: SystemProvider) -> None:
     with provider.open_socket(INET) as taken, provider.open_socket(INET) as sock:
         taken.bind(("127.0.0.1", 0))
         sock.connect_ex(taken.getsockname())
@@ -207,7 +208,7 @@ def test_the_error_of_a_connect_is_told_once(provider: SelectorProvider) -> None
         assert not provider.is_connected_to_itself(sock)
 
 
-def test_B13_a_socket_that_is_its_own_peer(provider: SelectorProvider) -> None:
+def test_B13_a_socket_that_is_its_own_peer(provider: SystemProvider) -> None:
     with provider.open_socket(INET) as sock:
         sock.bind(("127.0.0.1", 0))
         assert not provider.is_connected_to_itself(sock)
@@ -217,7 +218,7 @@ def test_B13_a_socket_that_is_its_own_peer(provider: SelectorProvider) -> None:
         assert provider.is_connected_to_itself(sock)
 
 
-def test_shutdown_of_either_direction(provider: SelectorProvider) -> None:
+def test_shutdown_of_either_direction(provider: SystemProvider) -> None:
     near, far = socket.socketpair()
     with near, far:
         provider.shutdown_output(near)
@@ -227,7 +228,7 @@ def test_shutdown_of_either_direction(provider: SelectorProvider) -> None:
         assert near.recv(1) == b""
 
 
-def test_A09_max_backlog(provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_A09_max_backlog(provider: SystemProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     def somaxconn(text: str | None) -> int:
         def fake_open(path: str, encoding: str) -> io.StringIO:
             assert path == "/proc/sys/net/core/somaxconn"
@@ -236,7 +237,7 @@ def test_A09_max_backlog(provider: SelectorProvider, monkeypatch: pytest.MonkeyP
             return io.StringIO(text)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_provider, "open", fake_open, raising=False)
+            patch.setattr(_system, "open", fake_open, raising=False)
             return provider.max_backlog()
 
     assert somaxconn("128\n") == 128
@@ -248,14 +249,14 @@ def test_A09_max_backlog(provider: SelectorProvider, monkeypatch: pytest.MonkeyP
 # time, threads, limits
 
 
-def test_the_clock_is_monotonic_nanoseconds(provider: SelectorProvider) -> None:
+def test_the_clock_is_monotonic_nanoseconds(provider: SystemProvider) -> None:
     before = time.monotonic_ns()
     assert before <= provider.clock() <= time.monotonic_ns()
 
 
-def test_threads_and_what_keeps_them_apart(provider: SelectorProvider) -> None:
+def test_threads_and_what_keeps_them_apart(provider: SystemProvider) -> None:
     begun, results = provider.event(), provider.queue()
-    lock, rlock, condition = provider.lock(), provider.rlock(), provider.condition()
+    lock, rlock, condition = provider.lock(), provider.rlock(), provider.condition(provider.lock())
 
     def work(number: int) -> None:
         begun.set()
@@ -272,14 +273,14 @@ def test_threads_and_what_keeps_them_apart(provider: SelectorProvider) -> None:
     assert thread.ident != provider.thread_id()
 
 
-def test_descriptor_limit(provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptor_limit(provider: SystemProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert provider.descriptor_limit() == soft
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert provider.descriptor_limit() == sys.maxsize
 
 
-def test_cpu_count(provider: SelectorProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_count(provider: SystemProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
     assert provider.cpu_count() == 3
     monkeypatch.delattr(os, "sched_getaffinity")

@@ -6,12 +6,12 @@ import select
 
 import pytest
 
-from nio.spi import Wakeup
+from nio.spi._wakeup import SystemWakeup
 
 either = pytest.mark.parametrize("eventfd", [True, False], ids=["eventfd", "pipe"])
 
 
-def is_set(wakeup: Wakeup) -> bool:
+def is_set(wakeup: SystemWakeup) -> bool:
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
     return poll.poll(0) == [(wakeup.fileno(), select.POLLIN)]
@@ -19,7 +19,7 @@ def is_set(wakeup: Wakeup) -> bool:
 
 @either
 def test_readable_from_set_until_clear(eventfd: bool) -> None:
-    wakeup = Wakeup(eventfd=eventfd)
+    wakeup = SystemWakeup(eventfd=eventfd)
     assert not is_set(wakeup)
     for times in (1, 3):
         for _ in range(times):
@@ -31,7 +31,7 @@ def test_readable_from_set_until_clear(eventfd: bool) -> None:
 
 @either
 def test_clear_does_not_block(eventfd: bool) -> None:
-    wakeup = Wakeup(eventfd=eventfd)
+    wakeup = SystemWakeup(eventfd=eventfd)
     wakeup.clear()
     wakeup.clear()
     assert not is_set(wakeup)
@@ -39,7 +39,7 @@ def test_clear_does_not_block(eventfd: bool) -> None:
 
 @either
 def test_D02_set_neither_blocks_nor_fails_when_nobody_listens(eventfd: bool) -> None:
-    wakeup = Wakeup(eventfd=eventfd)
+    wakeup = SystemWakeup(eventfd=eventfd)
     for _ in range(10_000):  # a pipe holds 8192 of them
         wakeup.set()
     assert is_set(wakeup)
@@ -50,7 +50,7 @@ def test_D02_set_neither_blocks_nor_fails_when_nobody_listens(eventfd: bool) -> 
 
 
 def test_set_when_the_counter_is_full() -> None:
-    wakeup = Wakeup(eventfd=True)
+    wakeup = SystemWakeup(eventfd=True)
     os.eventfd_write(wakeup.fileno(), 2**64 - 2)
     wakeup.set()
     assert is_set(wakeup)
@@ -60,14 +60,14 @@ def test_set_when_the_counter_is_full() -> None:
 
 @either
 def test_descriptors_are_not_inheritable(eventfd: bool) -> None:
-    wakeup = Wakeup(eventfd=eventfd)
+    wakeup = SystemWakeup(eventfd=eventfd)
     assert not os.get_inheritable(wakeup._reader)
     assert not os.get_inheritable(wakeup._writer)
 
 
 @either
 def test_the_last_reference_gives_the_descriptors_back(eventfd: bool) -> None:
-    wakeup = Wakeup(eventfd=eventfd)
+    wakeup = SystemWakeup(eventfd=eventfd)
     descriptors = {wakeup._reader, wakeup._writer}
     inside_set = wakeup.set
     del wakeup
@@ -88,5 +88,5 @@ def test_what_could_not_be_opened_gives_nothing_back(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "eventfd" if eventfd else "pipe", fail)
     with pytest.raises(OSError, match="no descriptor left"):
-        Wakeup(eventfd=eventfd)
+        SystemWakeup(eventfd=eventfd)
     gc.collect()

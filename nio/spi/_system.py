@@ -1,0 +1,198 @@
+"""The operating system as a provider: its sockets and pipes, its kinds of readiness, its clock, its threads.
+
+What is called with every request or every wait is the system's own function, held as an attribute: ``clock``, the
+locks, a socket's ``recv`` and ``send``. No Python code stands in between.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nio.errors import ProviderUnavailableError
+from nio.spi import _poll, _select
+from nio.spi._addresses import FAMILIES, AddressDoor
+from nio.spi._base import Address, Lock, OptionSpec, Poller, ProtocolFamily
+from nio.spi._datagrams import DatagramDoor, ignore_groups_of_strangers
+from nio.spi._descriptors import FIRST_FREE, above_standard
+from nio.spi._epoll import EpollPoller
+from nio.spi._files import FileDoor
+from nio.spi._inherited import InheritanceDoor
+from nio.spi._kqueue import KqueuePoller
+from nio.spi._pipe import SystemPipeEnd
+from nio.spi._provider import SelectorProvider
+from nio.spi._wakeup import SystemWakeup
+
+_POLLERS: dict[str, Callable[[], Poller]] = {
+    "epoll": EpollPoller,
+    "kqueue": KqueuePoller,
+    "poll": _poll.PollPoller,
+    "select": _select.SelectPoller,
+}
+
+
+class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
+    """The operating system, with the readiness of that name; it has no state of its own.
+
+    ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.
+    ProviderUnavailableError names the kinds there are here.
+    """
+
+    def __init__(self, name: str) -> None:
+        if name not in _POLLERS or not hasattr(select, name):
+            here = ", ".join(self.available())
+            raise ProviderUnavailableError(f"no provider {name!r} here; NIO_PROVIDER can be one of: {here}")
+        self.name = name
+        if name == "select":
+            self.wait_for = _select.wait_for
+
+    @property
+    def kernel(self) -> object:
+        """This machine, whatever the kind of readiness."""
+        return _MACHINE
+
+    # readiness
+
+    wait_for: Callable[[int, int, int | None, float | None], bool] = staticmethod(_poll.wait_for)
+
+    def open_poller(self) -> Poller:
+        return _POLLERS[self.name]()
+
+    def open_wakeup(self) -> SystemWakeup:
+        return SystemWakeup()
+
+    @contextmanager
+    def signal_wakeup(self) -> Iterator[SystemWakeup | None]:
+        """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
+
+        None outside the main thread, the only one in which Python runs signal handlers.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield None
+            return
+        wakeup = SystemWakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
+        previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
+        try:
+            yield wakeup
+        finally:
+            signal.set_wakeup_fd(previous)
+
+    # sockets and pipes
+
+    def open_socket(self, family: ProtocolFamily) -> socket.socket:
+        return _settled(socket.socket(FAMILIES[family], socket.SOCK_STREAM))
+
+    def open_datagram_socket(self, family: ProtocolFamily) -> socket.socket:
+        sock = _settled(socket.socket(FAMILIES[family], socket.SOCK_DGRAM))
+        ignore_groups_of_strangers(sock)
+        return sock
+
+    def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
+        sock, address = listener.accept()
+        return _settled(sock), address
+
+    def open_pipe(self) -> tuple[SystemPipeEnd, SystemPipeEnd]:
+        reader, writer = map(above_standard, os.pipe())
+        return SystemPipeEnd(reader), SystemPipeEnd(writer)
+
+    def get_option(self, sock: socket.socket, spec: OptionSpec) -> bool | int:
+        if spec.kind == "linger":
+            on, seconds = struct.unpack("ii", sock.getsockopt(spec.level, spec.number, struct.calcsize("ii")))
+            return int(seconds) if on else -1
+        value = sock.getsockopt(spec.level, spec.number)
+        return value != 0 if spec.kind == "bool" else value
+
+    def set_option(self, sock: socket.socket, spec: OptionSpec, value: bool | int) -> None:
+        if spec.kind == "linger":
+            sock.setsockopt(spec.level, spec.number, struct.pack("ii", value >= 0, min(max(0, value), 65535)))
+        else:
+            sock.setsockopt(spec.level, spec.number, int(value))
+        if spec.mapped is not None:
+            sock.setsockopt(spec.mapped.level, spec.mapped.number, int(value))
+
+    def connect_error(self, sock: socket.socket) -> int:
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def is_connected_to_itself(self, sock: socket.socket) -> bool:
+        """TCP does that when nobody listens on a port that the kernel then chooses for this end as well."""
+        try:
+            return bool(sock.getsockname() == sock.getpeername())
+        except OSError:
+            return False  # the peer has reset the connection meanwhile: there was one
+
+    def shutdown_input(self, sock: socket.socket) -> None:
+        sock.shutdown(socket.SHUT_RD)
+
+    def shutdown_output(self, sock: socket.socket) -> None:
+        sock.shutdown(socket.SHUT_WR)
+
+    def max_backlog(self) -> int:
+        """The longest queue of pending connections that listen(2) grants."""
+        try:
+            with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return int(socket.SOMAXCONN)
+
+    # time, threads, locks
+
+    clock: Callable[[], int] = staticmethod(time.monotonic_ns)
+    lock: Callable[[], threading.Lock] = staticmethod(threading.Lock)
+    rlock: Callable[[], Lock] = staticmethod(threading.RLock)
+    condition: Callable[[Any], threading.Condition] = staticmethod(threading.Condition)
+    event: Callable[[], threading.Event] = staticmethod(threading.Event)
+    queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
+    thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def descriptor_limit(self) -> int:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+    def cpu_count(self) -> int:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _settled(sock: socket.socket) -> socket.socket:
+    """The socket in non-blocking mode; or another one for the same connection, above the standard streams."""
+    if sock.fileno() < FIRST_FREE:
+        family, kind, proto = sock.family, sock.type, sock.proto
+        sock = socket.socket(family, kind, proto, above_standard(sock.detach()))
+    sock.setblocking(False)
+    return sock
+
+
+class ThisMachine:
+    """One provider for each kind of readiness that this Python knows."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, SystemProvider] = {}
+
+    def available(self) -> tuple[str, ...]:
+        return tuple(name for name in _POLLERS if hasattr(select, name))
+
+    def named(self, name: str) -> SystemProvider:
+        found = self._named.get(name)
+        return found if found is not None else self._named.setdefault(name, SystemProvider(name))
+
+    def default(self) -> SystemProvider:
+        return self.named(os.environ.get("NIO_PROVIDER") or self.available()[0])
+
+
+_MACHINE = ThisMachine()
+SelectorProvider._machine = _MACHINE
