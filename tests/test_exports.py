@@ -30,8 +30,10 @@ ROOT = package_root()
 
 
 def public_packages() -> list[str]:
-    """Every package without an underscore in its path, and ``nio.errors``, the one public module."""
-    names = [".".join(path.relative_to(ROOT.parent).parts[:-1]) for path in ROOT.rglob("__init__.py")]
+    """``nio`` and the packages in it, and ``nio.errors``, the one public module: a package inside one of them is its
+    wing, and shows what it has at the package's own door."""
+    inits = (ROOT / "__init__.py", *ROOT.glob("*/__init__.py"))
+    names = [".".join(path.relative_to(ROOT.parent).parts[:-1]) for path in inits]
     return sorted(["nio.errors", *(name for name in names if "._" not in name)])
 
 
@@ -108,6 +110,12 @@ def test_reexports_are_spelled_x_as_x_and_listed(package: str) -> None:
     names, wrong = reexports(init_text(package))
     assert wrong == []
     assert names - set(surface(package)) == set()
+
+
+def test_a_wing_shows_nothing_at_a_door_of_its_own() -> None:
+    wings = [path for path in ROOT.glob("*/*/__init__.py")]
+    assert wings
+    assert [path for path in wings if len(ast.parse(path.read_text(encoding="utf-8")).body) != 1] == []
 
 
 def test_reexports_sees_every_other_spelling() -> None:

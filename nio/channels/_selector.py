@@ -152,8 +152,7 @@ class Selector:
             check_seconds("timeout", timeout)
         if action is None:
             return self._select(timeout, None)
-        if not callable(action):
-            raise TypeError(f"an action is called with each ready key; {action!r} cannot be")
+        _check_action(action)
         return self._select(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
@@ -163,6 +162,7 @@ class Selector:
         """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
+        _check_action(action)
         return self._select(timeout, action)
 
     def select_now(self, action: Action | None = None) -> int:
@@ -397,3 +397,8 @@ class Selector:
     def _ensure_open(self) -> None:
         if not self._open:
             raise ClosedSelectorError("the selector is closed")
+
+
+def _check_action(action: object) -> None:
+    if not callable(action):
+        raise TypeError(f"an action is called with each ready key; {action!r} cannot be")

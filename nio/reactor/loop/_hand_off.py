@@ -19,10 +19,15 @@ from typing import Protocol
 
 from nio.errors import IllegalArgumentError
 from nio.executors import Saturation, WorkerPool
+from nio.reactor.loop._report import logger
+from nio.spi import SelectorProvider
 
 Process = Callable[[bytes], "bytes | None"]
 
+CallLater = Callable[[float, Callable[[], None]], object]
+
 _RETRY = 0.01  # seconds, when a pool shared with others is full of their work
+_PATIENCE = 5.0  # seconds for the workers of a pool of ours to end
 
 
 class Submitter(Protocol):
@@ -77,14 +82,19 @@ class Job:
 
 
 class HandOff:
-    """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread."""
+    """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread.
 
-    __slots__ = ("_call_later", "_executor", "_jobs", "_retrying", "leaves_process", "post")
+    ``workers`` is an executor, or the number of threads of a pool of its own.
+    """
 
-    def __init__(
-        self, executor: Executor, post: Post, call_later: Callable[[float, Callable[[], None]], object]
-    ) -> None:
-        self._executor = executor
+    __slots__ = ("_call_later", "_executor", "_jobs", "_own_pool", "_retrying", "leaves_process", "post")
+
+    def __init__(self, workers: int | Executor, provider: SelectorProvider, post: Post, call_later: CallLater) -> None:
+        executor, self._own_pool = workers, None
+        if not isinstance(executor, Executor):
+            executor = WorkerPool(executor, saturation=Saturation.BLOCK, prestart=True, provider=provider)
+            self._own_pool = executor
+        self._executor: Executor = executor
         self.post: Post = post
         self._call_later = call_later
         self._jobs: deque[Job] = deque()
@@ -119,6 +129,13 @@ class HandOff:
         else:
             while self._jobs:
                 self._submit(self._jobs.popleft())
+
+    def close(self) -> None:
+        """End the pool that was made from a number; any other executor is its owner's to end."""
+        if self._own_pool is not None:
+            self._own_pool.shutdown(wait=False, cancel_futures=True)
+            if stuck := self._own_pool.join(_PATIENCE):
+                logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
 
     def _submit(self, job: Job) -> None:
         try:

@@ -27,19 +27,17 @@ from typing import Protocol, Self
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
-from nio.executors import Saturation, WorkerPool
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import HandOff
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
-from nio.reactor.loop._report import Report, logger
+from nio.reactor.loop._report import Report
 from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
 _TICKS_PER_TURN = 256
 _SPIN = 512
-_PATIENCE = 5.0  # seconds for workers to end at close()
 
 
 class EventHandler(Protocol):
@@ -103,11 +101,9 @@ class Reactor:
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._connections: dict[SelectionKey, EventHandler] = {}  # those that were admitted,
         self._others: dict[SelectionKey, EventHandler] = {}  # and the handlers of all other keys
-        self._pool = self._own_pool(workers)
-        executor = self._pool if self._pool is not None else workers
         self.hand_off: HandOff | None = None
-        if isinstance(executor, Executor):
-            self.hand_off = HandOff(executor, self.post, self.call_later)
+        if isinstance(workers, Executor) or check_count("workers", workers, 0):
+            self.hand_off = HandOff(workers, self.provider, self.post, self.call_later)
         self._stopped = self._draining = self._closed = False
         self._idle_turns = 0
 
@@ -208,10 +204,8 @@ class Reactor:
         self._closed = self._stopped = True
         for handler in self._handlers():
             self.guarded(handler.close, CloseReason.LOCAL)
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            if stuck := self._pool.join(_PATIENCE):
-                logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
+        if self.hand_off is not None:
+            self.hand_off.close()
         while self._ticks:
             fn, args = self._ticks.popleft()
             self.guarded(fn, *args)
@@ -391,16 +385,6 @@ class Reactor:
 
     def _handler_of(self, key: SelectionKey) -> EventHandler | None:
         return self._connections.get(key) or self._others.get(key)
-
-    # set-up
-
-    def _own_pool(self, workers: int | Executor) -> WorkerPool | None:
-        if isinstance(workers, Executor):
-            return None
-        check_count("workers", workers, 0)
-        if workers == 0:
-            return None
-        return WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=self.provider)
 
 
 def _is_handler(candidate: object) -> bool:

@@ -218,6 +218,8 @@ def rows() -> Iterator[Bad]:
     yield Bad("Selector.select", "timeout", NO_TIMEOUTS, "selector")
     yield Bad("Selector.select", "action", {TypeError: (True, 1, "text", [])}, "selector", {"timeout": 0})
     yield Bad("Selector.select_now", "action", {TypeError: (True, 1, "text", [])}, "selector")
+    yield Bad("Selector.dispatch", "timeout", NO_TIMEOUTS, "selector", {"action": print})
+    yield Bad("Selector.dispatch", "action", {TypeError: (None, True, 1, "text", [])}, "selector", {"timeout": 0})
     yield Bad("Selector.ready_keys", "timeout", NO_TIMEOUTS, "selector")
     no_ops = {TypeError: (None, *NO_INTS), IllegalArgumentError: (*NEGATIVE, 2, 16, 32, *HUGE)}
     yield Bad("SelectionKey.interest_ops", "=", no_ops, "key")
@@ -233,6 +235,7 @@ BAD = list(rows())
 ANYTHING = {
     "register(attachment)",
     "attach(attachment)",
+    "set_interest(ops)",  # the form that is not checked, for a reactor
     "key_for(selector)",  # a registration with something else is as unknown as one with another selector
 }
 

@@ -49,16 +49,19 @@ CLOSED = [
     Closed("over_stream", "close", ClosedChannelError, "read write"),
     Closed("lock", "release", ClosedChannelError, ""),
     Closed("membership", "drop", ClosedChannelError, ""),
-    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now ready_keys"),
+    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys"),
     Closed(
         "key",
         "cancel",
         CancelledKeyError,
-        "interest_ops interest_ops_or interest_ops_and ready_ops is_readable is_writable is_connectable is_acceptable",
+        "interest_ops interest_ops_or interest_ops_and set_interest "
+        "ready_ops is_readable is_writable is_connectable is_acceptable",
     ),
 ]
 SHUTDOWNS = {"shutdown_input", "shutdown_output"}
 ARGUMENTS: dict[str, Callable[[World], tuple[object, ...]]] = {
+    "dispatch": lambda world: (0, print),
+    "set_interest": lambda world: (1,),
     "configure_blocking": lambda world: (False,),
     "register": lambda world: (world.selector, 0),
     "key_for": lambda world: (world.selector,),

@@ -85,7 +85,7 @@ def test_numbers_and_modes(path: Path) -> None:
     with FileChannel.open(path) as reading, FileChannel.open(path, WRITE) as writing:
         for number in NO_LONGS:
             for channel in (reading, writing):
-                with pytest.raises(IllegalArgumentError, match=f"the position is 0 to {LAST}, not {number}"):
+                with pytest.raises(IllegalArgumentError, match=f"position must be 0 to {LAST}, not {number}"):
                     channel.position = number
                 with pytest.raises(IllegalArgumentError, match=f"the size is 0 to {LAST}, not {number}"):
                     channel.truncate(number)
