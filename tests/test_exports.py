@@ -113,7 +113,7 @@ def test_reexports_are_spelled_x_as_x_and_listed(package: str) -> None:
 
 
 def test_a_wing_shows_nothing_at_a_door_of_its_own() -> None:
-    wings = [path for path in ROOT.glob("*/*/__init__.py")]
+    wings = list(ROOT.glob("*/*/__init__.py"))
     assert wings
     assert [path for path in wings if len(ast.parse(path.read_text(encoding="utf-8")).body) != 1] == []
 

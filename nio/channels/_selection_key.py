@@ -140,7 +140,9 @@ class SelectionKey:
         if not self._valid:
             self._ensure_valid()
         self._interest = ops
-        self._changed()
+        if not self._queued:  # as in _changed, without the call
+            self._queued = True
+            self._selector._updates.append(self)
 
     @property
     def ready_ops(self) -> int:

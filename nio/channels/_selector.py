@@ -156,10 +156,7 @@ class Selector:
         return self._select(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
-        """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``: what a reactor needs to know.
-
-        ``ready`` is the ready set as a plain int. Raises what ``select`` raises.
-        """
+        """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
         _check_action(action)
@@ -341,10 +338,7 @@ class Selector:
         key._channel._deregistered(self)
 
     def _is_stale(self, key: SelectionKey) -> bool:
-        """True if the key's interest was cleared before this selection; the kernel then stops watching the descriptor.
-
-        A change that was made only just now does not count.
-        """
+        """True if the key's interest was cleared before this selection, not just now; it is then watched no more."""
         if key._interest or key._queued:
             return False
         self._arm(key, 0)

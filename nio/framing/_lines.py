@@ -130,7 +130,8 @@ class LinesDecoder:
 
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
-        limit = check_count("limit", limit, 1)
+        if type(limit) is not int or limit < 1:
+            limit = check_count("limit", limit, 1)
         if self.error is not None:
             return []
         if self._ended and data:

@@ -60,21 +60,23 @@ class Job:
 
     def __call__(self) -> None:
         """In a worker thread: process the record, post the completion."""
+        process, post = self.process, self._post
         try:
-            reply = self.process(self.record)
+            reply = process(self.record)
         except BaseException as error:
-            self._post(self._submitter.handle_failure, error)
+            post(self._submitter.handle_failure, error)
         else:
-            self._post(self._submitter.handle_reply, reply)
+            post(self._submitter.handle_reply, reply)
 
     def settle(self, future: Future[bytes | None]) -> None:
         """In whatever thread a future ends: post its result."""
+        post = self._post
         if future.cancelled():
             self.cancel()
         elif (error := future.exception()) is not None:
-            self._post(self._submitter.handle_failure, error)
+            post(self._submitter.handle_failure, error)
         else:
-            self._post(self._submitter.handle_reply, future.result())
+            post(self._submitter.handle_reply, future.result())
 
     def cancel(self) -> None:
         """From any thread: nobody will process the record."""

@@ -20,14 +20,14 @@ import logging
 import sys
 from collections.abc import Callable
 
-from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
+from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
-from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, INTEREST, LINGERING, READING, SENDING, SUSPENDED, State
+from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, SUSPENDED, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
 _READ_SIZE = 65536  # also the most one connection reads in a turn
@@ -44,7 +44,7 @@ class Connection(Handler):
     - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
-    - ``transport``: makes the :class:`Transport` of a channel; the bytes as they are by default.
+    - ``transport``: the :class:`Transport` class that carries the bytes.
 
     All runs on the reactor's thread. An exception of ``handle_data`` ends the connection, after what is owed was sent:
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
@@ -108,9 +108,6 @@ class Connection(Handler):
 
         Output that grows beyond ``max_output`` ends the connection, soon: nothing is called from inside ``write``.
         """
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"a connection is written bytes, not {data!r:.200}")
-        data = bytes(data)
         if self._state in ENDED:
             return False
         outbox = self._outbox
@@ -121,7 +118,7 @@ class Connection(Handler):
         self._steady = False
         if not (outbox.size or self._handling):  # else the sending is on the way, or its interest is armed
             self.reactor.post(self._send_queued)
-        outbox.append(data)
+        outbox.append(data if type(data) is bytes else memoryview(data).tobytes())
         return True
 
     def suspend(self) -> None:
@@ -191,11 +188,6 @@ class Connection(Handler):
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._drain_began = self._lingered = 0
-        if StandardSocketOptions.TCP_NODELAY in self.channel.supported_options:
-            try:
-                self.channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
-            except OSError:
-                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
         self._deadlines.enforce()
         try:
             self.on_open()
@@ -335,9 +327,9 @@ class Connection(Handler):
         state = self._state
         if state is CLOSED:
             return
-        self._steady = state is READING and not (self._outbox.size or self._ending or self._deadlines.record_due)
-        quiet, with_output = INTEREST[state]
-        ops = with_output if self._outbox.size or self._transport.wants_write else quiet
+        unsent = self._outbox.size or self._transport.wants_write
+        self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
+        ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             self._ops = ops
             try:

@@ -22,7 +22,7 @@ class State(enum.Enum):
     LINGERING = "lingering"
     CLOSED = "closed"
 
-    __hash__ = object.__hash__  # an enum's own is a Python function, called at every look into INTEREST
+    interest: tuple[int, int]  # of INTEREST: a look into that costs more, as an enum's hash is a Python function
 
 
 READING, PROCESSING, SENDING, SUSPENDED, CLOSING, LINGERING, CLOSED = State
@@ -54,5 +54,9 @@ INTEREST: dict[State, tuple[int, int]] = {
     SUSPENDED: (0, _WRITE),
     CLOSING: (0, _WRITE),
     LINGERING: (_READ, _READ),
+    CLOSED: (0, 0),
 }
 """The interest set of each state: with nothing to send, and while output is left."""
+
+for _state, _interest in INTEREST.items():
+    _state.interest = _interest

@@ -97,14 +97,15 @@ class StreamHandler(Connection):
         if self._state is not PROCESSING:
             self._tally.dropped += 1
             return
+        clock, encode, outbox = self._clock, self._encode, self._outbox
         self._state = self._rest
-        self._deadlines.heard_at = self._clock()  # the peer waited for us, not we for the peer
+        self._deadlines.heard_at = clock()  # the peer waited for us, not we for the peer
         try:
             if reply is not None:
-                self._outbox.append(self._encode(reply))
+                outbox.append(encode(reply))
         except Exception as error:
             self._raised(error)
-        if self._outbox.size >= self._mark:
+        if outbox.size >= self._mark:
             self._flush_to_mark()
         self._work()
 
@@ -124,7 +125,7 @@ class StreamHandler(Connection):
     def _receive(self, data: bytes) -> None:
         decoder = self._decoder
         records = decoder.feed(data, _BATCH)
-        if not (self._steady and len(records) == 1 and self._job is None and decoder.clean):
+        if self._job is not None or not (self._steady and len(records) == 1 and decoder.clean):
             if records:
                 self._deadlines.record_due = 0
                 self._more = len(records) == _BATCH

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from nio.channels import SocketChannel
+from nio.channels import SocketChannel, StandardSocketOptions
 from nio.spi import Socket
 
 
@@ -36,15 +36,19 @@ class Transport(Protocol):
 
 
 class PlainTransport:
-    """The bytes as they are."""
+    """The bytes as they are, without Nagle's delay."""
 
-    __slots__ = ("_channel", "recv", "send")
-
-    wants_write = False
+    __slots__ = ("_channel", "recv", "send", "wants_write")
 
     def __init__(self, channel: SocketChannel) -> None:
         sock: Socket = channel.socket
         self._channel = channel
+        self.wants_write = False  # in a slot: what the class holds would be looked up in two places
+        if StandardSocketOptions.TCP_NODELAY in channel.supported_options:
+            try:
+                channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
+            except OSError:
+                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes | memoryview], int] = sock.send
 

@@ -87,7 +87,7 @@ def test_numbers_and_modes(path: Path) -> None:
             for channel in (reading, writing):
                 with pytest.raises(IllegalArgumentError, match=f"position must be 0 to {LAST}, not {number}"):
                     channel.position = number
-                with pytest.raises(IllegalArgumentError, match=f"the size is 0 to {LAST}, not {number}"):
+                with pytest.raises(IllegalArgumentError, match=f"size must be 0 to {LAST}, not {number}"):
                     channel.truncate(number)
             with pytest.raises(NonReadableChannelError):
                 writing.transfer_to(number, number, writing)

@@ -147,7 +147,7 @@ def test_a_handler_that_raises_loses_its_channel_never_the_reactor(
     reactor: Reactor, pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
     handler = Handler()
-    reactor.register(pipe.source, READ, handler)
+    reactor.admit(pipe.source, READ, handler)
     with pipe.sink:
         pipe.sink.write(b"x")
         reactor.turn(1)
@@ -183,7 +183,7 @@ def test_a_handle_error_that_raises_too_loses_the_channel_after_all(
         def handle_error(self, error: Exception) -> None:
             raise IndexError("worse")
 
-    reactor.register(pipe.source, READ, Worse())
+    reactor.admit(pipe.source, READ, Worse())
     pipe.sink.write(b"x")
     reactor.turn(1)
     reactor.execute(int)
@@ -195,7 +195,7 @@ def test_a_handle_error_that_raises_too_loses_the_channel_after_all(
 
 def test_closing_is_counted_once(reactor: Reactor, pipe: Pipe) -> None:
     diary = Diary()
-    reactor.register(pipe.source, READ, diary)
+    reactor.admit(pipe.source, READ, diary)
     diary.close(CloseReason.OVERLOAD)
     diary.close(CloseReason.LOCAL)
     assert reactor.statistics().closed == {CloseReason.OVERLOAD: 1}

@@ -106,11 +106,20 @@ def test_a_handler_that_cannot_open_is_forgotten_and_its_channel_left_open(react
 def test_the_same_channel_again_is_one_connection(reactor: Reactor) -> None:
     with Pipe.open(provider=reactor.provider) as pipe:
         first, second = Handler(), Handler()
-        key = reactor.register(pipe.source, READ, first)
+        key = reactor.admit(pipe.source, READ, first)
         assert reactor.register(pipe.source, READ, second) is key
         assert reactor.statistics().open == 1
         second.close()
         assert reactor.statistics().open == 0
+
+
+def test_what_was_not_accepted_is_no_connection(reactor: Reactor) -> None:
+    with Pipe.open(provider=reactor.provider) as pipe:
+        handler = Handler()
+        reactor.register(pipe.source, READ, handler)
+        handler.close()
+        statistics = reactor.statistics()
+        assert (statistics.connections, statistics.open, statistics.closed) == (0, 0, {})
 
 
 def test_what_is_no_handler_is_refused(reactor: Reactor) -> None:
@@ -143,7 +152,7 @@ def test_a_handler_that_closes_and_then_raises(reactor: Reactor, caplog: pytest.
             raise AssertionError("it is gone already")
 
     with Pipe.open(provider=reactor.provider) as pipe:
-        reactor.register(pipe.source, READ, Leaver())
+        reactor.admit(pipe.source, READ, Leaver())
         pipe.sink.write(b"x")
         reactor.turn(1)
         assert reactor.statistics().closed == {CloseReason.OVERLOAD: 1}

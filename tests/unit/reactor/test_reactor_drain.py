@@ -196,7 +196,7 @@ def test_J06_of_a_handler_that_does_not_say_it_is_assumed_that_something_was_los
     kernel = reactor.provider
     assert isinstance(kernel, Kernel)
     with Pipe.open(provider=kernel) as pipe:
-        reactor.register(pipe.source, READ, Stays())
+        reactor.admit(pipe.source, READ, Stays())
         reactor.stop(drain=1)
         reactor.turn(0)
         kernel.now += 10**9
@@ -216,7 +216,7 @@ def test_a_handler_that_another_one_closes_while_draining_is_left_alone(reactor:
     with Pipe.open(provider=reactor.provider) as first, Pipe.open(provider=reactor.provider) as second:
         for pipe in (first, second):
             handlers.append(Last())
-            reactor.register(pipe.source, READ, handlers[-1])
+            reactor.admit(pipe.source, READ, handlers[-1])
         reactor.stop(drain=5)
         run(reactor)
         assert reactor.statistics().closed == {CloseReason.DRAIN: 2}
@@ -257,10 +257,10 @@ def test_a_handler_registered_while_draining_is_drained_too(reactor: Reactor) ->
 
         class Polite(Handler):
             def handle_drain(self) -> None:
-                self.reactor.register(late.source, READ, Handler())
+                self.reactor.admit(late.source, READ, Handler())
                 self.close(CloseReason.DRAIN)
 
-        reactor.register(pipe.source, READ, Polite())
+        reactor.admit(pipe.source, READ, Polite())
         reactor.stop(drain=5)
         run(reactor)
         assert not late.source.is_open
