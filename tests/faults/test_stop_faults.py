@@ -228,7 +228,7 @@ import threading, sys
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, Reactor, StreamHandler
 
-sys.modules[Reactor.__module__]._PATIENCE = 0.05
+sys.modules["nio.reactor.loop._hand_off"]._PATIENCE = 0.05
 
 class Stuck(StreamHandler):
     def process(self, record):

@@ -38,8 +38,7 @@ _LINGER_BYTES = 65536
 class Connection(Handler):
     """One stream's handler: bytes in, bytes out. Subclass it and write ``handle_data``.
 
-    Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too.
-
+    Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too:
     - ``idle_timeout``: seconds without input, while nothing is owed, until the connection ends (60; None never).
     - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
@@ -71,8 +70,8 @@ class Connection(Handler):
         "_writable",
     )
 
-    _state: State
     _rest: State
+    _state: State
     _ending: CloseReason | None
     _outbox: Outbox
     _deadlines: Deadlines
@@ -81,8 +80,7 @@ class Connection(Handler):
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
     low_mark = 32 * 1024
-    high_mark = 64 * 1024
-    max_output = 1024 * 1024
+    high_mark, max_output = 64 * 1024, 1024 * 1024
     transport: Callable[[SocketChannel], Transport] = PlainTransport
 
     reports_bytes = True
