@@ -12,9 +12,11 @@ from nio.errors import ClosedChannelError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import EventHandler, Reactor
+from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Timer
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_FOR_GOOD = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 
 
 class Acceptor(Handler):
@@ -22,8 +24,8 @@ class Acceptor(Handler):
 
     At most ``accepts_per_turn`` connections are accepted in a turn, so that a storm of them does not starve those that
     are there. When the process is out of descriptors or the kernel out of memory, accepting pauses for ``pause``
-    seconds; when the reactor has ``max_connections``, until some have gone. A connection that
-    was lost before its accept is skipped.
+    seconds; when the reactor has ``max_connections``, until some have gone. A connection that was lost before its
+    accept is skipped. A listener that can accept no more is closed, and the log says so.
     """
 
     __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause")
@@ -32,6 +34,13 @@ class Acceptor(Handler):
     channel: ServerSocketChannel
 
     def __init__(self, handler: Callable[[], EventHandler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
+        if not callable(handler):
+            name = type(handler).__name__
+            raise TypeError(
+                f"an Acceptor takes what makes a handler, a class: Acceptor({name}), not Acceptor({name}())"
+            )
+        if isinstance(handler, type) and issubclass(handler, Handler):
+            handler.check_class()
         self._handler = handler
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
         self.pause: float = check_seconds("pause", pause)
@@ -48,6 +57,7 @@ class Acceptor(Handler):
         self._accept(self.accepts_per_turn)
 
     def _accept(self, most: int) -> None:
+        key, ops = self.key, self.key.interest_ops
         for _ in range(most):
             if self.reactor.admission.is_full:
                 self._suspend()
@@ -61,12 +71,20 @@ class Acceptor(Handler):
                 if error.errno in _OUT_OF_RESOURCES:
                     self._starve(error)
                     return
+                if error.errno in _FOR_GOOD:
+                    self.reactor.report(
+                        "accept", logging.ERROR, "%r can accept no more and is closed", self.channel, error=error
+                    )
+                    self.close(CloseReason.LOCAL)
+                    return
                 self.reactor.report("accept", logging.DEBUG, "a connection was lost before its accept: %s", error)
                 continue
             if channel is None:
                 return
             self._starving = False
             self._admit(channel)
+            if not (key.is_valid and key.interest_ops == ops):
+                return  # the handler made just now has closed this listener, or told it to wait
 
     def handle_drain(self) -> None:
         """Take what the kernel has accepted already, then listen no more."""
@@ -76,8 +94,8 @@ class Acceptor(Handler):
             self.close(CloseReason.DRAIN)
 
     def resume(self) -> None:
-        """Accept again."""
-        if self.channel.is_open:
+        """Accept again; nothing once the listener is closed or its key cancelled."""
+        if self.key.is_valid:
             self.key.interest_ops = SelectionKey.OP_ACCEPT
 
     def _resume_soon(self) -> None:
@@ -92,8 +110,10 @@ class Acceptor(Handler):
     def _admit(self, channel: SocketChannel) -> None:
         try:
             self.reactor.admit(channel, SelectionKey.OP_READ, self._handler())
-        except Exception as error:
+        except BaseException as error:
             channel.close()
+            if isinstance(error, LEAVING):
+                raise
             self.reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
 
     def _suspend(self) -> None:

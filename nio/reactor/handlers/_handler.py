@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nio.channels import SelectableChannel, SelectionKey
+from nio.errors import IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 
@@ -14,7 +15,7 @@ class Handler:
     """Bound to one key by ``reactor.register``; every method runs on the reactor's thread.
 
     Override the ``handle_`` methods for the operations the key is registered for. They must not block. One that raises
-    loses its channel, never the reactor.
+    loses its channel, never the reactor. ``close`` may be called from any thread.
     """
 
     __slots__ = ("channel", "key", "reactor")
@@ -27,6 +28,10 @@ class Handler:
     """True if this handler counts every byte it moves in ``reactor.tally``; only then can a spin of its key be told."""
 
     @classmethod
+    def check_class(cls) -> None:
+        """Refuse a class that cannot work, with the reason; an Acceptor asks when it is made."""
+
+    @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
         """Refuse a reactor that handlers of this class cannot run on; an Acceptor asks before its first connection."""
 
@@ -36,7 +41,14 @@ class Handler:
         return True
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        """The key exists now; called once, before any other."""
+        """The key exists now; called once, before any other.
+
+        IllegalStateError for a handler that has a key already: a handler keeps what belongs to one channel.
+        """
+        mine: SelectionKey | None = getattr(self, "key", None)
+        if mine is not None and mine is not key and mine.is_valid:
+            name = type(self).__name__
+            raise IllegalStateError(f"this {name} handles {mine.channel!r} already: make one {name} for each channel")
         self.reactor = reactor
         self.key = key
         self.channel = key.channel
@@ -68,15 +80,24 @@ class Handler:
         """There is room to write."""
         raise NotImplementedError(f"{type(self).__name__} is registered for OP_WRITE and has no handle_write")
 
-    def handle_error(self, error: Exception) -> None:
-        """One of the methods above raised ``error``, which is logged already."""
+    def handle_error(self, error: BaseException) -> None:
+        """One of the methods of this handler raised ``error``, which is logged already."""
         self.close(CloseReason.HANDLER_ERROR)
 
     def handle_drain(self) -> None:
         """The reactor is stopping: finish what is owed, then close."""
         self.close(CloseReason.DRAIN)
 
+    def handle_replaced(self) -> None:
+        """Another handler has the channel from now on, which stays open."""
+
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        """Close the channel at once and leave the reactor; closing again is nothing."""
+        """Close the channel at once and leave the reactor; closing again is nothing.
+
+        From another thread than the reactor's it travels there, behind what that thread sent before.
+        """
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.close, reason)
+            return
         self.reactor.forget(self.key, reason)
         self.channel.close()

@@ -7,27 +7,35 @@ room: with *block* it is the connections that wait, with their reading off.
 
 A worker sees a record and gives back a reply, and nothing else of the connection. It posts the reply to the reactor as
 a completion; the reactor drops the reply when the connection is gone by then.
+
+**Executors are strangers.** Whatever one raises or answers costs the records that it was given, never the reactor. A
+broken one (a worker process was killed) takes no more work: where ``workers`` is a factory, it makes the next one, at
+once at first, then after 0.1 s doubling to 5 s, and the records that were not begun wait. Where it is not, a server
+that cannot work says so: ``run()`` raises WorkersLostError.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Protocol
+from concurrent.futures import BrokenExecutor, Executor, Future
+from typing import Any, Protocol
 
-from nio.errors import IllegalArgumentError
+from nio.errors import IllegalArgumentError, RejectedExecutionError, WorkersLostError, WorkerStartError
 from nio.executors import Saturation, WorkerPool
-from nio.reactor.loop._report import logger
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._report import Report, logger
 from nio.spi import SelectorProvider
 
 Process = Callable[[bytes], "bytes | None"]
+Workers = Executor | Callable[[], Executor]
 
-CallLater = Callable[[float, Callable[[], None]], object]
-
-_RETRY = 0.01  # seconds, when a pool shared with others is full of their work
+_RETRY = 0.01  # seconds, when a pool is full of somebody else's work or has no thread
 _PATIENCE = 5.0  # seconds for the workers of a pool of ours to end
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two executors that the factory makes
+_LIFETIME = 60_000_000_000  # nanoseconds after which one that breaks is replaced at once again
 
 
 class Submitter(Protocol):
@@ -40,27 +48,45 @@ class Submitter(Protocol):
     def handle_rejection(self) -> None: ...
 
 
-class Post(Protocol):
-    """How a call travels to the reactor's thread, from any thread."""
+class Loop(Protocol):
+    """What a reactor does for the hand-off."""
 
-    def __call__(self, fn: Callable[..., object], /, *args: object) -> None: ...
+    @property
+    def provider(self) -> SelectorProvider: ...
+
+    @property
+    def report(self) -> Report: ...
+
+    def post(self, fn: Callable[..., object], /, *args: object) -> None:
+        """How a call travels to the reactor's thread, from any thread."""
+
+    def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> object: ...
+
+    def fail(self, error: Exception) -> None:
+        """Stop, and have ``run()`` raise ``error``."""
 
 
 class Job:
     """One connection's current record, as a callable without arguments for a worker."""
 
-    __slots__ = ("_post", "_submitter", "hand_off", "process", "record")
+    __slots__ = ("_future", "_post", "_submitter", "has_begun", "executor", "hand_off", "process", "record")
 
     def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
-        self._post = hand_off.post
+        self._post = hand_off.loop.post
         self.hand_off: HandOff = hand_off
         self._submitter = submitter
-        self.process: Process = process
+        self.process: Process | None = process  # None: the connection is gone
         self.record: bytes = b""
+        self.executor: Executor | None = None
+        self.has_begun = False
+        self._future: Future[bytes | None] | None = None
 
     def __call__(self) -> None:
         """In a worker thread: process the record, post the completion."""
         process, post = self.process, self._post
+        if process is None:
+            return
+        self.has_begun = True
         try:
             reply = process(self.record)
         except BaseException as error:
@@ -68,12 +94,35 @@ class Job:
         else:
             post(self._submitter.handle_reply, reply)
 
+    def run_here(self) -> None:
+        """On the reactor's thread, where the pool's policy has the caller run the job: there Ctrl-C is no record's."""
+        process = self.process
+        try:
+            reply = None if process is None else process(self.record)
+        except BaseException as error:
+            self._post(self._submitter.handle_failure, error)
+            if isinstance(error, LEAVING):
+                raise
+        else:
+            self._post(self._submitter.handle_reply, reply)
+
+    def travel(self, executor: Executor) -> None:
+        """By ``submit``; raises what the executor raises."""
+        process = self.process
+        if process is not None:
+            self.executor = executor
+            future: Any = executor.submit(process, self.record)
+            future.add_done_callback(self.settle)
+            self._future = future
+
     def settle(self, future: Future[bytes | None]) -> None:
         """In whatever thread a future ends: post its result."""
         post = self._post
         if future.cancelled():
             self.cancel()
         elif (error := future.exception()) is not None:
+            if isinstance(error, BrokenExecutor):
+                post(self.hand_off.replace, self.executor, error)
             post(self._submitter.handle_failure, error)
         else:
             post(self._submitter.handle_reply, future.result())
@@ -82,27 +131,37 @@ class Job:
         """From any thread: nobody will process the record."""
         self._post(self._submitter.handle_rejection)
 
+    def abandon(self) -> bool:
+        """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
+        self.process, future = None, self._future
+        if future is None:
+            return self.has_begun
+        return not (future.cancel() or future.done())
+
 
 class HandOff:
     """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread.
 
-    ``workers`` is an executor, or the number of threads of a pool of its own.
+    ``workers`` is an executor, a factory of one, or the number of threads of a pool of its own.
     """
 
-    __slots__ = ("_call_later", "_executor", "_jobs", "_own_pool", "_retrying", "leaves_process", "post")
+    __slots__ = ("_born", "_executor", "_factory", "_jobs", "_owned", "_pause", "_retrying", "leaves_process", "loop")
 
-    def __init__(self, workers: int | Executor, provider: SelectorProvider, post: Post, call_later: CallLater) -> None:
-        executor, self._own_pool = workers, None
-        if not isinstance(executor, Executor):
-            executor = WorkerPool(executor, saturation=Saturation.BLOCK, prestart=True, provider=provider)
-            self._own_pool = executor
-        self._executor: Executor = executor
-        self.post: Post = post
-        self._call_later = call_later
+    def __init__(self, workers: int | Workers, loop: Loop) -> None:
+        self.loop: Loop = loop
         self._jobs: deque[Job] = deque()
         self._retrying = False
-        processes = sys.modules.get("concurrent.futures.process")
-        self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
+        self._pause = 0.0  # before the factory is asked again
+        self._factory: Callable[[], Executor] | None = None
+        self._owned = not isinstance(workers, Executor)
+        if isinstance(workers, int):
+            pool = WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=loop.provider)
+            self._adopt(pool)
+        elif isinstance(workers, Executor):
+            self._adopt(workers)
+        else:
+            self._factory = workers
+            self._adopt(workers())
 
     def job(self, submitter: Submitter, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
@@ -124,28 +183,90 @@ class HandOff:
 
     def flush(self) -> None:
         """Send off what was added, as far as there is room; called behind the selection and behind the ticks."""
-        if not self._jobs:
+        jobs, executor = self._jobs, self._executor
+        if not jobs or executor is None:
             return
-        if isinstance(self._executor, WorkerPool):
-            self._offer(self._executor)
-        else:
+        try:
+            if isinstance(executor, WorkerPool):
+                self._offer(executor)
+            else:
+                self._submit(executor)
+        except LEAVING:
+            while jobs:
+                jobs.popleft().cancel()  # nobody knows which of them are under way
+            raise
+
+    def replace(self, broken: Executor, error: BaseException) -> None:
+        """That executor takes no more work: ask the factory for another one, or end the reactor."""
+        if broken is not self._executor:
+            return  # told by another of its records before
+        self._executor = None
+        kind = type(broken).__name__
+        if self._factory is None:
+            self.loop.report("executor", logging.CRITICAL, "the %s is broken, the reactor stops: %s", kind, error)
             while self._jobs:
-                self._submit(self._jobs.popleft())
+                self._jobs.popleft().cancel()
+            self.loop.fail(WorkersLostError(f"the {kind} is broken and there is no factory for another: {error}"))
+            return
+        if self.loop.provider.clock() - self._born > _LIFETIME:
+            self._pause = 0.0
+        self.loop.report("executor", logging.ERROR, "the %s is broken, another is made: %s", kind, error)
+        broken.shutdown(wait=False)
+        self._make_later()
 
     def close(self) -> None:
-        """End the pool that was made from a number; any other executor is its owner's to end."""
-        if self._own_pool is not None:
-            self._own_pool.shutdown(wait=False, cancel_futures=True)
-            if stuck := self._own_pool.join(_PATIENCE):
+        """End an executor of our own; any other is its owner's to end."""
+        self._factory = None
+        executor = self._executor
+        if executor is not None and self._owned:
+            executor.shutdown(wait=False, cancel_futures=True)
+            if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
 
-    def _submit(self, job: Job) -> None:
+    # where the work goes
+
+    def _adopt(self, executor: Executor) -> None:
+        if not isinstance(executor, Executor):
+            raise TypeError(f"workers are a number, an Executor or a factory of one; the factory made {executor!r:.200}")
+        processes = sys.modules.get("concurrent.futures.process")
+        self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
+        if self.leaves_process:
+            _check_start_method(executor)
+        self._executor: Executor | None = executor
+        self._born = self.loop.provider.clock()
+
+    def _make_later(self) -> None:
+        pause, self._pause = self._pause, min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+        self.loop.call_later(pause, self._make)
+
+    def _make(self) -> None:
+        if self._factory is None:
+            return  # closed meanwhile
         try:
-            future = self._executor.submit(job.process, job.record)
-        except Exception:  # shut down, broken, full: the executor's own way to say no
-            job.cancel()
+            self._adopt(self._factory())
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self.loop.report("executor", logging.ERROR, "no executor could be made", error=error)
+            self._make_later()
         else:
-            future.add_done_callback(job.settle)
+            self.flush()
+
+    def _submit(self, executor: Executor) -> None:
+        jobs = self._jobs
+        while jobs and executor is self._executor:
+            job = jobs.popleft()
+            try:
+                job.travel(executor)
+            except BrokenExecutor as error:
+                jobs.appendleft(job)  # it was not begun
+                self.replace(executor, error)
+            except BaseException as error:  # shut down, full, or no executor at all
+                job.cancel()
+                if isinstance(error, LEAVING):
+                    raise
+                kind = type(executor).__name__
+                self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
 
     def _offer(self, pool: WorkerPool) -> None:
         jobs = self._jobs
@@ -155,7 +276,11 @@ class HandOff:
                     jobs.popleft()
                 if jobs and not self._make_room(pool):
                     return
-        except RuntimeError:  # shut down
+        except WorkerStartError as error:
+            self.loop.report("submit", logging.ERROR, "records wait for a worker: %s", error)
+            self._retry_later()
+        except RejectedExecutionError as error:
+            self.loop.report("submit", logging.ERROR, "no worker takes a record: %s", error)
             while jobs:
                 jobs.popleft().cancel()
 
@@ -166,7 +291,7 @@ class HandOff:
             self._retry_later()
             return False
         if pool.saturation is Saturation.CALLER_RUNS:
-            jobs.popleft()()
+            jobs.popleft().run_here()
         elif pool.saturation is Saturation.DISCARD_OLDEST:
             pool.discard_oldest()  # which cancels it
         else:
@@ -177,7 +302,7 @@ class HandOff:
         """Our own completions bring the next turn; the timer is for a pool that is full of somebody else's work."""
         if not self._retrying:
             self._retrying = True
-            self._call_later(_RETRY, self._retry)
+            self.loop.call_later(_RETRY, self._retry)
 
     def _retry(self) -> None:
         self._retrying = False
@@ -188,3 +313,13 @@ def _is_plain(process: object) -> bool:
     inner = getattr(process, "func", process)  # functools.partial
     name = getattr(inner, "__qualname__", "")
     return callable(inner) and getattr(inner, "__self__", None) is None and "<" not in name
+
+
+def _check_start_method(executor: object) -> None:
+    """Refuse worker processes that would be forked out of this one at the first request."""
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork" and not getattr(executor, "_processes", None):
+        raise IllegalArgumentError(
+            "the worker processes would be forked at the first request and hold the port and the clients' connections: "
+            "use ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn'))"
+        )

@@ -7,18 +7,15 @@ a timer queues runs in this one. ``run`` is ``turn`` in a loop.
 
 **Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
 handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
+What else they call is refused with the thread's name. Between two calls of ``turn`` or ``run`` any thread may do all.
 
-**A handler that raises loses its connection**, never the reactor; so does a tick or a timer lose only itself.
-
-**A spin** is a turn that the kernel ended for a ready key and that moved nothing, 512 times in a row: level-triggered
-readiness that nobody takes away burns a processor without a word. The reactor logs it with the key that was ready.
+**Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
 **The loop knows no handler class.** What it calls on a key's attachment is named in ``EventHandler``, and nothing else.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -29,15 +26,17 @@ from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import HandOff
+from nio.reactor.loop._hand_off import HandOff, Workers
+from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
+from nio.reactor.loop._registry import LEAVING, Registry
 from nio.reactor.loop._report import Report
+from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
 _TICKS_PER_TURN = 256
-_SPIN = 512
 
 
 class EventHandler(Protocol):
@@ -62,11 +61,14 @@ class EventHandler(Protocol):
     def handle_ready(self, ready: int) -> None:
         """Any other ready set."""
 
-    def handle_error(self, error: Exception) -> None:
-        """One of the methods above raised."""
+    def handle_error(self, error: BaseException) -> None:
+        """One of the methods above raised, or another one that was called as a tick or by a timer."""
 
     def handle_drain(self) -> None:
         """The reactor is stopping: finish what is owed, then close."""
+
+    def handle_replaced(self) -> None:
+        """Another handler was registered for the channel: let go of it, without closing."""
 
     def close(self, reason: CloseReason = ...) -> None: ...
 
@@ -75,8 +77,8 @@ class Reactor:
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
-    :class:`~nio.executors.WorkerPool` or any ``concurrent.futures.Executor``. A pool made from a number is closed with
-    the reactor, any other is its owner's. ``max_connections`` is how many accepted connections there may be, 10 000 or
+    :class:`~nio.executors.WorkerPool`, any ``concurrent.futures.Executor``, or a function that makes one, and the next
+    one when that is broken. What the reactor made is closed with it, any other executor is its owner's. ``max_connections`` is how many accepted connections there may be, 10 000 or
     what the descriptor limit leaves, whichever is less; above it accepting pauses.
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
@@ -88,7 +90,7 @@ class Reactor:
     def __init__(
         self,
         *,
-        workers: int | Executor = 0,
+        workers: int | Workers = 0,
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
     ) -> None:
@@ -98,20 +100,23 @@ class Reactor:
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
+        self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
-        self._connections: dict[SelectionKey, EventHandler] = {}  # those that were admitted,
-        self._others: dict[SelectionKey, EventHandler] = {}  # and the handlers of all other keys
+        self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
+        self.guarded = self._registry.guarded
+        self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self.hand_off: HandOff | None = None
-        if isinstance(workers, Executor) or check_count("workers", workers, 0):
-            self.hand_off = HandOff(workers, self.provider, self.post, self.call_later)
+        if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
+            self.hand_off = HandOff(workers, self)
+        self.owner: Owner = Owner(self.provider.thread_id)
         self._stopped = self._draining = self._closed = False
-        self._idle_turns = 0
+        self._failure: Exception | None = None  # why it cannot work any more
 
     @classmethod
     def open(
         cls,
         *,
-        workers: int | Executor = 0,
+        workers: int | Workers = 0,
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
     ) -> Self:
@@ -123,13 +128,14 @@ class Reactor:
     def register(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """Watch ``channel`` for ``ops`` and call ``handler``, which is the key's attachment; sets non-blocking mode.
 
-        ``handler`` is a :class:`~nio.reactor.Handler`, or anything else with its methods.
+        ``handler`` is a :class:`~nio.reactor.Handler`, or anything else with its methods. One that had the channel
+        before is told by ``handle_replaced`` that it has it no more. IllegalStateError from a thread that does not run
+        the reactor while another does.
         """
         key = self._attach(channel, ops, handler)
-        if key in self._connections:
-            self._connections[key] = handler  # another handler for the same connection, which keeps its place
-        else:
-            self._others[key] = handler
+        previous = self._registry.put(key, handler)
+        if previous is not None:
+            self.guarded(previous.handle_replaced)
         self._open(handler, key)
         return key
 
@@ -142,11 +148,22 @@ class Reactor:
         """
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
+        owner = self.owner
+        alone = owner.enter("turn")
+        owner.in_turn = True
+        try:
+            return self._turn(timeout)
+        finally:
+            owner.in_turn = False
+            if alone:
+                owner.leave()
+
+    def _turn(self, timeout: float | None) -> Progress:
         tally = self.tally
         tally.turns += 1
         connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
         timers = 0
-        due = self._timers.next_due()
+        due = 0 if self._due else self._timers.next_due()
         if due is not None:
             left = (due - self.provider.clock()) / 1e9
             if left <= 0:
@@ -168,17 +185,29 @@ class Reactor:
         closed = were_open + new - tally.open
         progress = Progress(new, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, closed, ticks, timers)
         if handed and not any(progress):
-            self._no_progress()
+            self._spins.idle_turn()
         else:
-            self._idle_turns = 0
+            self._spins.idle = 0
         return progress
 
     def run(self) -> None:
-        """Turn until ``stop()``; in the main thread, signals are handled at once."""
-        if not self._stopped:
+        """Turn until ``stop()``; in the main thread, signals are handled at once.
+
+        IllegalStateError when another thread runs the reactor, and in one of its own handlers. After a
+        KeyboardInterrupt or SystemExit, which leave it, it can be called again and serves on. WorkersLostError when the
+        executor is broken and no factory makes another: the server cannot work and should leave with an exit code.
+        """
+        if self._stopped:
+            return
+        self.owner.enter("run")
+        try:
             with self._selector.waking_on_signals():
                 while not self._stopped:
                     self.turn()
+        finally:
+            self.owner.leave()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self, drain: float | None = None) -> None:
         """End ``run``: at once, or with ``drain`` when what was received is answered, after so many seconds at most.
@@ -201,15 +230,19 @@ class Reactor:
         """Close every connection and the selector, and the pool if it is this reactor's; again is nothing."""
         if self._closed:
             return
+        self.owner.check("close")
         self._closed = self._stopped = True
-        for handler in self._handlers():
-            self.guarded(handler.close, CloseReason.LOCAL)
+        steps: list[Callable[[], None]] = [handler.close for handler in self._registry.all()]
         if self.hand_off is not None:
-            self.hand_off.close()
-        while self._ticks:
-            fn, args = self._ticks.popleft()
-            self.guarded(fn, *args)
-        self._selector.close()
+            steps.append(self.hand_off.close)
+        leaving: BaseException | None = None
+        for step in (*steps, self._drop_ticks, self._selector.close):
+            try:
+                self.guarded(step)
+            except LEAVING as error:
+                leaving = error  # when everything is given back
+        if leaving is not None:
+            raise leaving
 
     def __enter__(self) -> Self:
         return self
@@ -224,21 +257,25 @@ class Reactor:
 
         Calls run in the order they came in, at most 256 in a turn. RejectedExecutionError once the reactor is closed.
         """
+        check_callable("execute", fn)
         if self._closed:
             raise RejectedExecutionError("the reactor is closed")
         self.post(fn, *args)
 
     def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
+        check_callable("call_later", fn)
         return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
+        check_callable("call_at", fn)
+        self.owner.check("call_at")
         return self._timers.schedule(when, fn, *args)
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
-        return self.tally.statistics(len(self._timers))
+        return self.tally.statistics(len(self._timers) + len(self._due))
 
     @property
     def max_connections(self) -> int:
@@ -255,21 +292,13 @@ class Reactor:
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         key = self._attach(channel, ops, handler)
-        self._connections[key] = handler
-        self.admission.enter()
-        self.tally.came()
+        self._registry.admit(key, handler)
         self._open(handler, key)
         return key
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._connections.pop(key, None) is not None:
-            self.tally.went(reason)
-            self.admission.leave()
-        elif self._others.pop(key, None) is None:
-            return
-        key.attach(None)
-        if self._draining and not (self._connections or self._others):
+        if self._registry.forget(key, reason) and self._draining and not self._registry.all():
             self._stopped = True
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None:
@@ -277,12 +306,9 @@ class Reactor:
         self._ticks.append((fn, args))
         self._selector.wakeup()
 
-    def guarded(self, fn: Callable[..., object], /, *args: object) -> None:
-        """Call ``fn(*args)`` now; what it raises is logged and goes no further."""
-        try:
-            fn(*args)
-        except Exception as error:
-            self.report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
+    def fail(self, error: Exception) -> None:
+        """Stop, and have ``run()`` raise ``error``."""
+        self._failure, self._stopped = error, True
 
     # one turn's parts
 
@@ -293,53 +319,36 @@ class Reactor:
                 handler.handle_read()
             else:
                 handler.handle_ready(ready)
-        except Exception as error:
-            self._failed(key, handler, error)
-
-    def _failed(self, key: SelectionKey, attachment: object, error: Exception) -> None:
-        if _is_handler(attachment):
-            self.report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)
-        else:
-            self.report("handler", logging.ERROR, "%r has no Handler attached, but %.200r", key, attachment)
-        handler = self._handler_of(key)
-        if handler is None:
-            return
-        try:
-            handler.handle_error(error)
-        except Exception as another:
-            self.report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
-            self.guarded(handler.close, CloseReason.HANDLER_ERROR)
-            if self._handler_of(key) is not None:  # its close raised, too
-                self.forget(key, CloseReason.HANDLER_ERROR)
-                key.channel.close()
+        except BaseException as error:
+            self._registry.failed(key, handler, error)
+            if isinstance(error, LEAVING):
+                raise
 
     def _run_timers(self) -> int:
-        due = self._timers.take_due(self.provider.clock())
-        for timer in due:
-            self.guarded(timer.fire)
-        return len(due)
+        self._due.extend(self._timers.take_due(self.provider.clock()))
+        count = 0
+        while self._due and not self._closed:
+            count += 1
+            call = self._due.popleft().take()
+            if call is not None:
+                self._call("timer", *call)
+        return count
 
     def _run_ticks(self) -> int:
         queued = min(len(self._ticks), _TICKS_PER_TURN)
         count = 0
         while count < queued and self._ticks:  # close() in a tick takes all the others
             count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except Exception as error:
-                self.report("tick", logging.ERROR, "a tick raised", error=error)
+            self._call("tick", *self._ticks.popleft())
         return count
 
-    def _no_progress(self) -> None:
-        self._idle_turns += 1
-        if self._idle_turns == _SPIN:
-            ready: list[SelectionKey] = []
-            self._selector.select_now(ready.append)
-            to_blame = [key for key in ready if (handler := self._handler_of(key)) and handler.reports_bytes]
-            if to_blame:
-                self.tally.spins += 1
-                self.report("spin", logging.WARNING, "%d turns without progress; ready: %.500r", _SPIN, to_blame)
+    def _call(self, kind: str, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        try:
+            fn(*args)
+        except BaseException as error:
+            self._registry.blame(kind, fn, error)
+            if isinstance(error, LEAVING):
+                raise
 
     # the end
 
@@ -347,25 +356,29 @@ class Reactor:
         if self._draining:
             return
         self.call_later(seconds, self._end_drain)
-        handlers = self._handlers()  # whoever comes from now on, accepted by one of these, say, is drained by a tick
+        handlers = (
+            self._registry.all()
+        )  # whoever comes from now on, accepted by one of these, say, is drained by a tick
         self._draining = True
         for handler in handlers:
             self._drain(handler)
-        self._stopped = self._stopped or not self._handlers()
+        self._stopped = self._stopped or not self._registry.all()
 
     def _drain(self, handler: EventHandler) -> None:
-        if self._handler_of(handler.key) is not None:
+        if self._registry.of(handler.key) is handler:
             self.guarded(handler.handle_drain)
 
     def _end_drain(self) -> None:
-        self.tally.abandoned = sum(handler.owes for handler in self._handlers())
-        for handler in self._handlers():
+        handlers = self._registry.all()
+        self.tally.abandoned = sum(handler.owes for handler in handlers)
+        for handler in handlers:
             self.guarded(handler.close, CloseReason.DRAIN)
         self._stopped = True
 
     # the handlers
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
+        self.owner.check("register")
         if not _is_handler(handler):
             raise TypeError(f"a key is handled by a Handler, not {handler!r}")
         return channel.configure_blocking(False).register(self._selector, ops, handler)
@@ -380,11 +393,18 @@ class Reactor:
         if self._draining:
             self.execute(self._drain, handler)
 
-    def _handlers(self) -> tuple[EventHandler, ...]:
-        return (*self._others.values(), *self._connections.values())
+    def _drop_ticks(self) -> None:
+        while self._ticks:
+            fn, args = self._ticks.popleft()
+            self.guarded(fn, *args)
 
-    def _handler_of(self, key: SelectionKey) -> EventHandler | None:
-        return self._connections.get(key) or self._others.get(key)
+
+def check_callable(what: str, fn: object) -> None:
+    """TypeError for what cannot be called, with the slip that is nearly always behind it."""
+    if not callable(fn):
+        raise TypeError(
+            f"{what}() takes a function and its arguments, {what}(fn, x) and not {what}(fn(x)); got {fn!r:.200}"
+        )
 
 
 def _is_handler(candidate: object) -> bool:

@@ -37,12 +37,11 @@ class Timer:
             if self._queue is not None:
                 self._queue._one_died()
 
-    def fire(self) -> None:
-        """Make the call, unless it was cancelled since it was taken out of the queue."""
+    def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
+        """The call to make now, which is the last of it; None if it was cancelled since it left the queue."""
         fn, args = self._fn, self._args
         self._fn, self._args = None, ()
-        if fn is not None:
-            fn(*args)
+        return None if fn is None else (fn, args)
 
 
 class TimerQueue:

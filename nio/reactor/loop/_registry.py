@@ -1,0 +1,130 @@
+"""Registry: the handler of each key, and whose error it is when something raises.
+
+**Whoever raises pays, nobody else.** A method of a handler that raises costs that handler's key, also when it was
+called as a tick or by a timer; any other tick or timer costs only itself. This holds for every exception, also for one
+that is no ``Exception``. Only KeyboardInterrupt and SystemExit are not contained: they leave ``run()``. The handler
+that one of them passes through is in the middle of something, so it is closed; everything else is as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from nio.channels import SelectionKey
+from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._progress import Tally
+from nio.reactor.loop._report import Report
+
+LEAVING = (KeyboardInterrupt, SystemExit)
+"""What leaves ``run()``."""
+
+
+class Closable(Protocol):
+    """What the registry calls on a handler."""
+
+    @property
+    def key(self) -> SelectionKey: ...
+
+    def handle_error(self, error: BaseException) -> None: ...
+
+    def close(self, reason: CloseReason = ...) -> None: ...
+
+
+H = TypeVar("H", bound=Closable)
+
+
+class Registry(Generic[H]):
+    """The handlers of one reactor by their keys; for its thread."""
+
+    __slots__ = ("_admission", "_connections", "_others", "_report", "_tally")
+
+    def __init__(self, admission: Admission, tally: Tally, report: Report) -> None:
+        self._admission = admission
+        self._tally = tally
+        self._report = report
+        self._connections: dict[SelectionKey, H] = {}  # those that were admitted,
+        self._others: dict[SelectionKey, H] = {}  # and the handlers of all other keys
+
+    def all(self) -> tuple[H, ...]:
+        """Every handler as of now, acceptors and their like first."""
+        return (*self._others.values(), *self._connections.values())
+
+    def of(self, key: SelectionKey) -> H | None:
+        """The handler of that key."""
+        return self._connections.get(key) or self._others.get(key)
+
+    def put(self, key: SelectionKey, handler: H) -> H | None:
+        """Let ``handler`` have the key; the one that had it, if another. A connection keeps its place."""
+        handlers = self._connections if key in self._connections else self._others
+        previous = handlers.get(key)
+        handlers[key] = handler
+        return None if previous is handler else previous
+
+    def admit(self, key: SelectionKey, handler: H) -> None:
+        """A connection, which takes a place and is counted."""
+        self._connections[key] = handler
+        self._admission.enter()
+        self._tally.came()
+
+    def forget(self, key: SelectionKey, reason: CloseReason) -> bool:
+        """The key has no handler any more; False when it had none."""
+        if self._connections.pop(key, None) is not None:
+            self._tally.went(reason)
+            self._admission.leave()
+        elif self._others.pop(key, None) is None:
+            return False
+        key.attach(None)
+        return True
+
+    # whose error it is
+
+    def guarded(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` now; what it raises is logged and goes no further."""
+        try:
+            fn(*args)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
+
+    def blame(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
+        """A tick or a timer raised: a handler's method is that handler's error. Returns also for what is LEAVING."""
+        owner = getattr(fn, "__self__", None)
+        key = getattr(owner, "key", None)
+        if owner is not None and isinstance(key, SelectionKey) and self.of(key) is owner:
+            self.failed(key, owner, error)
+        elif not isinstance(error, LEAVING):
+            self._report(kind, logging.ERROR, "a %s raised: %.200r", kind, fn, error=error)
+
+    def failed(self, key: SelectionKey, attachment: object, error: BaseException) -> None:
+        """The attachment of a key raised: its handler is told, and closed if that raises, too. Returns also for what is
+        LEAVING; the handler is closed then."""
+        handler = self.of(key)
+        if isinstance(error, LEAVING):
+            self._end(key, handler)
+            return
+        if hasattr(attachment, "handle_ready"):
+            self._report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)
+        else:
+            self._report("handler", logging.ERROR, "%r has no Handler attached, but %.200r", key, attachment)
+        if handler is None:
+            return
+        try:
+            handler.handle_error(error)
+        except BaseException as another:
+            self._end(key, handler)
+            if isinstance(another, LEAVING):
+                raise
+            self._report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
+
+    def _end(self, key: SelectionKey, handler: H | None) -> None:
+        if handler is None:
+            return
+        try:
+            self.guarded(handler.close, CloseReason.HANDLER_ERROR)
+        finally:
+            if self.forget(key, CloseReason.HANDLER_ERROR):  # its close raised, too
+                self.guarded(key.channel.close)
