@@ -21,6 +21,7 @@ catch. What the operating system reports stays what Python makes of it (``Connec
     ├── NonWritableChannelError                 ... for writing
     ├── OverlappingFileLockError                this process holds or awaits a lock on part of the region
     └── RejectedExecutionError                  a pool that is full or shut down
+    WorkerStartError (RuntimeError)             a pool without a worker, and the system starts no thread
     IllegalArgumentError (ValueError)           the value is of the right type and still wrong
     ├── IllegalSelectorError                    a selector of another provider
     ├── UnresolvedAddressError
@@ -106,7 +107,11 @@ class OverlappingFileLockError(IllegalStateError):
 
 
 class RejectedExecutionError(IllegalStateError):
-    """The pool takes no more work: it is full (saturation policy *abort*) or shut down."""
+    """The pool takes no more work: it is full (policy *abort*), shut down, or of the process that forked this one."""
+
+
+class WorkerStartError(RuntimeError):
+    """The pool has no worker and the system starts no thread; ``__cause__`` says why. A later job may be taken."""
 
 
 class IllegalArgumentError(ValueError):
