@@ -26,14 +26,15 @@ again. Whenever the lock is free, this holds: *if a job is queued and somebody i
 - A worker whose patience ends takes itself out. If a token came just then, the next to fall asleep finds it.
 
 **Shutdown** needs no lock, because a signal handler or a finalizer may call it that interrupted this very thread inside
-the pool: it sets a flag, puts one token and calls all who wait for room; every worker that leaves puts one token more,
-so none sleeps on. (A token too many only costs a look.) A worker leaves only under the lock, with the flag set
-and the deque empty; a submitter looks at the flag under the lock before it queues. Whichever comes first, what was
-accepted is run. Any other call that re-enters the pool is refused instead of hanging.
+the pool. It sets a flag, puts one token and calls all who wait for room; every worker that leaves puts one token more,
+so none sleeps on. (A token too many only costs a look.) A worker leaves only under the lock, with the flag set and the
+deque empty; a submitter looks at the flag under the lock before it queues. Whichever comes first, what was accepted is
+run. Any other call that re-enters the pool is refused instead of hanging.
 
-**What strikes a worker between two jobs** is logged, and the worker goes on: membership in a set, unlike a count, can
-be put right without knowing where it was struck. A thread that ended without a word (it was struck before it reached
-this code) is found when the pool is saturated, starts a thread or is shut down; its job goes back to the queue.
+**What strikes a worker between two jobs** is logged, and the worker goes on. Who works and who sleeps are sets, not
+counts: the worker puts itself right in them without knowing where it was struck. A thread can also end without a word,
+when it is struck before it reaches this code. The pool finds it when it is saturated, starts a thread or is shut down;
+the job in its hands goes back to the queue.
 
 The workers know this object and not the pool in front of it. So a pool that nobody refers to can be collected, which
 shuts this down. A forked child has none of the threads: there everything that counts on them is forgotten, and nothing
@@ -167,10 +168,9 @@ class Crew:
         finally:
             self._inside.discard(me)
             self._room.call_next()
-            if self._unlogged is not None:
-                self._log_refusal()
 
     def _taken_or_called(self, job: Job) -> bool:
+        """Without the lock: False after a sleep, when there may be room."""
         call = self._provider.queue()
         waiting = self._room.waiting
         try:
@@ -288,8 +288,9 @@ class Crew:
         return silent
 
     def _log_refusal(self) -> None:
+        """Without the lock: a log handler may do anything."""
         error, self._unlogged = self._unlogged, None
-        if error is not None:
+        if error is not None:  # pragma: no branch  # another thread may just have logged it
             report(f"the pool {self.name!r} asks for a thread again with its next job; the system said", error)
 
     def _wake(self) -> None:
@@ -336,7 +337,7 @@ class Crew:
             try:
                 if worker.job is not None:
                     worker.run()
-                for worker.job in self.queued:
+                for worker.job in self.queued:  # pragma: no branch  # it ends with IndexError
                     if room.waiting:
                         room.call_next()
                     worker.run()

@@ -12,7 +12,7 @@ class Saturation(enum.Enum):
     """The submitter waits for room; a worker of the pool itself, whom nobody might relieve, runs the job at once."""
 
     CALLER_RUNS = "caller_runs"
-    """The submitter runs the job, and meanwhile submits nothing."""
+    """The submitter runs the job, and meanwhile submits nothing; a KeyboardInterrupt or SystemExit is raised to it."""
 
     DISCARD = "discard"
     """The job is dropped: its future is cancelled."""

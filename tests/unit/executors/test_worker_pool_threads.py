@@ -19,7 +19,7 @@ from nio.errors import WorkerStartError
 from nio.executors import Saturation, WorkerPool
 from nio.spi import SelectorProvider, Thread
 from tests.unit.executors.jobs import Held, Told, ident, messages
-from tests.unit.executors.providers import PATIENCE, CallbackConditions, GatedTokens, Watched
+from tests.unit.executors.providers import PATIENCE, GatedTokens, Watched
 
 EXECUTORS = "/nio/executors/"
 
@@ -307,20 +307,15 @@ def test_threads_that_the_system_refuses_cost_no_memory(held: Held) -> None:
 
 
 class Lingering(Watched):
-    """Threads have the numbers that a test gives them, by their names; the first lingers on after its work."""
+    """Threads have the numbers that a test gives them, by their names, and linger on after their work."""
 
-    def __init__(self, numbers: dict[str, int]) -> None:
+    def __init__(self, **numbers: int) -> None:
         super().__init__()
         self.numbers = numbers
-        self.left, self.go, self.waiting = threading.Event(), threading.Event(), threading.Event()
-        self.room: Any = CallbackConditions(self.waiting.set)
+        self.left, self.go = threading.Event(), threading.Event()
 
     def thread_id(self) -> int:
         return self.numbers[threading.current_thread().name]
-
-    def queue(self) -> queue.SimpleQueue[object]:  # type: ignore[override]  # static in the base
-        queue_: queue.SimpleQueue[object] = self.room.queue()
-        return queue_
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
         def linger() -> None:
@@ -328,28 +323,16 @@ class Lingering(Watched):
             self.left.set()
             assert self.go.wait(PATIENCE)
 
-        return (
-            super().start_thread(target, *args, name=name) if self.threads else super().start_thread(linger, name=name)
-        )
+        return super().start_thread(linger, name=name)
 
 
-def test_a_thread_with_the_number_of_one_that_has_left_the_pool_is_no_worker(held: Held) -> None:
-    provider = Lingering({"w-1": 1, "w-2": 2, "w-3": 4, "stranger": 1})
-    provider.numbers[threading.current_thread().name] = 3
-    pool = WorkerPool(1, minimum=0, queue=1, keep_alive=0, saturation=Saturation.BLOCK, name="w", provider=provider)
+def test_a_thread_with_the_number_of_one_that_has_left_the_pool_is_no_worker() -> None:
+    here = threading.current_thread().name
+    provider = Lingering(**{here: 1, "worker-1": 2})
+    pool = WorkerPool(1, provider=provider)
     pool.submit(int).result(PATIENCE)
+    pool.shutdown(wait=False)
     assert provider.left.wait(PATIENCE)
-    pool.execute(held)
-    held.wait_begun()
-    pool.execute(int)
     provider.go.set()
-    ran: list[str] = []
-    stranger = threading.Thread(
-        target=pool.execute, args=(lambda: ran.append(threading.current_thread().name),), name="stranger", daemon=True
-    )
-    stranger.start()
-    assert provider.waiting.wait(PATIENCE)  # a worker would run the job at once
-    held.go.set()
-    stranger.join(PATIENCE)
-    pool.shutdown()
-    assert ran in (["w-2"], ["w-3"])
+    provider.numbers[here] = 2
+    assert pool.join(PATIENCE) == []
