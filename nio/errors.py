@@ -21,6 +21,8 @@ catch. Errors of the operating system stay what Python makes of them (``Connecti
     ├── NonWritableChannelError                 ... for writing
     ├── OverlappingFileLockError                this process holds or awaits a lock on part of the region
     └── RejectedExecutionError                  a pool that is full or shut down
+    WorkerStartError (RuntimeError)             a pool without a worker, and the system starts no thread
+    WorkersLostError (RuntimeError)             raised by run(): the reactor's executor is broken, for good
     IllegalArgumentError (ValueError)           the value has the right type but is wrong
     ├── IllegalSelectorError                    a selector of another provider
     ├── UnresolvedAddressError
@@ -106,7 +108,15 @@ class OverlappingFileLockError(IllegalStateError):
 
 
 class RejectedExecutionError(IllegalStateError):
-    """The pool takes no more work: it is full (saturation policy *abort*) or shut down."""
+    """The pool takes no more work: it is full (policy *abort*), shut down, or of the process that forked this one."""
+
+
+class WorkerStartError(RuntimeError):
+    """The pool has no worker and the system starts no thread; ``__cause__`` says why. A later job may be taken."""
+
+
+class WorkersLostError(RuntimeError):
+    """The executor of a reactor is broken, and there is no factory of another one; raised by ``run()``."""
 
 
 class IllegalArgumentError(ValueError):

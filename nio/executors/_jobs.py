@@ -1,4 +1,9 @@
-"""What stands in a pool's queue: callables without arguments; and how a pool runs, reports and drops one."""
+"""What stands in a pool's queue: callables without arguments, and how one is run, reported and dropped.
+
+**Whose exception is it?** In a worker every exception is the job's: its future has it, or else the log, and the worker
+goes on. On the caller's own thread (*caller runs*, or the ``cancel()`` of a job that is dropped) a KeyboardInterrupt or
+a SystemExit is meant for the caller, who may be the main thread under Ctrl-C: its future has it too, and it is raised.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,12 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import Context
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Job: TypeAlias = Callable[[], object]
+
+_CALLERS: Final = (KeyboardInterrupt, SystemExit)
 
 _logger = logging.getLogger("nio.executors")
 
@@ -27,16 +34,16 @@ class FutureJob(Generic[T]):
 
     def __call__(self) -> None:
         future = self.future
-        if not future.set_running_or_notify_cancel():
-            return
         try:
-            result = self._fn(*self._args, **self._kwargs)
+            if not future.set_running_or_notify_cancel():
+                return
+            future.set_result(self._fn(*self._args, **self._kwargs))
         except BaseException as error:
+            if future.done():  # a callback of the future raised
+                raise
             future.set_exception(error)
             # The traceback holds this frame, the future holds the error: the frame must not hold the future.
             del self, future
-        else:
-            future.set_result(result)
 
     def cancel(self) -> None:
         """The job is dropped: cancel the future, and tell those who wait for several futures."""
@@ -44,30 +51,39 @@ class FutureJob(Generic[T]):
         self.future.set_running_or_notify_cancel()
 
 
-def run(job: Job) -> None:
-    """Run the job in a fresh context; what it raises, whatever it is, is logged once and ends here."""
+def run_at_once(job: Job, in_worker: bool) -> None:
+    """Run the job in a fresh context on the thread of whoever submitted it; in a worker nothing it raises gets out."""
     try:
         Context().run(job)
     except BaseException as error:
+        if not in_worker and isinstance(error, _CALLERS):
+            raise
         report("a job raised", error)
-    finally:
-        del job  # a traceback kept by a future reaches this frame
+    if isinstance(job, FutureJob) and not in_worker:
+        error_of_job = job.future.exception()
+        if isinstance(error_of_job, _CALLERS):
+            raise error_of_job
 
 
 def drop(job: Job) -> None:
     """Call the job's ``cancel()``, if it has one, so that its owner learns that it will not run."""
-    cancel = getattr(job, "cancel", None)
-    if cancel is not None:
-        try:
+    try:
+        cancel = getattr(job, "cancel", None)
+        if cancel is not None:
             cancel()
-        except BaseException as error:
-            report("cancel() of a dropped job raised", error)
+    except _CALLERS:
+        raise
+    except BaseException as error:
+        report("cancel() of a dropped job raised", error)
 
 
 def report(what: str, error: BaseException) -> None:
-    """Log the error once, then release its frames; a handler or filter that raises must not cost a worker."""
+    """Log the error once, then let go of its frames; a log handler or filter that fails is ignored."""
     try:
         _logger.error("%s %s", what, type(error).__name__, exc_info=error)
+    except _CALLERS:
+        raise
     except BaseException:
         pass
-    error.__traceback__ = None
+    finally:
+        error.__traceback__ = None

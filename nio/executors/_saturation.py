@@ -12,7 +12,7 @@ class Saturation(enum.Enum):
     """The submitter waits for room; a worker of this pool runs the job itself, since nobody else may make room."""
 
     CALLER_RUNS = "caller_runs"
-    """The submitter runs the job, and meanwhile submits nothing."""
+    """The submitter runs the job, and meanwhile submits nothing; a KeyboardInterrupt or SystemExit is raised to it."""
 
     DISCARD = "discard"
     """The job is dropped: its future is cancelled."""

@@ -99,7 +99,8 @@ What a provider may leave out
 24. **Files**: without ``open_file`` nothing of that part is ever asked, but ``send_file``, which may answer None.
     ``identity()`` is equal for two descriptors of the same file of a kernel. ``map`` gives a mapping and where in it
     the position is. ``after_fork`` is for providers whose process can fork.
-25. **The rest** has an answer that fits a simulation: ``inherited_socket`` (none), ``is_connected_to_itself`` (no),
+25. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
+    ``inherited_socket`` (none), ``is_connected_to_itself`` (no),
     ``max_backlog`` and ``descriptor_limit`` (no bound), ``cpu_count`` (1).
 
 Of the operating system

@@ -119,6 +119,14 @@ class SelectorProvider(ABC):
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
         """The address as the sockets take it; refuses one of another family or one that would need the resolver."""
 
+    def unread(self, sock: OwnSocket) -> int | None:
+        """Bytes that wait to be received; None where nobody can tell."""
+        return None
+
+    def unacknowledged(self, sock: OwnSocket) -> int | None:
+        """Bytes that were sent and that the peer's system has not acknowledged; None where nobody can tell."""
+        return None
+
     @abstractmethod
     def connect_error(self, sock: OwnSocket) -> int:
         """How the connect under way ended: 0 or an errno (reading it clears it)."""

@@ -6,6 +6,7 @@ locks, a socket's ``recv`` and ``send``. No Python code stands in between.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import resource
@@ -14,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -121,6 +123,12 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
         if spec.mapped is not None:
             sock.setsockopt(spec.mapped.level, spec.mapped.number, int(value))
 
+    def unread(self, sock: socket.socket) -> int | None:
+        return _queued(sock, termios.FIONREAD)
+
+    def unacknowledged(self, sock: socket.socket) -> int | None:
+        return _queued(sock, termios.TIOCOUTQ) if sys.platform == "linux" else None
+
     def connect_error(self, sock: socket.socket) -> int:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
@@ -196,3 +204,11 @@ class ThisMachine:
 
 _MACHINE = ThisMachine()
 SelectorProvider._machine = _MACHINE
+
+
+def _queued(sock: socket.socket, question: int) -> int | None:
+    """How many bytes are in a queue of the socket, as the system tells by ioctl(2)."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, question, bytes(4)), sys.byteorder)
+    except OSError:
+        return None

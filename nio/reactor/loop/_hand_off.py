@@ -69,7 +69,7 @@ class Loop(Protocol):
 class Job:
     """One connection's current record, as a callable without arguments for a worker."""
 
-    __slots__ = ("_future", "_post", "_submitter", "has_begun", "executor", "hand_off", "process", "record")
+    __slots__ = ("_future", "_post", "_submitter", "executor", "hand_off", "has_begun", "process", "record")
 
     def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
         self._post = hand_off.loop.post
@@ -149,6 +149,8 @@ class HandOff:
 
     def __init__(self, workers: int | Workers, loop: Loop) -> None:
         self.loop: Loop = loop
+        self._executor: Executor | None = None
+        self._born = 0
         self._jobs: deque[Job] = deque()
         self._retrying = False
         self._pause = 0.0  # before the factory is asked again
@@ -227,12 +229,14 @@ class HandOff:
 
     def _adopt(self, executor: Executor) -> None:
         if not isinstance(executor, Executor):
-            raise TypeError(f"workers are a number, an Executor or a factory of one; the factory made {executor!r:.200}")
+            raise TypeError(
+                f"workers are a number, an Executor or a factory of one; the factory made {executor!r:.200}"
+            )
         processes = sys.modules.get("concurrent.futures.process")
         self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
         if self.leaves_process:
             _check_start_method(executor)
-        self._executor: Executor | None = executor
+        self._executor = executor
         self._born = self.loop.provider.clock()
 
     def _make_later(self) -> None:

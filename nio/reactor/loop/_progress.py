@@ -27,8 +27,9 @@ class ReactorStatistics:
 
     ``connections`` counts those accepted or connected, ``open`` those of them that are there, ``closed`` the others by
     reason. ``requests`` counts records handed to ``process``; ``dropped`` those whose connection was gone when the
-    reply came; ``abandoned`` the connections that were cut when the drain time was over; ``spins`` how often 512 turns
-    in a row were woken for nothing. ``timers`` is the number of timers that are set.
+    reply came; ``lost`` the workers that had a record beyond its ``process_timeout``; ``abandoned`` the connections
+    that were cut when the drain time was over; ``spins`` how often 512 turns in a row were woken for nothing.
+    ``timers`` is the number of timers that are set.
     """
 
     connections: int
@@ -38,6 +39,7 @@ class ReactorStatistics:
     bytes_in: int
     bytes_out: int
     turns: int
+    lost: int
     abandoned: int
     spins: int
     timers: int
@@ -54,6 +56,7 @@ class Tally:
         "closed",
         "connections",
         "dropped",
+        "lost",
         "open",
         "requests",
         "spins",
@@ -62,7 +65,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
-        self.turns = self.abandoned = self.spins = 0
+        self.turns = self.lost = self.abandoned = self.spins = 0
         self.closed: dict[CloseReason, int] = {}
 
     def came(self) -> None:
@@ -85,6 +88,7 @@ class Tally:
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             turns=self.turns,
+            lost=self.lost,
             abandoned=self.abandoned,
             spins=self.spins,
             timers=timers,

@@ -78,8 +78,10 @@ class Reactor:
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
     :class:`~nio.executors.WorkerPool`, any ``concurrent.futures.Executor``, or a function that makes one, and the next
-    one when that is broken. What the reactor made is closed with it, any other executor is its owner's. ``max_connections`` is how many accepted connections there may be, 10 000 or
-    what the descriptor limit leaves, whichever is less; above it accepting pauses.
+    one when that is broken. What the reactor made is closed with it, any other executor is its owner's.
+
+    ``max_connections`` is how many accepted connections there may be, 10 000 or what the descriptor limit leaves,
+    whichever is less; above it accepting pauses.
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 

@@ -6,6 +6,10 @@ would fire (the first byte of a record, the first unsent byte) moves it forward.
 
 The look is taken at the end of the turn, not when the timer fires, which is before the selection: what waited in the
 kernel meanwhile (the process was stopped for a while, say) is read before anybody is called silent.
+
+**A peer's progress is what it has acknowledged**, not what ``send`` took: a kernel with a large send buffer tells of
+room only when much of it is free, which an honest slow reader may need minutes for. So before such a peer is judged,
+what waits is offered once more, and the kernel is asked how much is not acknowledged.
 """
 
 from __future__ import annotations
@@ -15,11 +19,12 @@ from typing import Protocol
 
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._timers import Timer
-from nio.reactor.streams._state import CLOSING, LINGERING, READING, SENDING, State
+from nio.reactor.streams._state import CLOSING, LINGERING, PROCESSING, READING, SENDING, State
 
 _LINGER_NS = 2_000_000_000
 _RATE_NS = 10_000_000_000  # whoever has us hold output must take _RATE_BYTES of it in this time
 _RATE_BYTES = 1024
+_OF_OUTPUT = (CloseReason.WRITE_TIMEOUT, CloseReason.TOO_SLOW)
 
 
 class Watched(Protocol):
@@ -40,6 +45,12 @@ class Watched(Protocol):
     @property
     def write_timeout(self) -> float | None: ...
 
+    def unacknowledged(self) -> int | None:
+        """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
+
+    def send_queued(self) -> None:
+        """Offer the output to the kernel once more."""
+
     def close(self, reason: CloseReason) -> None: ...
 
 
@@ -56,11 +67,14 @@ class Deadlines:
 
     __slots__ = (
         "_clock",
+        "_left",
         "_rate_since",
         "_timekeeper",
         "_timer",
+        "_unacknowledged",
         "_watched",
         "heard_at",
+        "process_due",
         "record_due",
         "sent_at",
         "taken",
@@ -72,8 +86,11 @@ class Deadlines:
         self._clock = clock
         self._timer: Timer | None = None
         self.heard_at = self.sent_at = clock()
-        self.record_due = 0  # 0: no record is under way, or it may take any time
+        self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
         self.taken = self._rate_since = 0
+        # What the peer had not acknowledged: at the last look, and when the rate began to count.
+        self._left: int | None = None
+        self._unacknowledged: int | None = None
 
     def enforce(self) -> None:
         """Close the connection if a deadline has passed, else look again when the next one may have."""
@@ -82,6 +99,11 @@ class Deadlines:
             return
         now = self._clock()
         due, reason = min(self._of(watched, now), key=_when, default=(0, None))
+        if reason in _OF_OUTPUT and due <= now:
+            watched.send_queued()
+            due, reason = min(self._of(watched, now), key=_when, default=(0, None))
+            if self._watched is None:
+                return  # the attempt has shown that the connection is broken
         if reason is not None and due <= now:
             watched.close(reason)
         elif due and (self._timer is None or not self._timer.is_active or due < self._timer.when):
@@ -100,15 +122,37 @@ class Deadlines:
         self.record_due = self._clock() + _ns(seconds)
         self.enforce()
 
+    def watch_process(self, seconds: float) -> None:
+        """A worker has a record from now on, and must be done in so many seconds."""
+        self.process_due = self._clock() + _ns(seconds)
+        self.enforce()
+
     def watch_output(self) -> None:
         """Output is waiting to be taken, or this side's end to be answered, from now on."""
         self.sent_at = self._clock()
+        if self._watched is not None and self._watched.unsent:
+            self._left = self._watched.unacknowledged()
         self.enforce()
 
     def watch_rate(self) -> None:
         """What is unsent is so much that the peer must take it at some rate, from now on."""
-        self.taken, self._rate_since = 0, self._clock()
+        self._rate_begins(self._clock())
         self.enforce()
+
+    def _rate_begins(self, now: int) -> None:
+        watched = self._watched
+        self.taken, self._rate_since = 0, now
+        self._unacknowledged = watched.unacknowledged() if watched is not None and watched.unsent else None
+
+    def _left_less(self, watched: Watched) -> bool:
+        """Whether the peer has acknowledged some of what the kernel had at the last look."""
+        before, self._left = self._left, watched.unacknowledged()
+        return before is not None and self._left is not None and self._left < before
+
+    def _acknowledged(self, watched: Watched) -> int:
+        """Bytes since the rate began to count; what the kernel took, where nobody can tell."""
+        left = None if self._unacknowledged is None else watched.unacknowledged()
+        return self.taken if left is None or self._unacknowledged is None else self._unacknowledged + self.taken - left
 
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
@@ -117,16 +161,23 @@ class Deadlines:
             yield self.sent_at + _LINGER_NS, watched.reason
             return
         if watched.unsent and watched.write_timeout is not None:
+            if self.sent_at + _ns(watched.write_timeout) <= now and self._left_less(watched):
+                self.sent_at = now
             yield self.sent_at + _ns(watched.write_timeout), CloseReason.WRITE_TIMEOUT
         if watched.unsent and state in (SENDING, CLOSING):
-            if now - self._rate_since >= _RATE_NS and self.taken >= _RATE_BYTES:
-                self.taken, self._rate_since = 0, now
+            if now - self._rate_since >= _RATE_NS and self._acknowledged(watched) >= _RATE_BYTES:
+                self._rate_begins(now)
             yield self._rate_since + _RATE_NS, CloseReason.TOO_SLOW
         if state is READING and self.record_due:
             yield self.record_due, CloseReason.TOO_SLOW
+        if state is PROCESSING and self.process_due:
+            yield self.process_due, CloseReason.PROCESS_TIMEOUT
         if watched.idle_timeout is not None:
             if state is READING and not watched.unsent:
-                yield self.heard_at + _ns(watched.idle_timeout), CloseReason.IDLE_TIMEOUT
+                due = self.heard_at + _ns(watched.idle_timeout)
+                if due <= now and self.sent_at > self.heard_at and not watched.unacknowledged():
+                    due = self.sent_at + _ns(watched.idle_timeout)  # whoever takes what we send is not idle
+                yield due, CloseReason.IDLE_TIMEOUT
             else:
                 yield now + _ns(watched.idle_timeout), None
 

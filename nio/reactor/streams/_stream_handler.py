@@ -13,6 +13,8 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
+from typing import Any
 
 from nio.channels import SelectionKey
 from nio.errors import DelimiterInRecordError, RecordTooLongError
@@ -20,10 +22,14 @@ from nio.framing import Framing, Lines
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._checks import check_process, check_settings, explained
 from nio.reactor.streams._connection import Connection
-from nio.reactor.streams._state import CLOSED, PROCESSING, READING, SENDING
+from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING
 
 _BATCH = 64  # records decoded at a time
+_BATCHES_PER_TURN = 4
+_BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
 _NOTHING: Iterator[bytes] = iter(())
 
 
@@ -35,6 +41,8 @@ class StreamHandler(Connection):
 
     - ``framing``: how bytes become records and replies bytes (:class:`~nio.framing.Lines` by default).
     - ``record_timeout``: seconds a record may take from its first byte to its last (10; None any time).
+    - ``process_timeout``: seconds until a worker must have answered a record; the connection then ends, and the worker
+      that still has the record is counted as ``lost`` (None: any time). Nothing can end a ``process`` that hangs.
 
     With workers, ``process`` runs in one of them, one record of a connection at a time, in order; all else runs on the
     reactor's thread. An exception of ``process`` ends the connection, after the replies owed for the records before it:
@@ -45,9 +53,11 @@ class StreamHandler(Connection):
 
     _records: Iterator[bytes]
     _job: Job | None
+    _process: Any  # process(), None once the connection is closed
 
     framing: Framing = Lines()
     record_timeout: float | None = 10.0
+    process_timeout: float | None = None
 
     # for the user
 
@@ -56,33 +66,49 @@ class StreamHandler(Connection):
         raise NotImplementedError(f"{type(self).__name__} has no process()")
 
     def send(self, record: bytes) -> bool:
-        """Queue a record of your own, framed, behind the replies already made; for the reactor's thread.
+        """Queue a record of your own, framed, behind the replies already made; from any thread.
 
         False when the connection is ending or has ended, and nothing is sent: see ``write``.
         """
+        if self._state in ENDED:
+            return False
         return self.write(self._encode(record))
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        """Process no more records, send what is owed, then close; for the reactor's thread."""
-        if self._state is PROCESSING:
+        """Process no more records, send what is owed, then close; from any thread."""
+        if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = _NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
         else:
             super().finish(reason)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        if self._state is not CLOSED:
-            self._records, self._job = _NOTHING, None
-            del self._process  # with the key's attachment the last cycle: no garbage collection is needed
-            super().close(reason)
+        super().close(reason)
+        if self._state is CLOSED and self._process is not None:
+            self._let_go(reason)
+
+    def handle_replaced(self) -> None:
+        super().handle_replaced()
+        self._let_go(CloseReason.LOCAL)
+
+    def _let_go(self, reason: CloseReason) -> None:
+        job, self._job = self._job, None
+        self._records = _NOTHING
+        self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
+        if job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
+            self._tally.lost += 1
 
     # for the reactor
 
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
-        process = inspect.getattr_static(cls, "process")
-        if reactor.hand_off is not None and inspect.isfunction(process) and process is not StreamHandler.process:
+        if reactor.hand_off is not None and inspect.isfunction(inspect.getattr_static(cls, "process")):
             reactor.hand_off.check_bound(cls.__name__)
+
+    @classmethod
+    def check_class(cls) -> None:
+        check_process(cls, inspect.getattr_static(cls, "process"), StreamHandler.process)
+        check_settings(cls, StreamHandler)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
@@ -100,19 +126,24 @@ class StreamHandler(Connection):
         clock, encode, outbox = self._clock, self._encode, self._outbox
         self._state = self._rest
         self._deadlines.heard_at = clock()  # the peer waited for us, not we for the peer
-        try:
-            if reply is not None:
+        if reply is not None:
+            try:
                 outbox.append(encode(reply))
-        except Exception as error:
-            self._raised(error)
+            except LEAVING:
+                raise
+            except BaseException as error:
+                self._raised(explained(type(self).__name__, self.framing, reply, error))
         if outbox.size >= self._mark:
             self._flush_to_mark()
         self._work()
 
     def handle_failure(self, error: BaseException) -> None:
-        """A worker's completion: process raised."""
+        """A worker's completion: process raised, or the worker is gone."""
         if self._state is PROCESSING:
-            self._raised(error)
+            if isinstance(error, BrokenExecutor):
+                self._begin_end(CloseReason.WORKER_LOST)
+            else:
+                self._raised(error)
         else:
             self._tally.dropped += 1
 
@@ -152,7 +183,7 @@ class StreamHandler(Connection):
             if sent < len(reply):
                 self._outbox.append(memoryview(reply)[sent:])
                 self._left_over(sent)
-                self._send_queued()
+                self.send_queued()
         elif self._state is not CLOSED:
             self._outbox.append(reply)  # behind what process() sent itself, which is on its way
 
@@ -175,21 +206,29 @@ class StreamHandler(Connection):
 
     def _process_records(self) -> None:
         process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
+        reply, before = None, tally.bytes_out
         try:
-            while True:
+            for _ in range(_BATCHES_PER_TURN):
                 for record in self._records:
                     tally.requests += 1
+                    reply = None
                     reply = process(record)
                     if reply is not None:
                         outbox.append(encode(reply))  # dropped with the outbox if process() has closed the connection
                     if outbox.size >= self._mark:
                         self._flush_to_mark()
+                        if self._state is READING and tally.bytes_out - before > _BYTES_PER_TURN:
+                            self._pause()
                     if self._state is not READING:
                         return
                 if not (self._more and self._decode_more()):
                     return
-        except Exception as error:
-            self._raised(error)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error if reply is None else explained(type(self).__name__, self.framing, reply, error))
+        else:
+            self._pause()
 
     def _hand_off_record(self, job: Job) -> None:
         record = next(self._records, None)
@@ -198,7 +237,9 @@ class StreamHandler(Connection):
         if record is not None:
             self._tally.requests += 1
             self._state = PROCESSING
-            job.record = record
+            job.record, job.has_begun = record, False
+            if self.process_timeout is not None:
+                self._deadlines.watch_process(self.process_timeout)
             job.hand_off.add(job)
 
     def _decode_more(self) -> bool:
@@ -218,6 +259,9 @@ class StreamHandler(Connection):
             self._dealt_with_all()
         elif self.record_timeout is not None and not self._deadlines.record_due:
             self._deadlines.watch_record(self.record_timeout)
+
+    def _holds_nothing(self) -> bool:
+        return self._decoder.clean
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back

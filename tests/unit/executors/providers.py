@@ -36,7 +36,8 @@ class Watched(SystemProvider):
         return self.threads[-1]
 
     def queue(self) -> queue.SimpleQueue[object]:
-        return super().queue() if self.tokens is None else self.tokens
+        tokens, self.tokens = self.tokens, None  # one pool's, for its workers
+        return super().queue() if tokens is None else tokens
 
 
 class CallbackThreads(SystemProvider):
@@ -102,14 +103,30 @@ class TogetherTokens(queue.SimpleQueue[Any]):
 
 
 class CallbackConditions(SystemProvider):
-    """Calls ``before`` whenever a thread is about to wait for a condition, with its lock held."""
+    """Calls ``before`` whenever a thread is about to wait for room, in that thread, and ``after`` when it was called.
 
-    def __init__(self, before: Callable[[], object]) -> None:
+    For one pool: the first queue that it asks for is that of its workers.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[], object],
+        after: Callable[[], object] = lambda: None,
+        tokens: queue.SimpleQueue[Any] | None = None,
+    ) -> None:
         super().__init__(self.available()[0])
+        self.tokens = super().queue() if tokens is None else tokens
+        self.asked = 0
 
-        class Condition(threading.Condition):
-            def wait(self, timeout: float | None = None) -> bool:
+        class Room(queue.SimpleQueue[object]):
+            def get(self, block: bool = True, timeout: float | None = None) -> object:
                 before()
-                return super().wait(timeout)
+                call = super().get(block, timeout)
+                after()
+                return call
 
-        self.condition = Condition
+        self.room = Room
+
+    def queue(self) -> queue.SimpleQueue[object]:
+        self.asked += 1
+        return self.tokens if self.asked == 1 else self.room()

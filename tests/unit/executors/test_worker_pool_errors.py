@@ -13,6 +13,7 @@ from concurrent.futures import wait
 
 import pytest
 
+from nio.errors import RejectedExecutionError, WorkerStartError
 from nio.executors import Saturation, WorkerPool
 from tests.unit.executors.jobs import Held, Told, full_pool, ident, messages, raise_it
 from tests.unit.executors.providers import PATIENCE, Watched
@@ -158,32 +159,49 @@ def test_K06_a_failed_future_is_freed_without_the_collector() -> None:
 # threads that cannot be started
 
 
-def test_F04_prestart_fails_loudly_and_leaves_no_thread_behind() -> None:
+def test_F04_prestart_fails_loudly_and_leaves_no_thread_behind(caplog: pytest.LogCaptureFixture) -> None:
     provider = Watched(3)
     with pytest.raises(RuntimeError, match="can't start new thread") as caught:
         WorkerPool(4, prestart=True, name="w", provider=provider)
     assert caught.value.__notes__ == ["thread 3 of at most 4 of the pool 'w'"]
+    assert messages(caplog) == []
     assert len(provider.threads) == 2
     assert not any(thread.is_alive() for thread in provider.threads)
 
 
-def test_F04_a_thread_that_cannot_be_started_on_demand_is_the_submitters_error() -> None:
-    with WorkerPool(2, provider=Watched(1, 3)) as pool:
-        with pytest.raises(RuntimeError, match="can't start new thread"):
+def test_F04_without_a_worker_a_thread_that_cannot_be_started_is_the_submitters_error() -> None:
+    with WorkerPool(2, name="w", provider=Watched(1)) as pool:
+        with pytest.raises(WorkerStartError, match="'w' has no worker and can start none: can't start new") as caught:
             pool.submit(int)
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        assert not isinstance(caught.value, RejectedExecutionError)
         assert (pool.statistics().threads, pool.statistics().queued) == (0, 0)
         assert pool.submit(int).result(PATIENCE) == 0
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            pool.execute(int)
-        assert pool.submit(int).result(PATIENCE) == 0
-        assert pool.statistics().threads == 2
 
 
-def test_F04_offer_says_how_many_it_took_before_a_thread_could_not_be_started() -> None:
+def test_F04_jobs_go_to_the_workers_that_are_there_when_no_thread_can_be_started(held: Held) -> None:
     jobs = [Told() for _ in range(3)]
-    with WorkerPool(3, provider=Watched(2, 3)) as pool:
-        assert pool.offer(jobs) == 1
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            pool.offer(jobs[1:])
-        assert pool.offer(jobs[1:]) == 2
-    assert [job.fate for job in jobs] == [["run"]] * 3
+    with WorkerPool(3, queue=2, provider=Watched(2, 3)) as pool:
+        pool.execute(held)
+        held.wait_begun()
+        assert pool.offer(jobs) == 2
+        assert (pool.statistics().threads, pool.statistics().queued) == (1, 2)
+        with pytest.raises(RejectedExecutionError, match="1 threads, 2 jobs queued"):
+            pool.submit(int)
+        held.go.set()
+    assert [job.fate for job in jobs] == [["run"], ["run"], []]
+
+
+def test_F04_the_next_job_asks_for_the_thread_again_and_a_series_of_refusals_is_logged_once(
+    held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = "the pool 'w' asks for a thread again with its next job; the system said RuntimeError"
+    with WorkerPool(3, name="w", provider=Watched(2, 3, 5)) as pool:
+        pool.execute(held)
+        held.wait_begun()
+        futures = [pool.submit(ident), pool.submit(ident)]
+        assert (pool.statistics().threads, messages(caplog)) == (1, [refused])
+        assert pool.submit(ident).result(PATIENCE) == futures[0].result(PATIENCE)  # by the second thread
+        assert pool.submit(ident).result(PATIENCE) == futures[1].result(PATIENCE)
+        assert (pool.statistics().threads, messages(caplog)) == (2, [refused, refused])
+        held.go.set()

@@ -164,7 +164,7 @@ def test_a_handler_may_survive_its_error(reactor: Reactor, pipe: Pipe) -> None:
             pipe.source.read(bytearray(1))
             raise KeyError("again")
 
-        def handle_error(self, error: Exception) -> None:
+        def handle_error(self, error: BaseException) -> None:
             self.errors.append(error)
 
     hard = Hard()
@@ -180,7 +180,7 @@ def test_a_handle_error_that_raises_too_loses_the_channel_after_all(
     reactor: Reactor, pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Worse(Handler):
-        def handle_error(self, error: Exception) -> None:
+        def handle_error(self, error: BaseException) -> None:
             raise IndexError("worse")
 
     reactor.admit(pipe.source, READ, Worse())

@@ -148,7 +148,7 @@ def test_a_handler_that_closes_and_then_raises(reactor: Reactor, caplog: pytest.
             self.close(CloseReason.OVERLOAD)
             raise KeyError("too late")
 
-        def handle_error(self, error: Exception) -> None:
+        def handle_error(self, error: BaseException) -> None:
             raise AssertionError("it is gone already")
 
     with Pipe.open(provider=reactor.provider) as pipe:

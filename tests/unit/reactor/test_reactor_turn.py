@@ -173,7 +173,7 @@ def test_D18_one_handler_that_always_raises_does_not_cost_the_others(caplog: pyt
         def handle_read(self) -> None:
             raise KeyError("always")
 
-        def handle_error(self, error: Exception) -> None:
+        def handle_error(self, error: BaseException) -> None:
             pass
 
     with World() as world, Pipe.open(provider=world.kernel) as pipe:

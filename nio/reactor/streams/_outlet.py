@@ -1,0 +1,310 @@
+"""Outlet: the sending half of a stream's handler: its state, its output, and how it ends.
+
+**One place arms, one place closes.** The interest set is looked up from the state, in ``_arm`` and nowhere else; the
+connection ends in ``close`` and nowhere else. Everything between is a state, see ``_state.py``.
+
+**Write first, arm later.** What is written while input is handled is sent at once, together; ``OP_WRITE`` is armed only
+for what the kernel did not take. In the steady state a request costs two system calls, one recv and one send.
+
+**Nothing happens inside write()**, so that whoever writes to a connection need not expect its end: it only queues. The
+sending, and the end of a connection that has too much output, come from the reactor. Other threads may write, too:
+what they call travels to the reactor's thread by itself, in order.
+
+**Closing so that the last bytes arrive.** A socket closed with unread input sends a reset, and that makes the peer's
+kernel drop what its program has not read yet. So this side shuts its output down and reads on, discarding, until the
+peer closes too, 64 KiB came or 2 seconds passed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from nio.channels import SelectionKey, SocketChannel
+from nio.errors import CancelledKeyError, ProtocolError
+from nio.reactor.handlers._handler import Handler
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._reactor import Reactor
+from nio.reactor.streams._deadlines import Deadlines
+from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
+from nio.reactor.streams._transport import PlainTransport, Transport
+
+_READ_SIZE = 65536
+_LINGER_BYTES = 65536
+
+
+class Outlet(Handler):
+    """What :class:`Connection` is made on: it can send and end, and does not read yet."""
+
+    __slots__ = (
+        "_clock",
+        "_deadlines",
+        "_ending",
+        "_eof",
+        "_handling",
+        "_lingered",
+        "_mark",
+        "_ops",
+        "_outbox",
+        "_reason",
+        "_rest",
+        "_state",
+        "_steady",
+        "_tally",
+        "_transport",
+        "_writable",
+    )
+
+    _rest: State
+    _state: State
+    _ending: CloseReason | None
+    _outbox: Outbox
+    _deadlines: Deadlines
+    _handling: bool
+
+    idle_timeout: float | None = 60.0
+    write_timeout: float | None = 60.0
+    low_mark = 32 * 1024
+    high_mark = 64 * 1024
+    max_output = 1024 * 1024
+    transport: Callable[[SocketChannel], Transport] = PlainTransport
+
+    reports_bytes = True
+    channel: SocketChannel
+
+    # for the user
+
+    def on_close(self, reason: CloseReason) -> None:
+        """The connection is gone; called once, after everything else."""
+
+    def on_writable(self, writable: bool) -> None:
+        """Output has reached the high mark (False), or is down to the low mark again (True): stop or go on writing."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> bool:
+        """Queue ``data`` for the peer, from any thread; False when the connection is ending, and nothing is sent.
+
+        Output that grows beyond ``max_output`` ends the connection, soon: nothing is called from inside ``write``.
+        """
+        if type(data) is not bytes:
+            data = _copied(data)
+        if self._state in ENDED:
+            return False
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.write, data)
+            return True
+        outbox = self._outbox
+        if outbox.size and outbox.size + len(data) > self.max_output:
+            self._end_input(CloseReason.OVERLOAD)
+            self.reactor.post(self.close, CloseReason.OVERLOAD)
+            return False
+        self._steady = False
+        if not (outbox.size or self._handling):  # else the sending is on the way, or its interest is armed
+            self.reactor.post(self.send_queued)
+        outbox.append(data)
+        return True
+
+    def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Take no more input, send what is owed, then close; from any thread."""
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.finish, reason)
+        elif self._state not in ENDED:
+            self._end_input(reason)
+            self.reactor.post(self.send_queued)  # not now: whoever asks may still return a reply
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
+        """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
+        if self._state is CLOSED:
+            return
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.close, reason)
+            return
+        self.reactor.report("end", logging.DEBUG, "%r ended: %s", self, reason.name)
+        self._state, self._reason, self._steady = CLOSED, reason, False
+        self._deadlines.cancel()
+        self._outbox = Outbox()
+        super().close(reason)
+        self.reactor.guarded(self.on_close, reason)
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._state
+
+    @property
+    def reason(self) -> CloseReason:
+        """Why the connection is closing, lingering or closed; LOCAL before."""
+        return self._reason
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of output that the kernel has not taken yet."""
+        return self._outbox.size
+
+    def __repr__(self) -> str:
+        channel, state = getattr(self, "channel", None), getattr(self, "_state", None)
+        if channel is None or state is None:
+            return f"{type(self).__name__}(not open)"
+        return f"{type(self).__name__}({channel!r}, {state.value}, unsent={self.unsent})"
+
+    # for the reactor
+
+    @property
+    def owes(self) -> bool:
+        return self._state is not LINGERING
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+        super().handle_open(reactor, key)
+        self._transport = type(self).transport(self.channel)
+        self._tally = reactor.tally
+        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
+        self._outbox = Outbox()
+        self._ops = key.interest_ops
+        self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
+        self._reason = CloseReason.LOCAL
+        self._ending = None  # why to finish once everything received was dealt with
+        self._eof = self._handling = False
+        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._writable = True
+        self._clock = reactor.provider.clock
+        self._deadlines = Deadlines(self, reactor, self._clock)
+        self._lingered = 0
+
+    def handle_write(self) -> None:
+        """There is room for what is left of the output."""
+        self.send_queued()
+
+    def send_queued(self) -> None:
+        """Send; below the low mark, go on with the input that waited for it."""
+        self._flush_to_mark()
+        if self._state is SENDING and self._outbox.size <= self.low_mark:
+            self._state = self._rest
+            self._work()
+        else:
+            self._arm()
+
+    def unacknowledged(self) -> int | None:
+        """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
+        return self.reactor.provider.unacknowledged(self.channel.socket)
+
+    def _work(self) -> None:
+        """Deal with the input that waited for output to be taken, then send and arm."""
+        self._arm()
+
+    # output
+
+    def _flush_to_mark(self) -> None:
+        """Send; output at the high mark all the same ends new input until the peer has taken some."""
+        self._flush()
+        if self._outbox.size >= self._mark:
+            if self._state is READING:
+                self._state = SENDING
+                self._deadlines.watch_rate()
+                self._arm()
+            if self._writable:
+                self._writable = False
+                self.reactor.guarded(self.on_writable, False)
+        elif not self._writable and self._outbox.size <= self.low_mark and self._state not in ENDED:
+            self._writable = True
+            self.reactor.guarded(self.on_writable, True)
+
+    def _flush(self) -> None:
+        """Send all the output there is; what the kernel does not take stays."""
+        outbox, transport = self._outbox, self._transport
+        if outbox.size or transport.wants_write:
+            try:
+                sent = outbox.flush(transport.send)
+            except OSError as error:
+                self._lost(error)
+                return
+            self._tally.bytes_out += sent
+            if outbox.size or transport.wants_write:
+                self._left_over(sent)
+                return
+            self._deadlines.sent_at = self._clock()
+        if self._state is CLOSING:
+            self._end_output()
+
+    def _left_over(self, sent: int) -> None:
+        """Not all was taken: from now on the peer has to take some."""
+        self._deadlines.taken += sent
+        if sent or not self._ops & SelectionKey.OP_WRITE.value:
+            self._deadlines.watch_output()
+
+    def _arm(self) -> None:
+        """The one place where interest comes from state."""
+        state = self._state
+        if state is CLOSED:
+            return
+        unsent = self._outbox.size or self._transport.wants_write
+        self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
+        ops = state.interest[1 if unsent else 0]
+        if ops != self._ops:
+            self._ops = ops
+            try:
+                self.key.set_interest(ops)
+            except CancelledKeyError as error:
+                self.reactor.report("handler", logging.ERROR, "a connection whose key is gone ends", error=error)
+                self.close(CloseReason.HANDLER_ERROR)
+
+    # the end
+
+    def _begin_end(self, reason: CloseReason) -> None:
+        """Take no more input, send what is owed, then close: as ``finish``, but now."""
+        if self._state not in ENDED:
+            self._end_input(reason)
+            self._flush()
+            self._arm()
+
+    def _end_input(self, reason: CloseReason) -> None:
+        self._state, self._reason, self._steady = CLOSING, reason, False
+        self._deadlines.watch_rate()
+
+    def _end_output(self) -> None:
+        """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""
+        if self._eof:
+            self.close(self._reason)
+            return
+        self._state = LINGERING
+        self._transport.shutdown_output()
+        self._deadlines.watch_output()
+
+    def _discard(self) -> None:
+        """While lingering: read and drop, up to a bound."""
+        try:
+            count = len(self._transport.recv(_READ_SIZE))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lost(error)
+            return
+        self._tally.bytes_in += count
+        self._lingered += count
+        if not count or self._lingered > _LINGER_BYTES:
+            self.close(self._reason)
+
+    def _raised(self, error: BaseException) -> None:
+        """The user's code raised."""
+        if isinstance(error, ProtocolError):
+            self._blame(CloseReason.PROTOCOL_ERROR, error)
+        else:
+            name = type(self).__name__
+            self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
+            self._begin_end(CloseReason.HANDLER_ERROR)
+
+    def _blame(self, reason: CloseReason, error: Exception) -> None:
+        """The peer's fault."""
+        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self._begin_end(reason)
+
+    def _lost(self, error: OSError) -> None:
+        """The connection is broken."""
+        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
+
+
+def _copied(data: object) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        hint = "; use .encode()" if isinstance(data, str) else ""
+        raise TypeError(f"a connection is written bytes, not {data!r:.60}{hint}")
+    return memoryview(data).tobytes()
