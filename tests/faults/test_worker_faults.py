@@ -111,7 +111,7 @@ def test_F05_a_pool_that_is_shut_down_while_requests_come(caplog: pytest.LogCapt
         assert server.reasons().count(CloseReason.PEER_FIN) == answers.count(b"Hello ann\n")
         with pytest.raises(RejectedExecutionError):
             pool.execute(int)
-    assert loud(caplog) == []
+    assert all("no worker takes a record" in record.getMessage() for record in loud(caplog))
 
 
 def test_F07_pipelined_requests_of_every_duration_are_answered_in_order() -> None:
@@ -196,6 +196,7 @@ def test_F10_a_completion_for_a_connection_that_is_gone_arms_nothing(
     with WorkerPool(1) as pool, World(Slow, workers=pool) as world, gate:
         world.connect().send(b"ann\n")
         world.until_state(State.PROCESSING)
+        assert gate.begun.acquire(timeout=PATIENCE)
         key = world.handler.key
         world.handler.close()
         gate.release.set()

@@ -57,7 +57,8 @@ class Acceptor(Handler):
         self._accept(self.accepts_per_turn)
 
     def _accept(self, most: int) -> None:
-        key, ops = self.key, self.key.interest_ops
+        key = self.key
+        ops = key.interest_ops if key.is_valid else 0
         for _ in range(most):
             if self.reactor.admission.is_full:
                 self._suspend()

@@ -26,6 +26,7 @@ from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
@@ -106,12 +107,13 @@ class Reactor:
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
         self.guarded = self._registry.guarded
+        self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
         self.owner: Owner = Owner(self.provider.thread_id)
-        self._stopped = self._draining = self._closed = False
+        self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
 
     @classmethod
@@ -285,7 +287,7 @@ class Reactor:
         return self.admission.limit
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "draining" if self._draining else "open"
+        state = "closed" if self._closed else "draining" if self._drain.is_under_way else "open"
         counts = f"connections={self.tally.open}, turns={self.tally.turns}"
         return f"Reactor({state}, provider={self.provider.name}, {counts})"
 
@@ -300,8 +302,8 @@ class Reactor:
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._registry.forget(key, reason) and self._draining and not self._registry.all():
-            self._stopped = True
+        if self._registry.forget(key, reason):
+            self._drain.look()
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None:
         """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
@@ -355,27 +357,9 @@ class Reactor:
     # the end
 
     def _begin_drain(self, seconds: float) -> None:
-        if self._draining:
-            return
-        self.call_later(seconds, self._end_drain)
-        handlers = (
-            self._registry.all()
-        )  # whoever comes from now on, accepted by one of these, say, is drained by a tick
-        self._draining = True
-        for handler in handlers:
-            self._drain(handler)
-        self._stopped = self._stopped or not self._registry.all()
-
-    def _drain(self, handler: EventHandler) -> None:
-        if self._registry.of(handler.key) is handler:
-            self.guarded(handler.handle_drain)
-
-    def _end_drain(self) -> None:
-        handlers = self._registry.all()
-        self.tally.abandoned = sum(handler.owes for handler in handlers)
-        for handler in handlers:
-            self.guarded(handler.close, CloseReason.DRAIN)
-        self._stopped = True
+        if not self._drain.is_under_way:
+            self.call_later(seconds, self._drain.end)
+            self._drain.begin()
 
     # the handlers
 
@@ -392,8 +376,8 @@ class Reactor:
             self.forget(key, CloseReason.HANDLER_ERROR)
             key.cancel()
             raise
-        if self._draining:
-            self.execute(self._drain, handler)
+        if self._drain.is_under_way:
+            self.execute(self._drain.one, handler, key)
 
     def _drop_ticks(self) -> None:
         while self._ticks:

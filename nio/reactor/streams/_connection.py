@@ -41,7 +41,7 @@ class Connection(Outlet):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_drain_left", "_read_size")
+    __slots__ = ("_drain_began", "_drain_left", "_read_size")
 
     # for the user
 
@@ -76,7 +76,7 @@ class Connection(Outlet):
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
         self._read_size = _FIRST_READ
-        self._drain_left = -1  # bytes still to be read while draining; below 0: not draining
+        self._drain_began = 0  # 0: not draining
         self._deadlines.enforce()
         try:
             self.on_open()
@@ -94,8 +94,8 @@ class Connection(Outlet):
         try:
             data = recv(size)
         except BlockingIOError:
-            if self._drain_left >= 0:
-                self._begin_end(CloseReason.DRAIN)
+            if self._drain_began:
+                self._nothing_left()
             return
         except OSError as error:
             self._lost(error)
@@ -113,8 +113,8 @@ class Connection(Outlet):
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
-        left = self.reactor.provider.unread(self.channel.socket)
-        self._drain_left, self._steady = 1 if left is None else left, False
+        self._drain_left = self.reactor.provider.unread(self.channel.socket) or 1  # at least a look
+        self._drain_began, self._steady = self._clock(), False
         if self._ending is None:
             self._ending = CloseReason.DRAIN
         if self._state is READING:
@@ -167,7 +167,7 @@ class Connection(Outlet):
 
     def _dealt_with_all(self) -> None:
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
-        if self._ending is CloseReason.DRAIN and self._drain_left > 0:
+        if self._ending is CloseReason.DRAIN and self._drain_began:
             self.reactor.post(self._drain)
         elif self._ending is not None:
             self._begin_end(self._ending)
@@ -179,12 +179,13 @@ class Connection(Outlet):
         if self._drain_left > 0:
             before = self._tally.bytes_in
             self.handle_read()
-            self._drain_left = max(0, self._drain_left - (self._tally.bytes_in - before))
-        elif self._outbox.size or not self._holds_nothing():
+            self._drain_left -= self._tally.bytes_in - before
+        else:
+            self._begin_end(CloseReason.DRAIN)
+
+    def _nothing_left(self) -> None:
+        """Draining, and the kernel has no more input."""
+        if self._outbox.size or self._deadlines.heard_at >= self._drain_began:
             self._begin_end(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)
-
-    def _holds_nothing(self) -> bool:
-        """No part of a record was received."""
-        return True

@@ -40,6 +40,7 @@ class Outlet(Handler):
     __slots__ = (
         "_clock",
         "_deadlines",
+        "_detail",
         "_ending",
         "_eof",
         "_handling",
@@ -62,6 +63,7 @@ class Outlet(Handler):
     _outbox: Outbox
     _deadlines: Deadlines
     _handling: bool
+    _detail: str
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -119,7 +121,7 @@ class Outlet(Handler):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)
             return
-        self.reactor.report("end", logging.DEBUG, "%r ended: %s", self, reason.name)
+        self.reactor.report("end", logging.DEBUG, "%r ended: %s, %.200r", self, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
         self._outbox = Outbox()
@@ -161,7 +163,7 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason = CloseReason.LOCAL
+        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
         self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
@@ -294,12 +296,12 @@ class Outlet(Handler):
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self._detail = str(error)
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken."""
-        self.reactor.report("peer", logging.DEBUG, "%r: %.200r", self.channel, str(error))
+        self._detail = str(error)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
 
 

@@ -260,9 +260,6 @@ class StreamHandler(Connection):
         elif self.record_timeout is not None and not self._deadlines.record_due:
             self._deadlines.watch_record(self.record_timeout)
 
-    def _holds_nothing(self) -> bool:
-        return self._decoder.clean
-
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back
             name = type(self).__name__

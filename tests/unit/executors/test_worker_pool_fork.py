@@ -26,7 +26,7 @@ HEAD = """
     import faulthandler, os, signal, sys, threading, warnings
     from nio.errors import RejectedExecutionError
     from nio.executors import Saturation, WorkerPool
-    from nio.spi import SelectorProvider
+    from nio.spi import SelectorProvider, SystemProvider
 
     warnings.simplefilter("ignore", DeprecationWarning)  # later Pythons warn of a fork where there are threads
     faulthandler.dump_traceback_later(20, exit=True)
@@ -80,11 +80,11 @@ def test_a_lock_that_another_thread_held_at_the_fork_does_not_hold_the_child() -
     assert run("""
         locked, go = threading.Event(), threading.Event()
 
-        class Slow(SelectorProvider):
+        class Slow(SystemProvider):
             def start_thread(self, *arguments, **names):
                 locked.set()
                 go.wait()
-                return SelectorProvider.start_thread(*arguments, **names)
+                return SystemProvider.start_thread(self, *arguments, **names)
 
         pool = WorkerPool(1, provider=Slow(SelectorProvider.available()[0]))
         submitter = threading.Thread(target=pool.submit, args=(int,))
@@ -161,7 +161,7 @@ class Forking(CallbackConditions):
         super().__init__(before)
         self.forked: list[Callable[[], object]] = []
 
-    def after_fork(self, call: Callable[[], object]) -> None:  # type: ignore[override]  # static in the base
+    def after_fork(self, call: Callable[[], object]) -> None:
         self.forked.append(call)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from nio.errors import RejectedExecutionError
 from nio.executors import Saturation, WorkerPool
-from nio.spi import SelectorProvider, Thread
+from nio.spi import SystemProvider
 from tests.unit.executors.jobs import Held, Told, full_pool, messages, raise_it
 from tests.unit.executors.providers import PATIENCE, CallbackConditions
 
@@ -123,15 +123,15 @@ def test_an_interrupt_while_an_error_is_logged_reaches_the_caller_and_no_worker(
 # an interrupt in the pool's own code
 
 
-class InterruptedStart(SelectorProvider):
+class InterruptedStart(SystemProvider):
     """The thread is started, and whoever asked for it is interrupted."""
 
     def __init__(self) -> None:
         super().__init__(self.available()[0])
-        self.threads: list[Thread] = []
+        self.threads: list[threading.Thread] = []
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
-        self.threads.append(SelectorProvider.start_thread(target, *args, name=name))
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
+        self.threads.append(SystemProvider.start_thread(self, target, *args, name=name))
         if len(self.threads) == 1:
             raise KeyboardInterrupt
         return self.threads[-1]

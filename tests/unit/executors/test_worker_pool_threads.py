@@ -17,7 +17,7 @@ import pytest
 
 from nio.errors import WorkerStartError
 from nio.executors import Saturation, WorkerPool
-from nio.spi import SelectorProvider, Thread
+from nio.spi import SystemProvider
 from tests.unit.executors.jobs import Held, Told, ident, messages
 from tests.unit.executors.providers import PATIENCE, GatedTokens, Watched
 
@@ -78,7 +78,7 @@ def test_a_worker_that_is_struck_again_and_again_logs_once_and_goes_on(caplog: p
     assert pauses == [0.01] * 4  # so that a loop that cannot succeed leaves the processor to others
 
 
-class Striking(SelectorProvider):
+class Striking(SystemProvider):
     """The first thread is struck where the interpreter looks for what others want of it, at the ``strike``-th time.
 
     It does so as a function of the pool begins, and as a call that it makes into C returns.
@@ -87,9 +87,9 @@ class Striking(SelectorProvider):
     def __init__(self, strike: int) -> None:
         super().__init__(self.available()[0])
         self.strike = strike
-        self.threads: list[Thread] = []
+        self.threads: list[threading.Thread] = []
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         def body() -> None:
             sys.setprofile(self.look)
             try:
@@ -98,9 +98,9 @@ class Striking(SelectorProvider):
                 pass
 
         self.threads.append(
-            SelectorProvider.start_thread(target, *args, name=name)
+            SystemProvider.start_thread(self, target, *args, name=name)
             if self.threads
-            else SelectorProvider.start_thread(body, name=name)
+            else SystemProvider.start_thread(self, body, name=name)
         )
         return self.threads[-1]
 
@@ -179,22 +179,22 @@ class LateThread(threading.Thread):
         self.ended = True
 
 
-class Silent(SelectorProvider):
+class Silent(SystemProvider):
     """The threads numbered in ``fail`` cannot be started; those in ``silent`` end before they get anywhere."""
 
     def __init__(self, silent: set[int], fail: set[int], late: bool = False) -> None:
         super().__init__(self.available()[0])
         self.silent, self.fail, self.asked, self.late = silent, fail, 0, late
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         self.asked += 1
         if self.asked in self.fail:
             raise RuntimeError("can't start new thread")
         if self.asked not in self.silent:
-            return SelectorProvider.start_thread(target, *args, name=name)
+            return SystemProvider.start_thread(self, target, *args, name=name)
         if self.late:  # it ends when somebody waits for that
             return LateThread(target=int, name=name)
-        thread = SelectorProvider.start_thread(int, name=name)
+        thread = SystemProvider.start_thread(self, int, name=name)
         thread.join(PATIENCE)
         return thread
 
@@ -220,7 +220,7 @@ def test_a_thread_that_ended_without_a_word_is_found_when_a_thread_is_started() 
 
 def test_the_job_of_a_thread_that_ended_without_a_word_wakes_a_sleeper(held: Held) -> None:
     class Provider(Silent):
-        def queue(self) -> queue.SimpleQueue[object]:  # type: ignore[override]  # static in the base
+        def queue(self) -> queue.SimpleQueue[object]:
             return tokens
 
     tokens = GatedTokens()
@@ -317,7 +317,7 @@ class Lingering(Watched):
     def thread_id(self) -> int:
         return self.numbers[threading.current_thread().name]
 
-    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:  # type: ignore[override]  # static in the base
+    def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         def linger() -> None:
             target(*args)
             self.left.set()

@@ -192,10 +192,15 @@ class Manual(Executor):
         self.waiting.append((future, lambda: fn(*args, **kwargs)))
         return future
 
+    def begin(self) -> None:
+        """A worker has what was submitted first from now on, so that it cannot be cancelled any more."""
+        assert self.waiting[0][0].set_running_or_notify_cancel()
+
     def run_one(self) -> None:
-        """Run what was submitted first, as a worker would."""
+        """Run what was submitted first, as a worker would, unless it was cancelled."""
         future, call = self.waiting.popleft()
-        assert future.set_running_or_notify_cancel()
+        if not (future.running() or future.set_running_or_notify_cancel()):
+            return
         try:
             result = call()
         except BaseException as error:

@@ -142,7 +142,7 @@ def test_A03_a_thousand_in_a_row_cost_bounded_turns_and_few_lines(caplog: pytest
             assert world.kernel.accept_calls - before <= 16
             turns += 1
         assert turns == 1000 // 16 + 1
-    assert len(caplog.records) == 10
+    assert len([record for record in caplog.records if "ended" not in record.getMessage()]) == 10
 
 
 def test_A05_readiness_that_another_process_used_up_is_nothing() -> None:

@@ -158,7 +158,7 @@ def test_a_handler_that_raises_loses_its_channel_never_the_reactor(
 
 def test_a_handler_may_survive_its_error(reactor: Reactor, pipe: Pipe) -> None:
     class Hard(Handler):
-        errors: list[Exception] = []  # noqa: RUF012  # one instance
+        errors: list[BaseException] = []  # noqa: RUF012  # one instance
 
         def handle_read(self) -> None:
             pipe.source.read(bytearray(1))

@@ -194,6 +194,7 @@ def test_completions_after_the_close_are_nobody_s() -> None:
     with World(workers=manual) as world:
         world.connect().send(b"ann\n")
         world.until(lambda: manual.waiting)
+        manual.begin()
         world.reactor.close()
         manual.run_one()
         assert world.handler.reasons == [CloseReason.LOCAL]

@@ -153,6 +153,7 @@ def test_F09_what_comes_after_the_close_is_dropped_and_counted(outcome: str) -> 
         peer.send(b"ann\n")
         asked(world, manual)
         handler = world.handler
+        manual.begin()
         handler.close(CloseReason.OVERLOAD)
         manual.run_one()
         world.turns()

@@ -303,8 +303,10 @@ def test_whose_fault_it_was_is_said_in_the_log(workers: int, caplog: pytest.LogC
             peer.read_to_end()
             peer.close()
         world.until(lambda: len(world.closed()) == 2)
-    peers, ours = caplog.records
-    assert (peers.levelno, ours.levelno) == (logging.DEBUG, logging.ERROR)
+    peers, ours, end = caplog.records
+    assert [record.levelno for record in caplog.records] == [logging.DEBUG, logging.ERROR, logging.DEBUG]
+    assert "PROTOCOL_ERROR" in peers.getMessage()
+    assert "HANDLER_ERROR" in end.getMessage()
     assert r"no such name\n\x1b[2J" in peers.getMessage()
     assert "\x1b" not in peers.getMessage()
     assert "Picky" in ours.getMessage()

@@ -1,0 +1,72 @@
+"""Drain: every handler finishes what it owes, and what does not end in time is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from nio.channels import SelectionKey
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._progress import Tally
+
+
+class Drained(Protocol):
+    """What a drain asks of a handler."""
+
+    @property
+    def key(self) -> SelectionKey: ...
+
+    @property
+    def owes(self) -> bool: ...
+
+    def handle_drain(self) -> None: ...
+
+    def close(self, reason: CloseReason = ...) -> None: ...
+
+
+class Handlers(Protocol):
+    """The handlers of a reactor."""
+
+    def all(self) -> Sequence[Drained]: ...
+
+    def of(self, key: SelectionKey) -> Drained | None: ...
+
+    def guarded(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
+
+class Drain:
+    """The way to the end of one reactor; ``done()`` is called when no handler is left."""
+
+    __slots__ = ("_done", "_handlers", "_tally", "is_under_way")
+
+    def __init__(self, handlers: Handlers, tally: Tally, done: Callable[[], None]) -> None:
+        self._handlers = handlers
+        self._tally = tally
+        self._done = done
+        self.is_under_way = False
+
+    def begin(self) -> None:
+        """Drain every handler; whoever comes from now on, accepted by one of these, say, is drained by ``one``."""
+        handlers = self._handlers.all()
+        self.is_under_way = True
+        for handler in handlers:
+            self.one(handler, handler.key)
+        self.look()
+
+    def one(self, handler: Drained, key: SelectionKey) -> None:
+        """Drain a handler, unless it has ended or was replaced."""
+        if self._handlers.of(key) is handler:
+            self._handlers.guarded(handler.handle_drain)
+
+    def look(self) -> None:
+        """A handler has gone: was it the last?"""
+        if self.is_under_way and not self._handlers.all():
+            self._done()
+
+    def end(self) -> None:
+        """The time is over: close whoever is left."""
+        handlers = self._handlers.all()
+        self._tally.abandoned = sum(handler.owes for handler in handlers)
+        for handler in handlers:
+            self._handlers.guarded(handler.close, CloseReason.DRAIN)
+        self._done()
