@@ -27,6 +27,9 @@ class Handler:
     reports_bytes = False
     """True if this handler counts every byte it moves in ``reactor.tally``; only then can a spin of its key be told."""
 
+    accepts = True
+    """False if handlers of this class cannot have a listening channel, which is an Acceptor's."""
+
     @classmethod
     def check_class(cls) -> None:
         """Refuse a class that cannot work, with the reason; an Acceptor asks when it is made."""

@@ -25,6 +25,7 @@ from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._hand_off import HandOff, Workers
@@ -153,14 +154,13 @@ class Reactor:
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
         owner = self.owner
-        alone = owner.enter("turn")
-        owner.in_turn = True
+        if owner.thread is not None:
+            owner.refuse("turn")
+        owner.thread = self.provider.thread_id()
         try:
             return self._turn(timeout)
         finally:
-            owner.in_turn = False
-            if alone:
-                owner.leave()
+            owner.thread = None
 
     def _turn(self, timeout: float | None) -> Progress:
         tally = self.tally
@@ -203,13 +203,16 @@ class Reactor:
         """
         if self._stopped:
             return
-        self.owner.enter("run")
+        owner = self.owner
+        if owner.thread is not None:
+            owner.refuse("run")
+        owner.thread = self.provider.thread_id()
         try:
             with self._selector.waking_on_signals():
                 while not self._stopped:
-                    self.turn()
+                    self._turn(None)
         finally:
-            self.owner.leave()
+            owner.thread = None
         if self._failure is not None:
             raise self._failure
 
@@ -335,7 +338,11 @@ class Reactor:
             count += 1
             call = self._due.popleft().take()
             if call is not None:
-                self._call("timer", *call)
+                fn, args = call
+                try:
+                    fn(*args)
+                except BaseException as error:
+                    self._raised("timer", fn, error)
         return count
 
     def _run_ticks(self) -> int:
@@ -343,16 +350,17 @@ class Reactor:
         count = 0
         while count < queued and self._ticks:  # close() in a tick takes all the others
             count += 1
-            self._call("tick", *self._ticks.popleft())
+            fn, args = self._ticks.popleft()
+            try:
+                fn(*args)
+            except BaseException as error:
+                self._raised("tick", fn, error)
         return count
 
-    def _call(self, kind: str, fn: Callable[..., object], args: tuple[object, ...]) -> None:
-        try:
-            fn(*args)
-        except BaseException as error:
-            self._registry.blame(kind, fn, error)
-            if isinstance(error, LEAVING):
-                raise
+    def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
+        self._registry.blame(kind, fn, error)
+        if isinstance(error, LEAVING):
+            raise error
 
     # the end
 
@@ -365,8 +373,7 @@ class Reactor:
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         self.owner.check("register")
-        if not _is_handler(handler):
-            raise TypeError(f"a key is handled by a Handler, not {handler!r}")
+        check_registration(channel, ops, handler)
         return channel.configure_blocking(False).register(self._selector, ops, handler)
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:
@@ -383,15 +390,3 @@ class Reactor:
         while self._ticks:
             fn, args = self._ticks.popleft()
             self.guarded(fn, *args)
-
-
-def check_callable(what: str, fn: object) -> None:
-    """TypeError for what cannot be called, with the slip that is nearly always behind it."""
-    if not callable(fn):
-        raise TypeError(
-            f"{what}() takes a function and its arguments, {what}(fn, x) and not {what}(fn(x)); got {fn!r:.200}"
-        )
-
-
-def _is_handler(candidate: object) -> bool:
-    return hasattr(candidate, "handle_ready") and not isinstance(candidate, type)

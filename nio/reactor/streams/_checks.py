@@ -38,7 +38,7 @@ def explained(owner: str, framing: Framing, reply: object, error: BaseException)
             name = type(framing).__name__
             return BadReplyError(f"{owner}.process() returned {reply!r:.60}: leave the ending out, {name} adds it")
         return error
-    if isinstance(reply, (bytes, bytearray, memoryview)):
+    if reply is None or isinstance(reply, (bytes, bytearray, memoryview)):
         return error
     if inspect.iscoroutine(reply):
         reply.close()

@@ -73,6 +73,7 @@ class Outlet(Handler):
     transport: Callable[[SocketChannel], Transport] = PlainTransport
 
     reports_bytes = True
+    accepts = False
     channel: SocketChannel
 
     # for the user

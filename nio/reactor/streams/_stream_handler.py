@@ -166,26 +166,29 @@ class StreamHandler(Connection):
         process, encode = self._process, self._encode
         send, tally = self._transport.send, self._tally
         tally.requests += 1
+        reply = None
         try:
             reply = process(records[0])
             if reply is None:
                 return
-            reply = encode(reply)
-        except Exception as error:
-            self._raised(error)
+            data = encode(reply)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(explained(type(self).__name__, self.framing, reply, error))
             return
         if self._steady:
             try:
-                sent = send(reply)
+                sent = send(data)
             except OSError:
                 sent = 0  # the second attempt, in _flush, tells no room from no peer
             tally.bytes_out += sent
-            if sent < len(reply):
-                self._outbox.append(memoryview(reply)[sent:])
+            if sent < len(data):
+                self._outbox.append(memoryview(data)[sent:])
                 self._left_over(sent)
                 self.send_queued()
         elif self._state is not CLOSED:
-            self._outbox.append(reply)  # behind what process() sent itself, which is on its way
+            self._outbox.append(data)  # behind what process() sent itself, which is on its way
 
     def _receive_end(self) -> None:
         self._decoder.end()
@@ -211,7 +214,6 @@ class StreamHandler(Connection):
             for _ in range(_BATCHES_PER_TURN):
                 for record in self._records:
                     tally.requests += 1
-                    reply = None
                     reply = process(record)
                     if reply is not None:
                         outbox.append(encode(reply))  # dropped with the outbox if process() has closed the connection
@@ -226,7 +228,8 @@ class StreamHandler(Connection):
         except LEAVING:
             raise
         except BaseException as error:
-            self._raised(error if reply is None else explained(type(self).__name__, self.framing, reply, error))
+            # If process() raised, this is the reply before, which was a good one, and the error stays what it is.
+            self._raised(explained(type(self).__name__, self.framing, reply, error))
         else:
             self._pause()
 
