@@ -99,12 +99,15 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address from ``connect()`` on, None before; ClosedChannelError once closed."""
+        """The peer's address from ``connect()`` on, None before; told as ``local_address`` is.
+
+        ClosedChannelError once closed.
+        """
         self._ensure_open()
         return self._remote_address
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
-        """Choose the local address before connecting; None is any.
+        """Choose the local address before connecting; None is any, and no name in the Unix domain.
 
         Raises ClosedChannelError, ConnectionPendingError, AlreadyBoundError, and OSError with ``EADDRINUSE``.
         """
@@ -134,7 +137,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             while code == errno.EAGAIN and self._blocking:  # only the Unix domain says so: the listener's queue is full
                 self._pause(_QUEUE_IS_FULL)
                 code = self._sock.connect_ex(address)
-            self._remote_address = address
+            self._remote_address = self._provider.told_address(address)
             self._connection = _PENDING
             if code == 0:
                 return self._succeed()

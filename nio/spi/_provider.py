@@ -119,6 +119,10 @@ class SelectorProvider(ABC):
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
         """The address as the sockets take it; refuses one of another family or one that would need the resolver."""
 
+    def told_address(self, address: Address) -> Address:
+        """An address that ``accept``, ``receive``, ``getsockname`` or ``check_address`` gave, as users are told it."""
+        return address
+
     @abstractmethod
     def connect_error(self, sock: OwnSocket) -> int:
         """How the connect under way ended: 0 or an errno (reading it clears it)."""
@@ -212,7 +216,7 @@ class SelectorProvider(ABC):
         raise self._lacks("network interfaces")
 
     def set_multicast_interface(self, sock: OwnSocket, index: int) -> None:
-        """The interface that datagrams to groups leave by."""
+        """The interface that datagrams to groups leave by, and whose address they come from."""
         raise self._lacks("groups of receivers")
 
     def check_group(self, family: ProtocolFamily, group: object, source: object | None) -> tuple[str, str | None]:
