@@ -23,6 +23,7 @@ from typing import Self
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import check_family, supported
 from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
@@ -48,7 +49,12 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         "IP_MULTICAST_LOOP",
     )
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
         super().__init__(provider, sock, family)
         self._mask_is_ready_set = True
         self._truncated = False

@@ -8,6 +8,7 @@ import os
 from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
+from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError
 from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
@@ -68,7 +69,14 @@ class NetworkChannel(SelectableChannel):
     _unix_options: ClassVar[frozenset[str]] = frozenset()
     _binds_to_any_path: ClassVar[bool] = False
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
+        if family.__class__ is not ProtocolFamily:
+            raise not_called(type(self), "open() of ServerSocketChannel, SocketChannel or DatagramChannel")
         super().__init__(provider, sock)
         self._sock = sock
         self._family = family

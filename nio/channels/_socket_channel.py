@@ -9,6 +9,7 @@ from typing import Self
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selectable_channel import FAULT
 from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
@@ -45,7 +46,12 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     )
     _unix_options = supported("SO_SNDBUF", "SO_RCVBUF", "SO_LINGER")
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
         super().__init__(provider, sock, family)
         self._connection = _UNCONNECTED
         self._remote_address: Address | None = None
