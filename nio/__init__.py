@@ -87,7 +87,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-if not TYPE_CHECKING:  # a type checker knows what is not here
+if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by themselves what is not here
     # Those packages are not loaded yet, so their names stand here as text.
     _ABOVE = {
         "nio.charset": "Charset CharsetDecoder CharsetEncoder CoderResult CodingErrorAction StandardCharsets",

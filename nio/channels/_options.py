@@ -75,7 +75,7 @@ class NetworkChannel(SelectableChannel):
         sock: Socket = NOT_CALLED,
         family: ProtocolFamily = NOT_CALLED,
     ) -> None:
-        if family.__class__ is not ProtocolFamily:
+        if family is NOT_CALLED:
             raise not_called(type(self), "open() of ServerSocketChannel, SocketChannel or DatagramChannel")
         super().__init__(provider, sock)
         self._sock = sock

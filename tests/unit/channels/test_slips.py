@@ -16,7 +16,9 @@ from nio.errors import IllegalArgumentError
 from tests.helpers import A, C, R, W, connected_pair, listening
 
 OPENED = (nio.SocketChannel, nio.ServerSocketChannel, nio.DatagramChannel, nio.FileChannel)
-CALLS = [(kind, given) for kind in OPENED for given in ((), (9900,), (("127.0.0.1", 80),), ("127.0.0.1", 80))]
+CALLS: list[tuple[type, tuple[object, ...]]] = [
+    (kind, given) for kind in OPENED for given in ((), (9900,), (("127.0.0.1", 80),), ("127.0.0.1", 80))
+]
 CALLS += [(Pipe, ()), (Pipe, (9900,)), (nio.FileChannel, ("f", "r", 0, 0))]
 
 
