@@ -57,7 +57,8 @@ def named(error: OSError, address: Address) -> OSError:
 def check_family(family: object) -> None:
     """Refuse what is no ``ProtocolFamily``."""
     if not isinstance(family, ProtocolFamily):
-        raise TypeError(f"a family is a ProtocolFamily, not {family!r}")
+        advice = "; bind() and connect() take an address" if isinstance(family, tuple) else ""
+        raise TypeError(f"a family is a ProtocolFamily, not {family!r}{advice}")
 
 
 class NetworkChannel(SelectableChannel):

@@ -45,6 +45,14 @@ def test_a_python_socket_and_named_arguments() -> None:
         nio.FileChannel(path="f")
 
 
+@pytest.mark.parametrize("kind", [nio.ServerSocketChannel, nio.DatagramChannel])
+def test_an_address_in_the_place_of_a_family_names_the_methods_that_take_one(kind: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        kind.open(("127.0.0.1", 80))
+    words = "a family is a ProtocolFamily, not ('127.0.0.1', 80); bind() and connect() take an address"
+    assert str(caught.value) == words
+
+
 # operations by name
 
 
