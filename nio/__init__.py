@@ -8,6 +8,14 @@ other import; the functions, whose names say too little without their package, a
 
 from __future__ import annotations
 
+try:
+    import fcntl as _fcntl  # noqa: F401
+    import resource as _resource  # noqa: F401  # whether they are there is all that is asked
+except ImportError:
+    raise ImportError("nio needs a POSIX system, Linux or macOS; on Windows it runs inside WSL") from None
+
+from typing import TYPE_CHECKING
+
 from nio.buffers import Buffer as Buffer
 from nio.buffers import ByteBuffer as ByteBuffer
 from nio.buffers import ByteOrder as ByteOrder
@@ -26,6 +34,7 @@ from nio.channels import FileLock as FileLock
 from nio.channels import MembershipKey as MembershipKey
 from nio.channels import MulticastChannel as MulticastChannel
 from nio.channels import NetworkChannel as NetworkChannel
+from nio.channels import Ops as Ops
 from nio.channels import Pipe as Pipe
 from nio.channels import ReadableByteChannel as ReadableByteChannel
 from nio.channels import SelectableChannel as SelectableChannel
@@ -36,11 +45,13 @@ from nio.channels import SocketChannel as SocketChannel
 from nio.channels import StandardOpenOption as StandardOpenOption
 from nio.channels import StandardSocketOptions as StandardSocketOptions
 from nio.channels import WritableByteChannel as WritableByteChannel
+from nio.spi import Address as Address
 from nio.spi import ProtocolFamily as ProtocolFamily
 from nio.spi import SelectorProvider as SelectorProvider
 
 __all__ = [
     "EOF",
+    "Address",
     "Buffer",
     "ByteBuffer",
     "ByteOrder",
@@ -57,6 +68,7 @@ __all__ = [
     "MembershipKey",
     "MulticastChannel",
     "NetworkChannel",
+    "Ops",
     "Pipe",
     "ProtocolFamily",
     "ReadableByteChannel",
@@ -70,4 +82,28 @@ __all__ = [
     "StandardOpenOption",
     "StandardSocketOptions",
     "WritableByteChannel",
+    "__version__",
 ]
+
+__version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by themselves what is not here
+    # Those packages are not loaded yet, so their names stand here as text.
+    _ABOVE = {
+        "nio.charset": "Charset CharsetDecoder CharsetEncoder CoderResult CodingErrorAction StandardCharsets",
+        "nio.executors": "Saturation WorkerPool",
+        "nio.framing": "Decoder Framing Lines",
+        "nio.reactor": "Acceptor CloseReason Connection Handler Progress Reactor State StreamHandler Timer Transport",
+    }
+
+    def __getattr__(name):
+        """Say where a name is that is not here; of an AttributeError ``from nio import ...`` would drop the words."""
+        from nio import channels, errors, spi
+
+        places = {package: names.split() for package, names in _ABOVE.items()}
+        places |= {package.__name__: package.__all__ for package in (channels, spi)}
+        places["nio.errors"] = [error for error in vars(errors) if error.endswith("Error")]
+        for package, names in places.items():
+            if name in names:
+                raise ImportError(f"{name} is in {package}: from {package} import {name}")
+        raise AttributeError(f"module 'nio' has no attribute {name!r}")

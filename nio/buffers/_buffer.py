@@ -34,6 +34,9 @@ class Storage(NamedTuple):
     is_direct: bool
 
 
+NO_STORAGE: Any = None  # what a constructor has that somebody calls as Java's ``new``
+
+
 class Buffer:
     """A fixed number of elements of one type, read and written between a position and a limit.
 
@@ -46,10 +49,14 @@ class Buffer:
     # The type argument is that of the subclass, which a class variable cannot name.
     _element: ClassVar[Element[Any]]
 
-    def __init__(self, storage: Storage, start: int, capacity: int) -> None:
+    def __init__(self, storage: Storage = NO_STORAGE, start: int = 0, capacity: int = 0) -> None:
+        try:
+            memory = storage.memory
+        except AttributeError:
+            raise _not_called(type(self), storage) from None
         self._storage, self._start, self._size = storage, start, self._element.size
-        self._memory = storage.memory[start : start + capacity * self._size]
-        self._read_only = storage.memory.readonly
+        self._memory = memory[start : start + capacity * self._size]
+        self._read_only = memory.readonly
         self._position, self._limit, self._capacity, self._mark = 0, capacity, capacity, UNSET
 
     @property
@@ -192,3 +199,9 @@ class Buffer:
 
     def _numbers(self) -> str:
         return f"{self.remaining} remain: position {self._position}, limit {self._limit}"
+
+
+def _not_called(kind: type, given: object) -> TypeError:
+    name = "ByteBuffer" if kind is Buffer else kind.__name__
+    way = f"{name}.allocate({given})" if isinstance(given, int) else f"{name}.allocate(capacity) or {name}.wrap(array)"
+    return TypeError(f"{kind.__name__} is not called: use {way}")

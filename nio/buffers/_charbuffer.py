@@ -1,5 +1,7 @@
 """CharBuffer: text as UTF-16 code units of 2 bytes, which is what Java calls a char.
 
+A code unit that is written may also be a number, 0 to 65535.
+
 A Python str counts code points: one character beyond U+FFFF is one there and two here. All numbers of a CharBuffer,
 also those that address a str given to it, count code units. ``get`` may therefore give half of a surrogate pair; only
 ``str(buf)`` puts pairs together again.
@@ -32,10 +34,9 @@ class CharBuffer(ElementBuffer[str]):
     __slots__ = ()
 
     _element: ClassVar[Element[int]] = CHAR
-    _scalars = ()
+    _scalars = (int,)  # a str of any length is copied in bulk
 
     def _open_cells(self) -> Cells[str]:
-        # Nothing writes through these cells: without _scalars, put() copies every str in bulk.
         return cast("Cells[str]", _Chars(self._element.cells(self._memory, self._order)))
 
     @classmethod
@@ -54,7 +55,7 @@ class CharBuffer(ElementBuffer[str]):
         return text
 
     def _source(
-        self, source: str | ElementBuffer[str] | ReadableBuffer, offset: int | None, length: int | None
+        self, source: str | int | ElementBuffer[str] | ReadableBuffer, offset: int | None, length: int | None
     ) -> memoryview:
         if not isinstance(source, str):
             return super()._source(source, offset, length)
@@ -118,7 +119,7 @@ class CharBuffer(ElementBuffer[str]):
 
 
 class _Chars:
-    """Code units by index, as str."""
+    """Code units by index: read as str, written as numbers."""
 
     __slots__ = ("_units",)
 
@@ -127,6 +128,9 @@ class _Chars:
 
     def __getitem__(self, index: int) -> str:
         return chr(self._units[index])
+
+    def __setitem__(self, index: int, unit: int) -> None:
+        self._units[index] = unit
 
 
 def _units(text: str, order: int) -> memoryview:

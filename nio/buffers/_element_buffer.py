@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self
 
 from nio._numbers import check_count, check_int
 from nio.buffers._arguments import part
-from nio.buffers._buffer import UNSET, Buffer, Storage
+from nio.buffers._buffer import NO_STORAGE, UNSET, Buffer, Storage
 from nio.buffers._elements import NATIVE, ORDERS, ByteOrder, Cells, T
 from nio.errors import IllegalArgumentError
 
@@ -32,7 +32,7 @@ class ElementBuffer(Buffer, Generic[T]):
     _first_order: ClassVar[int] = NATIVE
     _scalars: ClassVar[tuple[type, ...]] = (int, float)
 
-    def __init__(self, storage: Storage, start: int, capacity: int, order: int) -> None:
+    def __init__(self, storage: Storage = NO_STORAGE, start: int = 0, capacity: int = 0, order: int = NATIVE) -> None:
         super().__init__(storage, start, capacity)
         self._order = order
         self._cells = self._open_cells()
@@ -159,7 +159,7 @@ class ElementBuffer(Buffer, Generic[T]):
         return raw[first * size : (first + count) * size]
 
     def put(
-        self, source: T | ElementBuffer[T] | ReadableBuffer, offset: int | None = None, length: int | None = None
+        self, source: T | int | ElementBuffer[T] | ReadableBuffer, offset: int | None = None, length: int | None = None
     ) -> Self:
         """Write at the position, which moves past what was written; all or nothing.
 
@@ -202,7 +202,7 @@ class ElementBuffer(Buffer, Generic[T]):
     def put_at(
         self,
         index: int,
-        source: T | ElementBuffer[T] | ReadableBuffer,
+        source: T | int | ElementBuffer[T] | ReadableBuffer,
         offset: int | None = None,
         length: int | None = None,
     ) -> Self:
@@ -223,7 +223,7 @@ class ElementBuffer(Buffer, Generic[T]):
         return self
 
     def _source(
-        self, source: T | ElementBuffer[T] | ReadableBuffer, offset: int | None, length: int | None
+        self, source: T | int | ElementBuffer[T] | ReadableBuffer, offset: int | None, length: int | None
     ) -> memoryview:
         """The bytes of a part of ``source`` in the order of this buffer."""
         size = self._size

@@ -102,7 +102,12 @@ class Element(Generic[N]):
 
     def raw(self, source: object) -> memoryview:
         """The bytes of an object whose items are of this type, shared; TypeError for any other object."""
-        view = memoryview(cast("ReadableBuffer", source))
+        try:
+            view = memoryview(cast("ReadableBuffer", source))
+        except TypeError:
+            advice = "; use .encode()" if isinstance(source, str) and self.code == "b" else ""
+            origin = f"an object with the buffer protocol, not from {type(source).__name__}{advice}"
+            raise TypeError(f"elements of type {self.name} come from {origin}") from None
         if (view.format or "B").lstrip("@") not in self.formats:
             raise TypeError(f"items of format {view.format!r} are not of type {self.name}")
         if not view.c_contiguous or not view.shape:

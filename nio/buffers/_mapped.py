@@ -6,7 +6,7 @@ from mmap import PAGESIZE, mmap
 from typing import Self
 
 from nio.buffers._arguments import part
-from nio.buffers._buffer import Storage
+from nio.buffers._buffer import NO_STORAGE, Storage
 from nio.buffers._bytebuffer import ByteBuffer
 from nio.buffers._elements import BIG
 
@@ -20,7 +20,7 @@ class MappedByteBuffer(ByteBuffer):
 
     __slots__ = ("_loaded",)
 
-    def __init__(self, storage: Storage, start: int, capacity: int, order: int) -> None:
+    def __init__(self, storage: Storage = NO_STORAGE, start: int = 0, capacity: int = 0, order: int = BIG) -> None:
         super().__init__(storage, start, capacity, order)
         self._loaded = not isinstance(storage.memory.obj, mmap)
 

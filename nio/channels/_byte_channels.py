@@ -12,7 +12,7 @@ from typing import Protocol
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._transfer import Sources, Targets, Transfer, check_part
 from nio.errors import AsynchronousCloseError
-from nio.spi import READABLE, WRITABLE
+from nio.spi import NO_SIGNAL, READABLE, WRITABLE
 
 EOF = -1
 
@@ -112,8 +112,8 @@ class WritingChannel(SelectableChannel):
 
     def _transmit(self, views: list[memoryview]) -> int:
         if len(views) == 1:
-            return self._end.send(views[0])
-        return self._end.sendmsg(views)
+            return self._end.send(views[0], NO_SIGNAL)
+        return self._end.sendmsg(views, (), NO_SIGNAL)
 
     def _send_file(self, file: SentFile, position: int, count: int) -> int | None:
         """From a file, by the kernel: all ``count`` bytes in blocking mode, else what goes at once.

@@ -23,6 +23,7 @@ from typing import Self
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import check_family, supported
 from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
@@ -33,7 +34,7 @@ from nio.spi import READABLE, WRITABLE, Address, ProtocolFamily, SelectorProvide
 class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     """Sends and receives datagrams (UDP), to and from anybody or, once connected, one peer."""
 
-    __slots__ = ("_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
+    __slots__ = ("_checked_remote", "_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
     _valid_ops = OP_READ | OP_WRITE
     _options = supported(
@@ -48,11 +49,17 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         "IP_MULTICAST_LOOP",
     )
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
         super().__init__(provider, sock, family)
         self._mask_is_ready_set = True
         self._truncated = False
         self._remote_address: Address | None = None
+        self._checked_remote: Address | None = None  # as the kernel was given it
         self._exact_remote: Address | None = None  # as the kernel spells it
         self._unconnected_address: Address = ("", 0)
 
@@ -73,7 +80,9 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     ) -> DatagramChannel:
         channel = cls(provider, sock, family)
         channel._bound = True
-        channel._remote_address = channel._exact_remote = peer
+        if peer is not None:
+            channel._checked_remote = channel._exact_remote = peer
+            channel._remote_address = provider.told_address(peer)
         channel._unconnected_address = sock.getsockname()
         return channel
 
@@ -84,7 +93,10 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address as given to ``connect()``, None while not connected; ClosedChannelError once closed."""
+        """The peer's address as given to ``connect()``, None while not connected; told as ``local_address`` is.
+
+        ClosedChannelError once closed.
+        """
         self._ensure_open()
         return self._remote_address
 
@@ -113,18 +125,20 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         ...). The channel then stays open and unconnected.
         """
         address = self._provider.check_address(self._family, address)
+        told = self._provider.told_address(address)
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             if self._remote_address is not None:
-                raise AlreadyConnectedError(f"{self!r} is connected; disconnect() before connecting to {address!r}")
-            _refuse_port_0(address)
+                raise AlreadyConnectedError(f"{self!r} is connected; disconnect() before connecting to {told!r}")
+            self._refuse_port_0(address)
             self._ensure_bound()
             local = self._sock.getsockname()
             exact = self._provider.exact_address(self._sock, address)
             code = self._sock.connect_ex(address)
             if code:
-                raise OSError(code, f"{os.strerror(code)}: {address!r}")
-            self._unconnected_address, self._exact_remote, self._remote_address = local, exact, address
+                raise OSError(code, f"{os.strerror(code)}: {told!r}")
+            self._unconnected_address, self._exact_remote = local, exact
+            self._checked_remote, self._remote_address = address, told
             self._drop_what_waits()
         return self
 
@@ -135,7 +149,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         """
         with self._read_lock, self._write_lock, self._state_lock:
             if self.is_connected:
-                self._remote_address = self._exact_remote = None
+                self._remote_address = self._checked_remote = self._exact_remote = None
                 self._bound = False
                 self._provider.disconnect(self._sock, self._unconnected_address)
                 self._bound = True
@@ -160,7 +174,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
                 return None
             count, sender = taken
             transfer.advance(count)
-            return sender
+            return self._provider.told_address(sender)
 
     def send(self, source: Source, address: Address) -> int:
         """Send the remaining bytes as one datagram and return their number; 0 if non-blocking and there is no room.
@@ -180,7 +194,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
                 self._ensure_peer(address)
                 return self._write(transfer)
             self._ensure_bound()
-            _refuse_port_0(address)
+            self._refuse_port_0(address)
             views = transfer.views()
             count = self._attempt(WRITABLE, self._send_to, views[0] if views else memoryview(b""), address)
             if count:
@@ -234,7 +248,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         try:
             return self._sock.sendto(view, address)
         except OSError as error:
-            raise _with_numbers(error, len(view), address) from None
+            raise _with_numbers(error, len(view), self._provider.told_address(address)) from None
 
     def _drop_what_waits(self) -> None:
         nothing: list[memoryview] = []
@@ -255,8 +269,13 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
             raise NotYetConnectedError(f"{self!r} is not connected")
 
     def _ensure_peer(self, address: Address) -> None:
-        if address != self._remote_address and self._provider.exact_address(self._sock, address) != self._exact_remote:
-            raise AlreadyConnectedError(f"{self!r} is connected; it does not send to {address!r}")
+        if address != self._checked_remote and self._provider.exact_address(self._sock, address) != self._exact_remote:
+            told = self._provider.told_address(address)
+            raise AlreadyConnectedError(f"{self!r} is connected; it does not send to {told!r}")
+
+    def _refuse_port_0(self, address: Address) -> None:
+        if address[1] == 0:
+            raise OSError(errno.EINVAL, f"nothing can be sent to port 0: {self._provider.told_address(address)!r}")
 
     def _ensure_bound(self) -> None:
         with self._state_lock:
@@ -270,11 +289,6 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         if self._remote_address is not None:
             return f"DatagramChannel(remote={self._remote_address!r})"
         return f"DatagramChannel({self.local_address if self._bound else 'unbound'})"
-
-
-def _refuse_port_0(address: Address) -> None:
-    if address[1] == 0:
-        raise OSError(errno.EINVAL, f"nothing can be sent to port 0: {address!r}")
 
 
 def _with_numbers(error: OSError, count: int, address: Address | None) -> OSError:

@@ -27,6 +27,7 @@ from nio.channels._file_transfer import copy, ensure_peer_open
 from nio.channels._interruptible_channel import chosen
 from nio.channels._lock_table import locks_of
 from nio.channels._open_file import MAX_LONG, Inside, OpenFile
+from nio.channels._opened import NOT_CALLED, not_called
 from nio.errors import AsynchronousCloseError, IllegalArgumentError
 from nio.spi import File, SelectorProvider
 
@@ -64,7 +65,15 @@ class FileChannel(OpenFile):
         READ_WRITE = enum.auto()
         PRIVATE = enum.auto()
 
-    def __init__(self, provider: SelectorProvider, file: File, path: object, options: frozenset[str]) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        file: File = NOT_CALLED,
+        path: object = NOT_CALLED,
+        options: frozenset[str] = NOT_CALLED,
+    ) -> None:
+        if not isinstance(provider, SelectorProvider):
+            raise not_called(type(self), "")
         super().__init__(provider, file, path, options)
         self._locks: list[FileLock] = []
 

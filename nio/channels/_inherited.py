@@ -38,7 +38,8 @@ def _channel(provider: SelectorProvider, inherited: Inherited) -> ServerSocketCh
         return DatagramChannel._of_bound(provider, sock, family, _peer(sock))
     if inherited.is_listening:
         return ServerSocketChannel._of_listening(provider, sock, family)
-    return SocketChannel._of_connected(provider, sock, family, _peer(sock))
+    peer = _peer(sock)
+    return SocketChannel._of_connected(provider, sock, family, None if peer is None else provider.told_address(peer))
 
 
 def _peer(sock: Socket) -> Address | None:

@@ -59,7 +59,8 @@ class KeySet(LiveSet[K]):
 class SelectedKeySet(LiveSet[K]):
     """``selector.selected_keys``: a live view from which keys can be removed but none added.
 
-    For the selecting thread. If a selection adds a key during an iteration, the iteration fails (RuntimeError).
+    For the selecting thread. If a selection adds a key during an iteration, or anybody removes one, the iteration fails
+    (RuntimeError): iterate over ``list(selector.selected_keys)`` to remove, or use ``selector.ready_keys()``.
     """
 
     __slots__ = ("_changes",)
@@ -73,10 +74,14 @@ class SelectedKeySet(LiveSet[K]):
 
     def _guarded(self, keys: Iterator[K], changes: int) -> Iterator[K]:
         """The set's own iterator sees a change of size, but not one key in another's place."""
-        for key in keys:
-            if self._changes != changes:
-                raise RuntimeError("the selected keys changed during iteration")
-            yield key
+        try:
+            for key in keys:
+                if self._changes != changes:
+                    raise RuntimeError
+                yield key
+        except RuntimeError:
+            advice = "to remove keys, iterate over list(selector.selected_keys) or use selector.ready_keys()"
+            raise RuntimeError(f"the selected keys changed during iteration; {advice}") from None
 
     def remove(self, key: K) -> None:
         """Take a key out; KeyError when it is not selected."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import NetworkChannel
 from nio.errors import IllegalStateError
 from nio.spi import ProtocolFamily, SelectorProvider, Socket
@@ -21,7 +22,12 @@ class MulticastChannel(NetworkChannel):
 
     __slots__ = ("_interface", "_memberships")
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
         super().__init__(provider, sock, family)
         self._interface = 0
         self._memberships: list[MembershipKey] = []

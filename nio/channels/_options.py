@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
+from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError
 from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
@@ -32,6 +34,7 @@ class StandardSocketOptions:
     IP_MULTICAST_IF: Final = "IP_MULTICAST_IF"
     IP_MULTICAST_TTL: Final = "IP_MULTICAST_TTL"
     IP_MULTICAST_LOOP: Final = "IP_MULTICAST_LOOP"
+    IPV6_V6ONLY: Final = "IPV6_V6ONLY"
 
 
 def supported(*names: str) -> frozenset[str]:
@@ -39,13 +42,23 @@ def supported(*names: str) -> frozenset[str]:
     return frozenset(names) & frozenset(OPTIONS)
 
 
+_INET6_OPTIONS = frozenset({"IPV6_V6ONLY"}) & frozenset(OPTIONS6)
 KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
+
+
+def named(error: OSError, address: Address) -> OSError:
+    """The same error, with the address it is about."""
+    words = f"{error.strerror}: {address!r}"
+    if error.errno == errno.EADDRINUSE and isinstance(address, str):
+        words += " (the file of a server that has ended stays; remove it before you bind)"
+    return OSError(error.errno, words)
 
 
 def check_family(family: object) -> None:
     """Refuse what is no ``ProtocolFamily``."""
     if not isinstance(family, ProtocolFamily):
-        raise TypeError(f"a family is a ProtocolFamily, not {family!r}")
+        advice = "; bind() and connect() take an address" if isinstance(family, tuple) else ""
+        raise TypeError(f"a family is a ProtocolFamily, not {family!r}{advice}")
 
 
 class NetworkChannel(SelectableChannel):
@@ -55,8 +68,16 @@ class NetworkChannel(SelectableChannel):
 
     _options: ClassVar[frozenset[str]] = frozenset()
     _unix_options: ClassVar[frozenset[str]] = frozenset()
+    _binds_to_any_path: ClassVar[bool] = False
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
+        if family is NOT_CALLED:
+            raise not_called(type(self), "open() of ServerSocketChannel, SocketChannel or DatagramChannel")
         super().__init__(provider, sock)
         self._sock = sock
         self._family = family
@@ -73,16 +94,31 @@ class NetworkChannel(SelectableChannel):
     @property
     def supported_options(self) -> frozenset[str]:
         """The options this channel has, on this system."""
-        return self._unix_options if self._family is ProtocolFamily.UNIX else self._options
+        if self._family is ProtocolFamily.UNIX:
+            return self._unix_options
+        return self._options | _INET6_OPTIONS if self._family is ProtocolFamily.INET6 else self._options
 
     @property
     def local_address(self) -> Address | None:
-        """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed."""
+        """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed.
+
+        An address of IPv6 has flow label and scope behind the port. What is IPv4 is told as ``("127.0.0.1", port)``, on
+        channels of IPv6 too. A Unix-domain channel without a name has ``""``.
+        """
         with self._state_lock:
             self._ensure_open()
             if not self._bound:
                 return None
-            return self._sock.getsockname()
+            return self._provider.told_address(self._sock.getsockname())
+
+    @property
+    def port(self) -> int | None:
+        """The local port: an addition to java.nio; None while unbound and in the Unix domain.
+
+        ClosedChannelError once closed.
+        """
+        address = self.local_address
+        return address[1] if isinstance(address, tuple) else None
 
     def get_option(self, option: str) -> bool | int:
         """The option's value as the kernel has it (Linux doubles buffer sizes).
@@ -96,11 +132,16 @@ class NetworkChannel(SelectableChannel):
     def set_option(self, option: str, value: bool | int | str) -> Self:
         """Set an option: True or False, or an int from 0 up; ``SO_LINGER`` takes seconds, -1 is off.
 
+        ``IPV6_V6ONLY``, an addition to java.nio, keeps peers of IPv4 from a channel of the family INET6, and their port
+        free for another channel; it is set before ``bind()``.
+
         Raises io.UnsupportedOperation for an option this kind of channel does not have, ClosedChannelError, TypeError
-        and IllegalArgumentError for a value that is not the option's.
+        and IllegalArgumentError for a value that is not the option's, AlreadyBoundError for ``IPV6_V6ONLY`` too late.
         """
         with self._state_lock:
             self._check_option(option)
+            if option in _INET6_OPTIONS and self._bound:
+                raise AlreadyBoundError(f"{option} is set before bind(), and {self!r} is bound")
             spec = self._spec(option)
             self._provider.set_option(self._sock, spec, _checked(option, spec, value))
         return self
@@ -121,7 +162,16 @@ class NetworkChannel(SelectableChannel):
             raise AlreadyBoundError(f"{self!r} is bound already")
         if address is None:
             address = "" if self._family is ProtocolFamily.UNIX else ("", 0)
-        self._sock.bind(self._provider.check_address(self._family, address))
+        checked = self._provider.check_address(self._family, address)
+        if checked == "" and not self._binds_to_any_path:
+            return  # without a name, as in the JDK; Linux would choose one
+        told = self._provider.told_address(checked)
+        if self._family is ProtocolFamily.INET6 and told[0] == "0.0.0.0" and not self.get_option("IPV6_V6ONLY"):
+            checked = ("", cast("int", told[1]))  # the JDK, too, takes any address of IPv4 for any address
+        try:
+            self._sock.bind(checked)
+        except OSError as error:
+            raise named(error, told) from None
 
 
 def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:

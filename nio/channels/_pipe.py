@@ -9,6 +9,7 @@ from typing import Self, TypeAlias
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
+from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.errors import AsynchronousCloseError
 from nio.spi import PipeEnd, SelectorProvider
@@ -21,7 +22,9 @@ class PipeSourceChannel(ReadingChannel):
 
     _valid_ops = OP_READ
 
-    def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
+    def __init__(self, provider: SelectorProvider = NOT_CALLED, end: PipeEnd = NOT_CALLED) -> None:
+        if not isinstance(provider, SelectorProvider):
+            raise not_called(type(self), "Pipe.open()")
         super().__init__(provider, end)
         self._mask_is_ready_set = True
 
@@ -41,7 +44,9 @@ class PipeSinkChannel(WritingChannel):
 
     _valid_ops = OP_WRITE
 
-    def __init__(self, provider: SelectorProvider, end: PipeEnd) -> None:
+    def __init__(self, provider: SelectorProvider = NOT_CALLED, end: PipeEnd = NOT_CALLED) -> None:
+        if not isinstance(provider, SelectorProvider):
+            raise not_called(type(self), "Pipe.open()")
         super().__init__(provider, end)
         self._mask_is_ready_set = True
 
@@ -65,6 +70,11 @@ class Pipe(tuple[PipeSourceChannel, PipeSinkChannel]):
 
     SourceChannel: TypeAlias = PipeSourceChannel
     SinkChannel: TypeAlias = PipeSinkChannel
+
+    def __new__(cls, ends: tuple[PipeSourceChannel, PipeSinkChannel] | None = None) -> Self:
+        if not isinstance(ends, tuple):
+            raise not_called(cls, "")
+        return super().__new__(cls, ends)
 
     @classmethod
     def open(cls, *, provider: SelectorProvider | None = None) -> Self:

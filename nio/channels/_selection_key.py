@@ -28,6 +28,7 @@ OP_WRITE = Ops.OP_WRITE.value
 OP_CONNECT = Ops.OP_CONNECT.value
 OP_ACCEPT = Ops.OP_ACCEPT.value
 
+_ALL = OP_READ | OP_WRITE | OP_CONNECT | OP_ACCEPT
 _LETTERS = {OP_READ: "r", OP_WRITE: "w", OP_CONNECT: "c", OP_ACCEPT: "a"}
 
 
@@ -35,8 +36,16 @@ def check_ops(ops: object, valid: int) -> int:
     """``ops`` as a plain int; TypeError for what is no int, IllegalArgumentError for bits outside ``valid``."""
     bits = check_int("interest set", ops)
     if bits & ~valid:
-        raise IllegalArgumentError(f"interest set {bits} has bits outside the channel's valid operations {valid}")
+        wrong = _names(bits & ~valid)
+        raise IllegalArgumentError(f"interest set {bits}: this channel has {_names(valid)}, not {wrong}")
     return bits
+
+
+def _names(ops: int) -> str:
+    """The operations by name; bits that are none by their number."""
+    names = [op.name for op in Ops if op.name and op & ops]
+    rest = ops & ~_ALL
+    return " and ".join(names + [f"{rest}, which is no operation"] * bool(rest))
 
 
 class SelectionKey:

@@ -7,7 +7,7 @@ from typing import Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, named, supported
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
@@ -25,6 +25,7 @@ class ServerSocketChannel(NetworkChannel):
     _valid_ops = OP_ACCEPT
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")
+    _binds_to_any_path = True
 
     @classmethod
     def open(
@@ -47,6 +48,8 @@ class ServerSocketChannel(NetworkChannel):
     def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
         """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
 
+        In the Unix domain None and ``""`` are a free abstract name; only Linux has those. A path leaves its file.
+
         ``backlog`` is how many connections may wait for ``accept()``; below 1 it is 1024, or the kernel's limit if that
         is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError, UnsupportedAddressTypeError, and
         OSError with ``EADDRINUSE`` or ``EACCES``.
@@ -57,7 +60,10 @@ class ServerSocketChannel(NetworkChannel):
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             self._bind(address)
-            self._sock.listen(backlog if backlog >= 1 else min(_USUAL_BACKLOG, self._provider.max_backlog()))
+            try:
+                self._sock.listen(backlog if backlog >= 1 else min(_USUAL_BACKLOG, self._provider.max_backlog()))
+            except OSError as error:  # another socket of this address, bound before, listens already
+                raise named(error, self._provider.told_address(self._sock.getsockname())) from None
             self._bound = True
         return self
 
@@ -78,7 +84,7 @@ class ServerSocketChannel(NetworkChannel):
         if accepted is None:
             return None
         sock, address = accepted
-        return SocketChannel._of_connected(self._provider, sock, self._family, address)
+        return SocketChannel._of_connected(self._provider, sock, self._family, self._provider.told_address(address))
 
     def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask else 0  # there is one operation, and a fault makes it ready, too

@@ -9,6 +9,7 @@ from typing import Self
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
 from nio.channels._selectable_channel import FAULT
 from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
@@ -45,7 +46,12 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     )
     _unix_options = supported("SO_SNDBUF", "SO_RCVBUF", "SO_LINGER")
 
-    def __init__(self, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> None:
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
         super().__init__(provider, sock, family)
         self._connection = _UNCONNECTED
         self._remote_address: Address | None = None
@@ -99,12 +105,15 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address from ``connect()`` on, None before; ClosedChannelError once closed."""
+        """The peer's address from ``connect()`` on, None before; told as ``local_address`` is.
+
+        ClosedChannelError once closed.
+        """
         self._ensure_open()
         return self._remote_address
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
-        """Choose the local address before connecting; None is any.
+        """Choose the local address before connecting; None is any, and no name in the Unix domain.
 
         Raises ClosedChannelError, ConnectionPendingError, AlreadyBoundError, and OSError with ``EADDRINUSE``.
         """
@@ -134,7 +143,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             while code == errno.EAGAIN and self._blocking:  # only the Unix domain says so: the listener's queue is full
                 self._pause(_QUEUE_IS_FULL)
                 code = self._sock.connect_ex(address)
-            self._remote_address = address
+            self._remote_address = self._provider.told_address(address)
             self._connection = _PENDING
             if code == 0:
                 return self._succeed()

@@ -36,7 +36,7 @@ class Transfer:
             self._buffers = (buffers,)
         self._views = [_view(buffer) for buffer in self._buffers]
         if writable and any(view.readonly for view in self._views):
-            raise IllegalArgumentError("cannot read into a read-only buffer")
+            raise _read_only(self._views)
         self.remaining = sum(map(len, self._views))
         self._first = 0
 
@@ -76,10 +76,17 @@ def check_part(buffers: Sources, offset: int, length: int | None) -> None:
         raise IndexError(f"offset {offset} and length {length} do not fit {len(buffers)} buffers")
 
 
+def _read_only(views: list[memoryview]) -> IllegalArgumentError:
+    is_bytes = any(isinstance(view.obj, bytes) for view in views)
+    why = ": bytes never change; use ByteBuffer.allocate() or a bytearray" if is_bytes else ""
+    return IllegalArgumentError(f"cannot read into a read-only buffer{why}")
+
+
 def _view(buffer: object) -> memoryview:
     if isinstance(buffer, ByteBuffer):
         return buffer.view()
     if not isinstance(buffer, (bytes, bytearray, memoryview)):
-        raise TypeError(f"a channel transfers ByteBuffers or bytes-like objects, not {type(buffer).__name__}")
+        advice = "; use .encode()" if isinstance(buffer, str) else ""
+        raise TypeError(f"a channel transfers ByteBuffers or bytes-like objects, not {type(buffer).__name__}{advice}")
     view: memoryview = memoryview(buffer).cast("B")
     return view

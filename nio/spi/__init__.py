@@ -57,7 +57,8 @@ Streams
     ``READABLE`` while there are bytes, or the end or an error is there to be read. ``recv(size)`` gives 1 to ``size``
     bytes, ``b""`` at the end, now and on every later call; ``recv_into`` and ``recvmsg_into`` give their number. The
     sender is ``WRITABLE`` while there is room for a byte: buffers are bounded. ``send`` and ``sendmsg`` take what there
-    is room for, from the first byte, at least one, and return the number.
+    is room for, from the first byte, at least one, and return the number. Their ``flags`` are ``NO_SIGNAL`` or 0, and
+    mean nothing to a kernel without signals; ``ancillary`` is always empty.
 14. ``shutdown_output(sock)`` and ``close()`` end the direction after what was sent; sending after the former raises
     BrokenPipeError. ``shutdown_input`` ends what can be read on this side. After a reset the two raise OSError with
     ``ENOTCONN``. Once both directions have ended the descriptor is ``HUNG_UP`` too.
@@ -65,12 +66,14 @@ Streams
     linger time of 0, and of bytes that arrive at a closed socket. The other side is then ready for all, with ``BROKEN``
     and ``HUNG_UP``; its next ``recv`` raises ConnectionResetError, once; a ``send`` raises that or BrokenPipeError.
 16. **Connecting.** ``check_address(family, address)`` is asked before ``bind`` and ``connect_ex`` get an address: it
-    returns the one to use, or raises UnsupportedAddressTypeError or UnresolvedAddressError. Addresses are ``(host,
-    port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which blocks, is never asked.
-    ``("", 0)`` is any host and a free port, ``""`` any path. ``bind`` may raise ``EADDRINUSE``. ``connect_ex`` returns
-    0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of an attempt makes the socket ``WRITABLE``;
-    ``connect_error`` is then 0 or the errno, and nothing is read, written or shut down before. A socket that is
-    neither connected nor connecting is ready for all, with ``HUNG_UP``, or for nothing.
+    returns the one to use, or raises TypeError, UnsupportedAddressTypeError or UnresolvedAddressError. Addresses are
+    ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which blocks, is never
+    asked. ``("", 0)`` is any host and a free port, ``""`` any path; only listeners are bound to the latter. An address
+    may have one form for sockets and another for users: ``told_address`` makes this of that. ``bind`` may raise
+    ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of an
+    attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
+    shut down before. A socket that is neither connected nor connecting is ready for all, with ``HUNG_UP``, or for
+    nothing.
 17. **Listening.** After ``bind`` and ``listen(backlog)`` a socket is ``READABLE`` while a connection waits; ``accept``
     gives it, and the peer's address. Its peer may send, end or reset before that. ``getsockname`` is the address bound
     to, from ``bind``, ``connect_ex`` or ``accept`` on. A listener that is closed resets those that wait.
@@ -107,9 +110,10 @@ Of the operating system
 =======================
 
 Sockets are not inheritable from birth. They, pipes and wake-ups never have a descriptor below 3, so that a closed
-standard stream cannot make one of them stdout. Groups, interfaces and disconnecting stand in ``_datagrams.py``, the
-socket that a process is started with in ``_inherited.py``. A wake-up is an eventfd, else a pipe; coalescing is the
-caller's flag (see ``channels/_selector.py``), but even without it nothing grows.
+standard stream cannot make one of them stdout. How addresses are spelled stands in ``_addresses.py``; groups,
+interfaces and disconnecting in ``_datagrams.py``; the socket that a process is started with in ``_inherited.py``. A
+wake-up is an eventfd, else a pipe; coalescing is the caller's flag (see ``channels/_selector.py``), but even without it
+nothing grows.
 """
 
 from __future__ import annotations
@@ -132,6 +136,7 @@ from nio.spi._base import Queue as Queue
 from nio.spi._base import Socket as Socket
 from nio.spi._base import Thread as Thread
 from nio.spi._base import Wakeup as Wakeup
+from nio.spi._options import NO_SIGNAL as NO_SIGNAL
 from nio.spi._options import OPTIONS as OPTIONS
 from nio.spi._options import OPTIONS6 as OPTIONS6
 from nio.spi._provider import SelectorProvider as SelectorProvider
@@ -140,6 +145,7 @@ from nio.spi._system import SystemProvider as SystemProvider
 __all__ = [
     "BROKEN",
     "HUNG_UP",
+    "NO_SIGNAL",
     "OPTIONS",
     "OPTIONS6",
     "READABLE",

@@ -1,4 +1,11 @@
-"""Addresses: families by the system's numbers, and what the kernel takes without asking a resolver."""
+"""Addresses: families by the system's numbers, and what the kernel takes without asking a resolver.
+
+**IPv4 inside IPv6.** A socket of IPv6 has peers of IPv4 too, and its kernel spells their addresses
+``::ffff:127.0.0.1``. Like the JDK we take that for another spelling of ``127.0.0.1``: a channel of either family is
+given both, the kernel is handed the one that its socket takes, and users are told ``("127.0.0.1", port)``.
+
+**Unix domain.** Users are told paths as ``str``, whatever type they gave. The kernel tells abstract names as bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +13,7 @@ import errno
 import os
 import socket
 import sys
+from typing import cast
 
 from nio._numbers import check_range
 from nio.errors import UnresolvedAddressError, UnsupportedAddressTypeError
@@ -18,6 +26,8 @@ FAMILIES = {
 }
 
 _PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name
+_MAPPED = "::ffff:"
+_MAPPED_BYTES = socket.inet_pton(socket.AF_INET6, _MAPPED + "0.0.0.0")[:12]
 
 
 class AddressDoor:
@@ -25,7 +35,29 @@ class AddressDoor:
 
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
         """The address as the kernel takes it; refuses one of another family or one that would need the resolver."""
+        if address is None:
+            raise TypeError(f"an address is {'a path' if family is ProtocolFamily.UNIX else '(host, port)'}, not None")
         return _path(address) if family is ProtocolFamily.UNIX else _host_and_port(family, address)
+
+    def told_address(self, address: Address) -> Address:
+        """The address as users are told it: a path as ``str``, and of IPv4 what is IPv4."""
+        if isinstance(address, bytes):
+            return os.fsdecode(address)
+        host = address[0] if isinstance(address, tuple) else ""
+        if host.startswith(_MAPPED) and "." in host:
+            return host.removeprefix(_MAPPED), cast("int", address[1])
+        return address
+
+
+def packed(host: str) -> tuple[int, bytes] | None:
+    """The family and the bytes of a numeric address, IPv4 for both of its spellings; None for any other text."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            found = socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return (socket.AF_INET, found[12:]) if found[:12] == _MAPPED_BYTES else (family, found)
+    return None
 
 
 def _path(address: object) -> str:
@@ -34,7 +66,10 @@ def _path(address: object) -> str:
     path = os.fsdecode(address)
     if "\0" in path and not path.startswith("\0"):
         raise UnsupportedAddressTypeError(f"a path ends where its NUL stands: {path!r}")
-    length, most = len(os.fsencode(path)), _PATH_ROOM - (not path.startswith("\0"))
+    try:
+        length, most = len(os.fsencode(path)), _PATH_ROOM - (not path.startswith("\0"))
+    except UnicodeEncodeError as error:
+        raise UnsupportedAddressTypeError(f"{path!r} is not a path: {error.reason}") from None
     if length > most:
         raise OSError(errno.ENAMETOOLONG, f"{length} bytes are too long for a path here, {most} the most: {path!r}")
     return path
@@ -49,20 +84,29 @@ def _host_and_port(family: ProtocolFamily, address: object) -> Address:
         check_range("a flow label", address[2], 2**20 - 1, UnsupportedAddressTypeError)
         check_range("a scope", address[3], 2**32 - 1, UnsupportedAddressTypeError)
     host = address[0]
-    if host and not _is_numeric(FAMILIES[family], host):
-        other = socket.AF_INET if family is ProtocolFamily.INET6 else socket.AF_INET6
-        if _is_numeric(other, host):
-            raise UnsupportedAddressTypeError(f"{host!r} is not an address of an {family.name} channel")
-        raise UnresolvedAddressError(f"{host!r} is not a numeric address; resolve it first, the reactor never does")
-    return address
+    taken = _host(family, host) if host else host
+    return address if taken == host else cast("Address", (taken, *address[1:]))
 
 
-def _is_numeric(family: int, host: str) -> bool:
-    address, _, scope = host.partition("%") if family == socket.AF_INET6 else (host, "", "")
+def _host(family: ProtocolFamily, host: str) -> str:
+    """A numeric host as a socket of the family takes it."""
+    name, percent, scope = host.partition("%")
+    found = packed(name)
+    if found is None or (percent and not _is_scope(found[0], scope)):
+        words = "resolve it first (socket.getaddrinfo does), nio never asks a resolver"
+        raise UnresolvedAddressError(f"{host!r} is not a numeric address; {words}")
+    if found[0] == socket.AF_INET:
+        plain = socket.inet_ntop(*found)
+        return _MAPPED + plain if family is ProtocolFamily.INET6 else plain
+    if family is ProtocolFamily.INET:
+        raise UnsupportedAddressTypeError(f"{host!r} is not an address of an INET channel; open(family=INET6) takes it")
+    return host
+
+
+def _is_scope(family: int, scope: str) -> bool:
+    if family == socket.AF_INET:
+        return False
     try:
-        socket.inet_pton(family, address)
-        if scope and not scope.isdigit():
-            socket.if_nametoindex(scope)
+        return int(scope) < 2**32 if scope.isascii() and scope.isdigit() else socket.if_nametoindex(scope) > 0
     except (OSError, ValueError):
         return False
-    return True

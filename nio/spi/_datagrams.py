@@ -13,6 +13,9 @@ number. Their numbers, and how a socket address begins, differ between Linux and
 socket of this machine has joined on that port. We switch that off as soon as the socket is open.
 
 **Addresses of interfaces** come from netlink. Without netlink an interface is found by name or number only.
+
+**Sending to groups of IPv4.** The kernel is told the interface by number *and* by its first address, as by the JDK.
+Given the number alone, Linux takes the datagram's source address from any interface.
 """
 
 from __future__ import annotations
@@ -26,15 +29,16 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from nio.errors import IllegalArgumentError, UnresolvedAddressError
+from nio.spi._addresses import packed
 from nio.spi._base import Address, ProtocolFamily
 
 _LINUX = sys.platform == "linux"
 _JOIN, _LEAVE, _JOIN_SOURCE, _LEAVE_SOURCE = (42, 45, 46, 47) if _LINUX else (80, 81, 82, 83)
 _LEVELS: dict[int, int] = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
-_INTERFACE4 = (socket.IPPROTO_IP, socket.IP_MULTICAST_IF, "=8xi")
-_INTERFACE6 = (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, "=i")
+_INTERFACE4 = (socket.IPPROTO_IP, socket.IP_MULTICAST_IF)
+_INTERFACE6 = (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF)
 # Linux lets a socket of IPv6 say it for groups of IPv4, too.
-_MULTICAST_INTERFACE: dict[int, tuple[tuple[int, int, str], ...]] = {
+_MULTICAST_INTERFACE: dict[int, tuple[tuple[int, int], ...]] = {
     socket.AF_INET: (_INTERFACE4,),
     socket.AF_INET6: (_INTERFACE6, _INTERFACE4) if _LINUX else (_INTERFACE6,),
 }
@@ -74,7 +78,7 @@ class DatagramDoor:
         if isinstance(interface, bool) or not isinstance(interface, (str, int)):
             raise TypeError(f"a network interface is a name, a number or an address, not {interface!r}")
         interfaces = socket.if_nameindex()
-        wanted = _packed(interface) if isinstance(interface, str) else None
+        wanted = packed(interface) if isinstance(interface, str) else None
         owner = wanted and next((index for index, address in _addresses() if address == wanted[1]), None)
         for index, name in interfaces:
             if interface in (index, name) or index == owner:
@@ -83,24 +87,27 @@ class DatagramDoor:
         raise IllegalArgumentError(f"no network interface {interface!r} here; there are: {here}")
 
     def set_multicast_interface(self, sock: socket.socket, index: int) -> None:
-        for level, option, form in _MULTICAST_INTERFACE[sock.family]:
-            sock.setsockopt(level, option, struct.pack(form, index))
+        of_ipv4 = (address for owner, address in _addresses() if owner == index and len(address) == 4)
+        source = next(of_ipv4, bytes(4))
+        for level, option in _MULTICAST_INTERFACE[sock.family]:
+            way = struct.pack("=i", index)
+            sock.setsockopt(level, option, bytes(4) + source + way if level == socket.IPPROTO_IP else way)
 
     def check_group(self, family: ProtocolFamily, group: object, source: object | None) -> tuple[str, str | None]:
-        kind, packed = _numeric(group)
-        if not _is_multicast(packed):
+        kind, host = _numeric(group)
+        if not _is_multicast(host):
             raise IllegalArgumentError(f"{group!r} is not a multicast address")
         if family is ProtocolFamily.INET and kind != socket.AF_INET:
             raise IllegalArgumentError(f"an IPv4 channel cannot join the IPv6 group {group!r}")
-        shown = socket.inet_ntop(kind, packed)
+        shown = socket.inet_ntop(kind, host)
         if source is None:
             return shown, None
-        source_kind, source_packed = _numeric(source)
+        source_kind, source_host = _numeric(source)
         if source_kind != kind:
             raise IllegalArgumentError(f"the source {source!r} is not of the family of the group {group!r}")
-        if _is_multicast(source_packed) or not any(source_packed):
+        if _is_multicast(source_host) or not any(source_host):
             raise IllegalArgumentError(f"nobody sends from {source!r}: a source is the address of one host")
-        return shown, socket.inet_ntop(kind, source_packed)
+        return shown, socket.inet_ntop(kind, source_host)
 
     def join_group(self, sock: socket.socket, index: int, group: str, source: str | None) -> None:
         _membership(sock, _JOIN if source is None else _JOIN_SOURCE, index, group, source)
@@ -126,32 +133,23 @@ def _membership(sock: socket.socket, request: int, index: int, group: str, sourc
     sock.setsockopt(_LEVELS[_numeric(group)[0]], request, struct.pack("@I0P", index) + storage)
 
 
-def _socket_address(family: int, packed: bytes) -> bytes:
+def _socket_address(family: int, host: bytes) -> bytes:
     size, start = (16, 4) if family == socket.AF_INET else (28, 8)
     head = struct.pack("=H", family) if _LINUX else bytes((size, family))
-    return (head.ljust(start, b"\0") + packed).ljust(size, b"\0")
-
-
-def _packed(address: str) -> tuple[int, bytes] | None:
-    for family in _LEVELS:
-        try:
-            return family, socket.inet_pton(family, address)
-        except (OSError, ValueError):
-            continue
-    return None
+    return (head.ljust(start, b"\0") + host).ljust(size, b"\0")
 
 
 def _numeric(address: object) -> tuple[int, bytes]:
     if not isinstance(address, str):
         raise TypeError(f"a group or source is a numeric address in a str, not {address!r}")
-    found = _packed(address)
+    found = packed(address)
     if found is None:
         raise UnresolvedAddressError(f"{address!r} is not a numeric address; resolve it first")
     return found
 
 
-def _is_multicast(packed: bytes) -> bool:
-    return packed[0] >> 4 == 14 if len(packed) == 4 else packed[0] == 255
+def _is_multicast(host: bytes) -> bool:
+    return host[0] >> 4 == 14 if len(host) == 4 else host[0] == 255
 
 
 def _addresses() -> Iterator[tuple[int, bytes]]:

@@ -3,6 +3,10 @@
 Where the system lacks a constant, the table lacks the row, and no channel supports the option. Some options of IPv4
 have another number for packets of IPv6; channels of that family use ``OPTIONS6``. A socket of IPv6 can have peers of
 IPv4, under mapped addresses. Where the kernel allows it, such an option is set for both.
+
+``NO_SIGNAL`` is no option of a socket but of each ``send``: a stream whose peer is gone then raises BrokenPipeError and
+nothing else. Without it the kernel also sends SIGPIPE, which Python ignores; a program that has set SIGPIPE to its
+default ends of it. pipe(2) and sendfile(2) have no such option.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ _TABLE = (
     ("IP_MULTICAST_LOOP", "IPPROTO_IP", "IP_MULTICAST_LOOP", "bool"),
 )
 _TABLE6 = (
+    ("IPV6_V6ONLY", "IPPROTO_IPV6", "IPV6_V6ONLY", "bool"),
     ("IP_TOS", "IPPROTO_IPV6", "IPV6_TCLASS", "int", 255),
     ("IP_MULTICAST_IF", "IPPROTO_IPV6", "IPV6_MULTICAST_IF", "int"),
     ("IP_MULTICAST_TTL", "IPPROTO_IPV6", "IPV6_MULTICAST_HOPS", "int", 255),
@@ -48,8 +53,9 @@ def _specs(table: Iterable[tuple[str, str, str, str] | tuple[str, str, str, str,
     return specs
 
 
+NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
 OPTIONS = _specs(_TABLE)
 _HAS_BOTH = sys.platform == "linux"  # a socket of IPv6 has the option of IPv4 as well
 OPTIONS6 = OPTIONS | {
-    name: spec._replace(mapped=OPTIONS[name] if _HAS_BOTH else None) for name, spec in _specs(_TABLE6).items()
+    name: spec._replace(mapped=OPTIONS.get(name) if _HAS_BOTH else None) for name, spec in _specs(_TABLE6).items()
 }

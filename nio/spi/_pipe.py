@@ -1,4 +1,4 @@
-"""One end of a pipe(2). It has those methods of a socket that channels call."""
+"""One end of a pipe(2). It has those methods of a socket that channels call; flags mean nothing to it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class SystemPipeEnd:
     def recvmsg_into(self, targets: Sequence[memoryview]) -> tuple[int]:
         return (os.readv(self._fd, targets),)
 
-    def send(self, source: memoryview) -> int:
+    def send(self, source: memoryview, flags: int = 0) -> int:
         return os.write(self._fd, source)
 
-    def sendmsg(self, sources: Sequence[memoryview]) -> int:
+    def sendmsg(self, sources: Sequence[memoryview], ancillary: tuple[()] = (), flags: int = 0) -> int:
         return os.writev(self._fd, sources)
 
     def close(self) -> None:

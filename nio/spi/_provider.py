@@ -127,6 +127,10 @@ class SelectorProvider(ABC):
         """Bytes that were sent and that the peer's system has not acknowledged; None where nobody can tell."""
         return None
 
+    def told_address(self, address: Address) -> Address:
+        """An address that ``accept``, ``receive``, ``getsockname`` or ``check_address`` gave, as users are told it."""
+        return address
+
     @abstractmethod
     def connect_error(self, sock: OwnSocket) -> int:
         """How the connect under way ended: 0 or an errno (reading it clears it)."""
@@ -220,7 +224,7 @@ class SelectorProvider(ABC):
         raise self._lacks("network interfaces")
 
     def set_multicast_interface(self, sock: OwnSocket, index: int) -> None:
-        """The interface that datagrams to groups leave by."""
+        """The interface that datagrams to groups leave by, and whose address they come from."""
         raise self._lacks("groups of receivers")
 
     def check_group(self, family: ProtocolFamily, group: object, source: object | None) -> tuple[str, str | None]:

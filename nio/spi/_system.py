@@ -93,10 +93,10 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     # sockets and pipes
 
     def open_socket(self, family: ProtocolFamily) -> socket.socket:
-        return _settled(socket.socket(FAMILIES[family], socket.SOCK_STREAM))
+        return _opened(family, socket.SOCK_STREAM)
 
     def open_datagram_socket(self, family: ProtocolFamily) -> socket.socket:
-        sock = _settled(socket.socket(FAMILIES[family], socket.SOCK_DGRAM))
+        sock = _opened(family, socket.SOCK_DGRAM)
         ignore_groups_of_strangers(sock)
         return sock
 
@@ -174,6 +174,13 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     def cpu_count(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _opened(family: ProtocolFamily, kind: int) -> socket.socket:
+    sock = _settled(socket.socket(FAMILIES[family], kind))
+    if family is ProtocolFamily.INET6:  # peers of IPv4 too, whatever this machine's default is
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return sock
 
 
 def _settled(sock: socket.socket) -> socket.socket:

@@ -83,7 +83,7 @@ def test_valid_operations_by_kind(provider: SelectorProvider, selector: Selector
             assert channel.valid_ops == valid
             for ops in range(-2, 64):
                 if ops & ~valid:
-                    with pytest.raises(IllegalArgumentError, match=f"interest set {ops} has bits outside .* {valid}"):
+                    with pytest.raises(IllegalArgumentError, match=f"interest set {ops}: this channel has .*, not "):
                         channel.register(selector, ops)
             assert len(selector.keys) == 0
             key = channel.register(selector, SelectionKey.OP_READ & valid)

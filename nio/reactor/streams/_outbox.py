@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nio.spi import NO_SIGNAL
+
 
 class Outbox:
     """Pieces of output in the order they came in; ``size`` is their bytes in all."""
@@ -20,7 +22,7 @@ class Outbox:
             self._pieces.append(piece)
             self.size += len(piece)
 
-    def flush(self, send: Callable[[bytes | memoryview], int]) -> int:
+    def flush(self, send: Callable[[bytes | memoryview, int], int]) -> int:
         """Offer everything to ``send`` in one call and keep what it does not take; the bytes it took.
 
         ``send`` may take none and say so with BlockingIOError; its other errors are the caller's, with nothing changed.
@@ -28,7 +30,7 @@ class Outbox:
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         try:
-            sent = send(data)
+            sent = send(data, NO_SIGNAL)
         except BlockingIOError:
             sent = 0
         if sent < len(data):

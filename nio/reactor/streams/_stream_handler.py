@@ -26,6 +26,7 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_process, check_settings, explained
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING
+from nio.spi import NO_SIGNAL
 
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
@@ -179,7 +180,7 @@ class StreamHandler(Connection):
             return
         if self._steady:
             try:
-                sent = send(data)
+                sent = send(data, NO_SIGNAL)
             except OSError:
                 sent = 0  # the second attempt, in _flush, tells no room from no peer
             tally.bytes_out += sent

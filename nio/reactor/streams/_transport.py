@@ -24,8 +24,11 @@ class Transport(Protocol):
         """
 
     @property
-    def send(self) -> Callable[[bytes | memoryview], int]:
-        """``send(data)``: how many bytes were taken; BlockingIOError for none. ``send(b"")`` goes on with its own."""
+    def send(self) -> Callable[[bytes | memoryview, int], int]:
+        """``send(data, flags)``: how many bytes were taken; BlockingIOError for none.
+
+        ``flags`` is ``NO_SIGNAL``, for the socket. ``send(b"", flags)`` goes on with the transport's own bytes.
+        """
 
     @property
     def wants_write(self) -> bool:
@@ -50,7 +53,7 @@ class PlainTransport:
             except OSError:
                 pass  # some systems refuse it when the peer has reset the connection, which the first read tells
         self.recv: Callable[[int], bytes] = sock.recv
-        self.send: Callable[[bytes | memoryview], int] = sock.send
+        self.send: Callable[[bytes | memoryview, int], int] = sock.send
 
     def shutdown_output(self) -> None:
         self._channel.shutdown_output()

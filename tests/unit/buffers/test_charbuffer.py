@@ -108,7 +108,7 @@ def test_append_takes_text_only_and_none_is_no_text() -> None:
     for wrong in (None, 65, b"a"):
         with pytest.raises(TypeError, match="must be a str or a CharBuffer"):
             buffer.append(cast("str", wrong))
-    for refused in (None, 65, ShortBuffer.allocate(1)):
+    for refused in (None, 65.0, ShortBuffer.allocate(1)):
         with pytest.raises(TypeError):
             buffer.put(cast("str", refused))
     with pytest.raises(ReadOnlyBufferError):

@@ -21,11 +21,11 @@ class ByteByByte(SystemPipeEnd):
         end.close()
         self.calls = 0
 
-    def send(self, source: memoryview) -> int:
+    def send(self, source: memoryview, flags: int = 0) -> int:
         self.calls += 1
         return super().send(source[:1])
 
-    def sendmsg(self, sources: object) -> int:
+    def sendmsg(self, sources: object, ancillary: tuple[()] = (), flags: int = 0) -> int:
         self.calls += 1
         assert isinstance(sources, list)
         return super().send(sources[0][:1])
@@ -64,7 +64,7 @@ def test_a_non_blocking_write_is_one_attempt(pipe: Pipe) -> None:
 # statement 154
 def test_a_blocking_write_that_never_sleeps_ends_with_the_channel(pipe: Pipe) -> None:
     class ClosedMeanwhile(ByteByByte):
-        def send(self, source: memoryview) -> int:
+        def send(self, source: memoryview, flags: int = 0) -> int:
             if self.calls == 2:
                 closing.append(Background(pipe.sink.close))
                 until(lambda: not pipe.sink.is_open)
@@ -83,7 +83,7 @@ def test_a_blocking_write_that_never_sleeps_ends_with_the_channel(pipe: Pipe) ->
 # statement 131
 def test_a_write_that_was_done_when_the_channel_was_closed_counts(pipe: Pipe) -> None:
     class ClosedAtTheEnd(ByteByByte):
-        def send(self, source: memoryview) -> int:
+        def send(self, source: memoryview, flags: int = 0) -> int:
             count = super().send(source)
             if len(source) == 1:
                 closing.append(Background(pipe.sink.close))

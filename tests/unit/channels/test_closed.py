@@ -30,7 +30,7 @@ class Closed(NamedTuple):
 
 
 SELECTABLE = "configure_blocking register "
-NETWORK = SELECTABLE + "local_address get_option set_option bind "
+NETWORK = SELECTABLE + "local_address port get_option set_option bind "
 CLOSED = [
     Closed("stream", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),
     Closed("near", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),

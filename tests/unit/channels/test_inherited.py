@@ -292,3 +292,33 @@ def test_a_standard_stream_that_is_closed_is_left_alone() -> None:
             os.fstat(0)
         arrived(near)
         assert near.read(bytearray(1)) == EOF
+
+
+def test_peers_of_ipv4_at_a_socket_of_ipv6_are_told_as_such() -> None:
+    """As by channels that this process has opened itself."""
+    with (
+        ServerSocketChannel.open(ProtocolFamily.INET6).bind(("127.0.0.1", 0)) as server,
+        SocketChannel.open(address_of(server)) as near,
+    ):
+        far = server.accept()
+        assert far is not None
+        with far, standard_input(far.socket.fileno()) as provider:
+            channel = inherited_channel(provider)
+            assert isinstance(channel, SocketChannel)
+            with channel:
+                assert channel.remote_address == near.local_address
+                assert channel.local_address == near.remote_address
+    with (
+        DatagramChannel.open(ProtocolFamily.INET6).bind(None) as peer,
+        DatagramChannel.open(ProtocolFamily.INET6).bind(("127.0.0.1", 0)) as bound,
+    ):
+        assert peer.port is not None
+        bound.connect(("127.0.0.1", peer.port))
+        with standard_input(bound.socket.fileno()) as provider:
+            heir = inherited_channel(provider)
+            assert isinstance(heir, DatagramChannel)
+            with heir:
+                assert heir.remote_address == ("127.0.0.1", peer.port)
+                for host in ("127.0.0.1", "::ffff:127.0.0.1"):
+                    assert heir.send(b"x", (host, peer.port)) == 1
+                    assert peer.receive(bytearray(1)) == heir.local_address == bound.local_address

@@ -91,7 +91,7 @@ def test_A12_ipv6_and_both_families_on_one_listener() -> None:
 
 def test_open_closes_what_it_could_not_connect() -> None:
     with pytest.raises(UnsupportedAddressTypeError):
-        SocketChannel.open(("127.0.0.1", 1), ProtocolFamily.INET6)
+        SocketChannel.open(("::1", 1), ProtocolFamily.INET)
     with pytest.raises(FileNotFoundError, match="/nowhere/at/all"):
         SocketChannel.open("/nowhere/at/all")
 

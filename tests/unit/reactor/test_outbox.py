@@ -15,7 +15,7 @@ class Peer:
         self.room = list(room)
         self.got = bytearray()
 
-    def send(self, data: bytes | memoryview) -> int:
+    def send(self, data: bytes | memoryview, flags: int) -> int:
         room = self.room.pop(0)
         if room is None:
             raise BlockingIOError
@@ -59,7 +59,7 @@ def test_no_room_changes_nothing() -> None:
 def test_pieces_are_joined_once_however_often_there_is_no_room() -> None:
     offered: list[bytes | memoryview] = []
 
-    def full(data: bytes | memoryview) -> int:
+    def full(data: bytes | memoryview, flags: int) -> int:
         offered.append(data)
         raise BlockingIOError
 
@@ -72,7 +72,7 @@ def test_pieces_are_joined_once_however_often_there_is_no_room() -> None:
 
 
 def test_an_error_is_the_callers_and_changes_nothing() -> None:
-    def broken(data: object) -> int:
+    def broken(data: object, flags: int) -> int:
         raise BrokenPipeError
 
     outbox, peer = filled([b"one"]), Peer(100)

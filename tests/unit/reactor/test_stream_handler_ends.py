@@ -370,6 +370,7 @@ def test_a_reset_while_replies_are_owed_keeps_the_reason_of_the_end() -> None:
         world.handler.finish(CloseReason.OVERLOAD)
         world.turns()
         world.kernel.sends.append(ConnectionResetError(104, "reset"))
+        world.kernel.room = None
         world.until(lambda: world.closed())
         assert world.handler.reasons == [CloseReason.OVERLOAD]
         peer.close()

@@ -138,10 +138,10 @@ class Stream(Thing):
             target[: len(piece)] = piece
         return (len(data),)
 
-    def send(self, source: bytes | memoryview) -> int:
+    def send(self, source: bytes | memoryview, flags: int = 0) -> int:
         return self.sendmsg([source])
 
-    def sendmsg(self, sources: Sequence[bytes | memoryview]) -> int:
+    def sendmsg(self, sources: Sequence[bytes | memoryview], ancillary: tuple[()] = (), flags: int = 0) -> int:
         return self.act(self.give, sources)
 
     def take(self, size: int) -> bytes:

@@ -101,7 +101,6 @@ def test_the_environment_forces_a_back_end() -> None:
         (INET6, ("", 0)),
         (INET6, (f"fe80::1%{socket.if_nameindex()[0][1]}", 80)),
         (INET6, ("fe80::1%1", 80)),
-        (INET6, ("::ffff:127.0.0.1", 80)),
         (UNIX, "/run/socket"),
         (UNIX, ""),
         (UNIX, "\0abstract"),
@@ -110,6 +109,33 @@ def test_the_environment_forces_a_back_end() -> None:
 )
 def test_addresses_that_pass_as_they_are(provider: SystemProvider, family: ProtocolFamily, address: object) -> None:
     assert provider.check_address(family, address) is address
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1", "::FFFF:7f00:1", "0:0:0:0:0:ffff:127.0.0.1"])
+def test_ipv4_has_two_spellings_and_a_socket_takes_one_of_them(provider: SystemProvider, host: str) -> None:
+    """Java's InetAddress, too, makes an Inet4Address of each."""
+    assert provider.check_address(INET, (host, 80)) == ("127.0.0.1", 80)
+    assert provider.check_address(INET6, (host, 80)) == ("::ffff:127.0.0.1", 80)
+    assert provider.check_address(INET6, (host, 80, 7, 0)) == ("::ffff:127.0.0.1", 80, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (("127.0.0.1", 80), ("127.0.0.1", 80)),
+        (("::ffff:127.0.0.1", 80, 0, 0), ("127.0.0.1", 80)),
+        (("::ffff:127.0.0.1", 80), ("127.0.0.1", 80)),
+        (("::1", 80, 0, 0), ("::1", 80, 0, 0)),
+        (("::ffff:0:7f00:1", 80, 0, 0), ("::ffff:0:7f00:1", 80, 0, 0)),
+        (("fe80::1%eth0", 80, 0, 2), ("fe80::1%eth0", 80, 0, 2)),
+        ("/tmp", "/tmp"),
+        ("", ""),
+        (b"\x00abstract", "\0abstract"),
+        (b"\x00\xff", "\0\udcff"),
+    ],
+)
+def test_how_users_are_told_an_address(provider: SystemProvider, address: object, told: object) -> None:
+    assert provider.told_address(address) == told  # type: ignore[arg-type]  # the kernel's bytes
 
 
 def test_paths_become_text(provider: SystemProvider, tmp_path: os.PathLike[str]) -> None:
@@ -129,7 +155,7 @@ def test_paths_become_text(provider: SystemProvider, tmp_path: os.PathLike[str])
         (INET, ["127.0.0.1", 80], UnsupportedAddressTypeError),
         (INET, (b"127.0.0.1", 80), UnsupportedAddressTypeError),
         (INET, (0x7F000001, 80), UnsupportedAddressTypeError),
-        (INET, None, UnsupportedAddressTypeError),
+        (INET, None, TypeError),
         (INET, ("127.0.0.1", -1), UnsupportedAddressTypeError),
         (INET, ("127.0.0.1", 65536), UnsupportedAddressTypeError),
         (INET, ("127.0.0.1", "80"), TypeError),
@@ -140,7 +166,10 @@ def test_paths_become_text(provider: SystemProvider, tmp_path: os.PathLike[str])
         (INET, ("127.0.0.1%lo", 80), UnresolvedAddressError),
         (INET, ("<broadcast>", 80), UnresolvedAddressError),
         (INET, ("127.0.0.1\0", 80), UnresolvedAddressError),
-        (INET6, ("127.0.0.1", 80), UnsupportedAddressTypeError),
+        (INET6, ("127.0.0.1%lo", 80), UnresolvedAddressError),
+        (INET6, ("::ffff:127.0.0.1%lo", 80), UnresolvedAddressError),
+        (INET6, ("fe80::1%", 80), UnresolvedAddressError),
+        (INET6, ("fe80::1%4294967296", 80), UnresolvedAddressError),
         (INET6, ("localhost", 80), UnresolvedAddressError),
         (INET6, ("fe80::1%no-such-interface", 80), UnresolvedAddressError),
         (INET6, ("::1", 80, 0), UnsupportedAddressTypeError),
@@ -148,7 +177,8 @@ def test_paths_become_text(provider: SystemProvider, tmp_path: os.PathLike[str])
         (UNIX, "/run/socket\0", UnsupportedAddressTypeError),
         (UNIX, b"/run\0/socket", UnsupportedAddressTypeError),
         (UNIX, 7, UnsupportedAddressTypeError),
-        (UNIX, None, UnsupportedAddressTypeError),
+        (UNIX, None, TypeError),
+        (UNIX, "\ud800", UnsupportedAddressTypeError),
     ],
 )
 def test_A12_addresses_that_are_refused(
