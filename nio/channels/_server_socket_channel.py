@@ -11,14 +11,18 @@ from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_fami
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
-from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import INVALID, READABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 _USUAL_BACKLOG = 1024
 
 
 class ServerSocketChannel(NetworkChannel):
-    """Listens for connections; ``SO_REUSEADDR`` is set from the start, so a server restarts on its port at once."""
+    """Listens for connections; ``SO_REUSEADDR`` is set from the start, so a server restarts on its port at once.
+
+    ``close()`` frees the port at once, also while the channel is registered, unless another thread selects just then:
+    then the end of that selection, or the next one, frees it. The JDK frees it at the next selection always.
+    """
 
     __slots__ = ()
 
@@ -80,8 +84,14 @@ class ServerSocketChannel(NetworkChannel):
         sock, address = accepted
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
+    def _announce_close(self) -> None:
+        """Close the descriptor where no selection is using it; the keys stay until the next one, as in the JDK."""
+        unwatched = [key._selector._unwatch(key) for key in tuple(self._keys.values())]
+        if all(unwatched):
+            self._end.close()
+
     def _to_ops(self, mask: int, interest: int) -> int:
-        return interest if mask else 0  # there is one operation, and a fault makes it ready, too
+        return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too
 
     def __repr__(self) -> str:
         if not self._open:

@@ -34,7 +34,7 @@ from nio.spi._pipe import SystemPipeEnd
 from nio.spi._provider import SelectorProvider
 from nio.spi._wakeup import SystemWakeup
 
-_POLLERS: dict[str, Callable[[], Poller]] = {
+_POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select.SelectPoller]] = {
     "epoll": EpollPoller,
     "kqueue": KqueuePoller,
     "poll": _poll.PollPoller,
@@ -54,7 +54,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
             here = ", ".join(self.available())
             raise ProviderUnavailableError(f"no provider {name!r} here; NIO_PROVIDER can be one of: {here}")
         self.name = name
-        if name == "select":
+        if not hasattr(select, "poll"):
             self.wait_for = _select.wait_for
 
     @property
@@ -68,6 +68,10 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     def open_poller(self) -> Poller:
         return _POLLERS[self.name]()
+
+    @property
+    def watch_limit(self) -> int | None:
+        return _POLLERS[self.name].limit
 
     def open_wakeup(self) -> SystemWakeup:
         return SystemWakeup()

@@ -5,6 +5,7 @@ import select
 
 import pytest
 
+from nio.errors import IllegalArgumentError
 from nio.spi import BROKEN, READABLE, WRITABLE
 from nio.spi._select import SelectPoller, wait_for
 
@@ -28,8 +29,9 @@ def test_removing_what_is_not_there_is_nothing() -> None:
 
 
 def test_D16_the_kernel_is_not_asked_beyond_its_sets() -> None:
-    with pytest.raises(ValueError, match="out of range"):
-        wait_for(SelectPoller.limit, READABLE, None, 0)
+    for fd, wakeup in ((SelectPoller.limit, None), (0, SelectPoller.limit)):
+        with pytest.raises(IllegalArgumentError, match="descriptor 1024 is beyond the 1024 that select can watch"):
+            wait_for(fd, READABLE, wakeup, 0)
 
 
 def test_without_poll_the_plain_bits_have_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
