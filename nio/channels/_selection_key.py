@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nio._numbers import check_int
 from nio.errors import CancelledKeyError, IllegalArgumentError
@@ -12,6 +12,9 @@ from nio.errors import CancelledKeyError, IllegalArgumentError
 if TYPE_CHECKING:
     from nio.channels._selectable_channel import SelectableChannel
     from nio.channels._selector import Selector
+
+
+C = TypeVar("C")
 
 
 class Ops(enum.IntFlag):
@@ -47,6 +50,13 @@ def _names(ops: int) -> str:
     names = [op.name for op in Ops if op.name and op & ops]
     rest = ops & ~_ALL
     return " and ".join(names + [f"{rest}, which is no operation"] * bool(rest))
+
+
+def check_action(action: C) -> C:
+    """``action`` as it is; TypeError for what cannot be called with a key."""
+    if not callable(action):
+        raise TypeError(f"an action is called with each ready key; {action!r} cannot be")
+    return action
 
 
 class SelectionKey:
@@ -199,6 +209,8 @@ class SelectionKey:
             except BaseException:  # interrupted: a key may stand twice in the queue, but must stand there
                 self._selector._cancelled.append(self)
                 raise
+        if self._selector.on_cancel is not None:
+            self._selector.on_cancel(self)
 
     def _replace_interest(self, change: Callable[[int], int]) -> int:
         self._ensure_valid()

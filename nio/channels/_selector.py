@@ -7,8 +7,8 @@ then the answer is sorted into keys. Other threads never touch the poller or the
 What the kernel is told of the keys and what it answers stands in ``_watch.py``, what ends a sleep in ``_waking.py``.
 The wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
 
-**An exception between any two steps loses nothing.** A signal handler may raise anywhere (KeyboardInterrupt). So a key
-leaves a queue only after all was done for it, and what is done twice does no harm.
+**An exception between any two steps loses nothing**, and a signal handler may raise anywhere: a key leaves a queue only
+after all was done for it, and what is done twice does no harm.
 
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
 selection, which is in the middle of using what the close gives back. Between two selections, and inside an action,
@@ -31,7 +31,7 @@ from nio.channels._interruptible_channel import chosen
 from nio.channels._key_sets import KeySet, SelectedKeySet
 from nio.channels._per_kernel import shared_by_fork
 from nio.channels._selectable_channel import SelectableChannel
-from nio.channels._selection_key import SelectionKey
+from nio.channels._selection_key import SelectionKey, check_action
 from nio.channels._waking import Waking
 from nio.channels._watch import Events, Watch
 from nio.errors import ClosedSelectorError, ForkedSelectorError, IllegalStateError
@@ -104,6 +104,7 @@ class Selector:
         "_wakeup_fd",
         "_waking",
         "_watch",
+        "on_cancel",
     )
 
     def __init__(self, provider: SelectorProvider | None = None) -> None:
@@ -111,6 +112,7 @@ class Selector:
         self._lock = self._provider.rlock()
         self._open = True
         self._forked = False
+        self.on_cancel: Action | None = None  # called with each key that is cancelled, in whatever thread
         self._selecting = _IDLE
         self._keys: set[SelectionKey] = set()
         self._selected: set[SelectionKey] = set()
@@ -138,6 +140,11 @@ class Selector:
         return self._open
 
     @property
+    def is_forked(self) -> bool:
+        """True in a forked child: the selector is the parent's."""
+        return self._forked
+
+    @property
     def provider(self) -> SelectorProvider:
         """The provider that opened this selector."""
         return self._provider
@@ -158,25 +165,18 @@ class Selector:
     def on_lost_key(self) -> OnLostKey | None:
         """Called as ``on_lost_key(key, error)`` for each key that the kernel would not watch; None at first.
 
-        The key is cancelled and its channel closed by then. The call comes from inside a selection, in the thread that
-        selects, before the kernel is asked, and may do all that an ``action`` may. An exception is logged to
-        ``nio.channels``. After an interruption (KeyboardInterrupt) it may come a second time for the same key.
+        The key is cancelled and its channel closed by then. The call may do what an ``action`` may; its exception is
+        logged to ``nio.channels``.
         """
         return self._watch.on_lost
 
     @on_lost_key.setter
     def on_lost_key(self, call: OnLostKey | None) -> None:
-        if call is not None:
-            _check_action(call)
-        self._watch.on_lost = call
+        self._watch.on_lost = None if call is None else check_action(call)
 
     @property
     def stale_events(self) -> int:
-        """How many events of the last selection were of watched keys that are ready for nothing they are interested in.
-
-        The kernel reports them again at once: a loop that hands over no key and finds this above 0 each time is
-        spinning. OP_CONNECT that was left on does that. Wake-ups, signals, and keys cancelled meanwhile do not count.
-        """
+        """Events of the last selection for keys that want none of them: OP_CONNECT left on makes a loop spin so."""
         return self._watch.unasked
 
     def select(self, timeout: float | None = None, action: Action | None = None) -> int:
@@ -189,14 +189,14 @@ class Selector:
             check_seconds("timeout", timeout)
         if action is None:
             return self._select(timeout, None)
-        _check_action(action)
+        check_action(action)
         return self._select(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
         """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
-        _check_action(action)
+        check_action(action)
         return self._select(timeout, action)
 
     def select_now(self, action: Action | None = None) -> int:
@@ -224,8 +224,8 @@ class Selector:
     def waking_on_signals(self) -> Iterator[None]:
         """Inside, a signal ends the selection it falls into, so that its Python handler runs; for the selecting thread.
 
-        Without it a signal that arrives between Python's last look for one and the kernel's wait is handled when that
-        wait is over, which may be never. Outside the main thread, where no handler runs, it changes nothing.
+        Else one that arrives between Python's last look for it and the kernel's wait is handled when that is over,
+        which may be never. Outside the main thread, where no handler runs, it changes nothing.
         """
         self._ensure_open()
         with self._provider.signal_wakeup() as signals:
@@ -389,11 +389,10 @@ class Selector:
             self._ensure_not_forked()
             raise ClosedSelectorError("the selector is closed")
 
+    def watch_faults(self, call: Action) -> None:
+        """``call(key)`` when a peer has reset a connection whose interest set is empty; for a reactor."""
+        self._watch.on_fault = check_action(call)
+
     def _ensure_not_forked(self) -> None:
         if self._forked:
             raise ForkedSelectorError("the selector belongs to the process that this one was forked from")
-
-
-def _check_action(action: object) -> None:
-    if not callable(action):
-        raise TypeError(f"what is called with a key is a function, not {action!r}")

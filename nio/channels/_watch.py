@@ -4,6 +4,8 @@
 again before data arrives. That saves two system calls for each request. When data arrives first, the selection tells
 the kernel then, and sleeps on.
 
+That watching does not end quite, for a reactor: a reset is reported to ``on_fault`` all the same.
+
 **An exception between any two steps loses nothing.** A signal handler may raise anywhere (KeyboardInterrupt). So a key
 leaves the queue of changes only after the poller was told. While the poller is being told, the key's mask is UNKNOWN,
 and the next change tells it anew.
@@ -25,11 +27,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from nio.channels._key_sets import SelectedKeySet
 from nio.errors import IllegalArgumentError
-from nio.spi import BROKEN, INVALID, READABLE, WRITABLE, SelectorProvider
+from nio.spi import BROKEN, HUNG_UP, INVALID, READABLE, WRITABLE, SelectorProvider
 
 Events = list[tuple[int, int]]
 
 _UNKNOWN = -1
+_LAZY = (READABLE, BROKEN)  # what the poller goes on watching for when the interest set becomes empty
+FAULTS = BROKEN | HUNG_UP
 _QUIET = 1_000_000_000  # nanoseconds after a line in the log
 # Interest set to kernel mask: read and accept wait for input, write and connect for output.
 _MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
@@ -80,6 +84,7 @@ class Watch(Generic[K]):
         "_start",
         "_untold",
         "by_fd",
+        "on_fault",
         "on_lost",
         "poller",
         "stale",
@@ -93,6 +98,7 @@ class Watch(Generic[K]):
         self.updates: deque[K] = deque()
         self.by_fd: dict[int, K] = {}
         self.on_lost: Callable[[K, OSError], object] | None = None
+        self.on_fault: Callable[[K], object] | None = None  # a peer has reset, and nobody was interested
         self.stale = 0  # of the events at hand, those of an interest given up
         self.unasked = 0  # of this selection's events, those that nobody is interested in
         self._start = 0
@@ -117,7 +123,7 @@ class Watch(Generic[K]):
         for _ in range(len(updates)):
             key = updates[0]
             key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask != READABLE):
+            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask not in _LAZY):
                 try:
                     self.arm(key, mask)
                 except OSError as error:
@@ -182,7 +188,9 @@ class Watch(Generic[K]):
                 action(key, key._attachment, ready)
             else:
                 passed_over += 1
-                if not self._is_stale(key, mask):
+                if mask & BROKEN and not interest and self.on_fault is not None:
+                    self.on_fault(key)
+                elif not self._is_stale(key, mask):
                     key._ready = ready
         return len(events) - passed_over
 
@@ -221,7 +229,7 @@ class Watch(Generic[K]):
             self.updates.append(key)  # so that the next selection ends it
         elif not key._queued:
             if not key._interest:
-                self.arm(key, 0)
+                self.arm(key, BROKEN if self.on_fault is not None and not mask & FAULTS else 0)
                 self.stale += 1
                 return True
             self.unasked += 1

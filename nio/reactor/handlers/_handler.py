@@ -87,6 +87,9 @@ class Handler:
         """One of the methods of this handler raised ``error``, which is logged already."""
         self.close(CloseReason.HANDLER_ERROR)
 
+    def handle_fault(self) -> None:
+        """The peer has reset the connection while the interest set was empty; nothing happens."""
+
     def handle_drain(self) -> None:
         """The reactor is stopping: finish what is owed, then close."""
         self.close(CloseReason.DRAIN)

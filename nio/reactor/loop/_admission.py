@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from nio._numbers import check_count
+from nio.spi import SelectorProvider
 
 logger = logging.getLogger("nio.reactor")
 
@@ -17,13 +18,15 @@ _ROOM = 0.95  # who waits for room is called when so much of the limit, or less,
 class Admission:
     """Places for connections: whoever accepts or connects one takes a place, whose end gives it back.
 
-    ``limit`` is the number of places: what was ``wanted``, or 10 000, but never more than ``descriptors`` leaves.
+    ``limit`` is the number of places: what was ``wanted``, or 10 000, but never more than the process may have open and
+    the back end can watch.
     """
 
     __slots__ = ("_waiting", "limit", "taken")
 
-    def __init__(self, wanted: int | None, descriptors: int) -> None:
-        room = max(1, descriptors - _RESERVE)
+    def __init__(self, wanted: int | None, provider: SelectorProvider) -> None:
+        descriptors, watched = provider.descriptor_limit(), provider.watch_limit
+        room = max(1, (descriptors if watched is None else min(descriptors, watched)) - _RESERVE)
         if wanted is not None and check_count("max_connections", wanted, 1) > room:
             logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
         self.limit: int = min(_MOST if wanted is None else wanted, room)

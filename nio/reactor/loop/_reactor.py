@@ -27,6 +27,7 @@ from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
@@ -66,6 +67,9 @@ class EventHandler(Protocol):
     def handle_error(self, error: BaseException) -> None:
         """One of the methods above raised, or another one that was called as a tick or by a timer."""
 
+    def handle_fault(self) -> None:
+        """The peer has reset the connection while the interest set was empty."""
+
     def handle_drain(self) -> None:
         """The reactor is stopping: finish what is owed, then close."""
 
@@ -100,7 +104,7 @@ class Reactor:
     ) -> None:
         self._selector = Selector.open(provider)
         self.provider: SelectorProvider = self._selector.provider
-        self.admission: Admission = Admission(max_connections, self.provider.descriptor_limit())
+        self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
@@ -113,6 +117,7 @@ class Reactor:
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
+        self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.owner: Owner = Owner(self.provider.thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
@@ -188,7 +193,7 @@ class Reactor:
         new = tally.connections - connections
         closed = were_open + new - tally.open
         progress = Progress(new, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, closed, ticks, timers)
-        if handed and not any(progress):
+        if (handed or self._selector.stale_events) and not any(progress):
             self._spins.idle_turn()
         else:
             self._spins.idle = 0
@@ -240,6 +245,8 @@ class Reactor:
         self.owner.check("close")
         self._closed = self._stopped = True
         steps: list[Callable[[], None]] = [handler.close for handler in self._registry.all()]
+        if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
+            steps = [handler.key.channel.close for handler in self._registry.all()]
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
         leaving: BaseException | None = None

@@ -16,6 +16,7 @@ from nio.errors import CancelledKeyError
 from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._report import Report
 
+_CONNECT = int(SelectionKey.OP_CONNECT)
 _MANY = 512  # turns in a row
 _LEFT_OUT = 1.0  # seconds
 
@@ -53,13 +54,22 @@ class SpinWatch:
         if self.idle == _MANY:
             ready: list[SelectionKey] = []
             self._selector.select_now(ready.append)
-            blamed = [key for key in ready if (handler := self._handler_of(key)) and handler.reports_bytes]
+            blamed = self._left_on() if self._selector.stale_events else []
+            blamed += [key for key in ready if (handler := self._handler_of(key)) and handler.reports_bytes]
             if blamed:
                 self._tally.spins += 1
                 self._report("spin", logging.WARNING, "%d turns without progress; ready: %.500r", _MANY, blamed)
                 for key in blamed:
                     self._leave_out(key)
                 self.idle = 0
+
+    def _left_on(self) -> list[SelectionKey]:
+        """The keys that wait for a connection which is there: the kernel reports them, and nobody hears of it."""
+        return [
+            key
+            for key in self._selector.keys
+            if key.is_valid and key.interest_ops & _CONNECT and getattr(key.channel, "is_connected", False)
+        ]
 
     def _leave_out(self, key: SelectionKey) -> None:
         ops = key.interest_ops

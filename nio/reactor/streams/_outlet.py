@@ -17,7 +17,9 @@ peer closes too, 64 KiB came or 2 seconds passed.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Callable
 
 from nio.channels import SelectionKey, SocketChannel
@@ -173,6 +175,11 @@ class Outlet(Handler):
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
 
+    def handle_fault(self) -> None:
+        """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
+        code = self.reactor.provider.connect_error(self.channel.socket) or errno.ECONNRESET
+        self._lost(OSError(code, os.strerror(code)))
+
     def handle_write(self) -> None:
         """There is room for what is left of the output."""
         self.send_queued()
@@ -246,9 +253,8 @@ class Outlet(Handler):
             self._ops = ops
             try:
                 self.key.set_interest(ops)
-            except CancelledKeyError as error:
-                self.reactor.report("handler", logging.ERROR, "a connection whose key is gone ends", error=error)
-                self.close(CloseReason.HANDLER_ERROR)
+            except CancelledKeyError:
+                pass  # whoever cancelled it has brought the end on its way
 
     # the end
 

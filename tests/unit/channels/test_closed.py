@@ -60,6 +60,7 @@ CLOSED = [
 ]
 SHUTDOWNS = {"shutdown_input", "shutdown_output"}
 ARGUMENTS: dict[str, Callable[[World], tuple[object, ...]]] = {
+    "watch_faults": lambda world: (print,),
     "dispatch": lambda world: (0, print),
     "set_interest": lambda world: (1,),
     "configure_blocking": lambda world: (False,),
