@@ -41,6 +41,7 @@ class SelectableChannel(InterruptibleChannel):
     __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_read_lock", "_write_lock")
 
     _valid_ops: int = 0
+    _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
 
     def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:
         super().__init__(provider, end.fileno())
@@ -124,11 +125,19 @@ class SelectableChannel(InterruptibleChannel):
             try:
                 if self._keys:  # unless the selectors have released the channel meanwhile
                     self._announce_close()
+                    if self._is_freed_early and self._are_done(keys):
+                        self._end.close()
             finally:
                 self._give_back(may_wait=self._blocking)
 
     def _announce_close(self) -> None:
         """Tell the peer now, although the descriptor stays open until the selectors release it."""
+
+    @staticmethod
+    def _are_done(keys: tuple[SelectionKey, ...]) -> bool:
+        """Whether no selection is using the descriptor now, nor will; the keys stay until the next, as in the JDK."""
+        unwatched = [key._selector._unwatch(key) for key in keys]
+        return all(unwatched)
 
     def _give_back(self, *, may_wait: bool) -> None:
         with self._state_lock:

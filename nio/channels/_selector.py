@@ -292,8 +292,8 @@ class Selector:
         self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         try:
-            self._keys.add(key)
             channel._keys[self] = key
+            self._keys.add(key)
             key._changed()
         except BaseException:
             key.cancel()
@@ -378,11 +378,11 @@ class Selector:
 
     def _deregister(self, key: SelectionKey) -> None:
         self._selected_key_set._drop(key)
-        self._keys.discard(key)
         try:
             key._channel._deregistered(key)
         except OSError:
             pass  # the channel is closed, and somebody has closed its descriptor before
+        self._keys.discard(key)  # last: until then a second close() finds it
 
     def _ensure_open(self) -> None:
         if not self._open:

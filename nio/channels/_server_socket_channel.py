@@ -27,6 +27,7 @@ class ServerSocketChannel(NetworkChannel):
     __slots__ = ()
 
     _valid_ops = OP_ACCEPT
+    _is_freed_early = True
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")
 
@@ -83,12 +84,6 @@ class ServerSocketChannel(NetworkChannel):
             return None
         sock, address = accepted
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
-
-    def _announce_close(self) -> None:
-        """Close the descriptor where no selection is using it; the keys stay until the next one, as in the JDK."""
-        unwatched = [key._selector._unwatch(key) for key in tuple(self._keys.values())]
-        if all(unwatched):
-            self._end.close()
 
     def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too

@@ -235,10 +235,7 @@ class Watch(Generic[K]):
             key, error = self._lost[0]
             key.cancel()
             if self.by_fd.get(key._fd, key) is key:  # else the close would hit the channel that has the number now
-                try:
-                    key._channel.close()
-                except OSError:
-                    pass  # somebody was faster
+                key._channel.close()
             self._report(key, error)
             if self.on_lost is not None:
                 try:

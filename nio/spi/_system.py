@@ -80,17 +80,21 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     def signal_wakeup(self) -> Iterator[SystemWakeup | None]:
         """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
 
-        None outside the main thread, the only one in which Python runs signal handlers.
+        None outside the main thread, the only one in which Python runs signal handlers. In a forked child no signal
+        sets it: the pipe is the parent's, too.
         """
         if threading.current_thread() is not threading.main_thread():
             yield None
             return
         wakeup = SystemWakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
         previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
+        _told_of_signals.append(wakeup.writer)
         try:
             yield wakeup
         finally:
-            signal.set_wakeup_fd(previous)
+            if _told_of_signals:  # else this is a child that was forked inside
+                _told_of_signals.pop()
+                signal.set_wakeup_fd(previous)
 
     # sockets and pipes
 
@@ -170,6 +174,19 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     def cpu_count(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_told_of_signals: list[int] = []  # the descriptors of this process that the C part of the handler writes to, by nesting
+
+
+def _tell_nobody_of_signals() -> None:
+    """In a forked child."""
+    if _told_of_signals:
+        _told_of_signals.clear()
+        signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_tell_nobody_of_signals)
 
 
 def _settled(sock: socket.socket) -> socket.socket:
