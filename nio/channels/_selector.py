@@ -172,10 +172,10 @@ class Selector:
 
     @property
     def stale_events(self) -> int:
-        """How many events of the last selection were of watched keys that are ready for nothing they are interested in.
+        """How many events of the last selection were of keys that are ready for nothing they are interested in.
 
-        The kernel reports them again at once: a loop that hands over no key and finds this above 0 each time is
-        spinning. OP_CONNECT that was left on does that. Wake-ups, signals, and keys cancelled meanwhile do not count.
+        The kernel reports them again at once: a loop that hands over no key and finds this above 0 each time spins.
+        OP_CONNECT that was left on does that. Wake-ups, signals, and keys cancelled meanwhile do not count.
         """
         return self._watch.unasked
 
@@ -344,10 +344,8 @@ class Selector:
                         self._selecting = _SELECTING
                     elif sleep == timeout:
                         break
-                    if timeout is not None:
-                        timeout = (end - self._provider.clock()) / 1e9
-                        if timeout <= 0:
-                            break
+                    if timeout is not None and (timeout := (end - self._provider.clock()) / 1e9) <= 0:
+                        break
                 self._selecting = _IDLE
             except BaseException:
                 self._selecting = _IDLE
@@ -359,7 +357,9 @@ class Selector:
             return count
 
     def _answer(self, events: Events, action: Dispatch | None) -> int:
-        self._waking.clear(events)
+        waking = self._waking
+        if waking.event in events or waking.signal_event in events:
+            waking.clear(events)
         if action is None:
             return self._watch.sort(events, self._selected_key_set)
         self._selecting = _HANDING_OVER

@@ -291,6 +291,8 @@ def test_D20_the_hook_may_do_what_an_action_may(selector: Selector, refusing: Re
         assert not key.is_valid
         added.append(pair[1].register(selector, W))
 
+    selector.on_lost_key = None
+    assert selector.on_lost_key is None
     selector.on_lost_key = replace
     assert selector.on_lost_key is replace
     refusing.refused[pair[0].socket.fileno()] = errno.ENOSPC
