@@ -344,10 +344,8 @@ class Selector:
                         self._selecting = _SELECTING
                     elif sleep == timeout:
                         break
-                    if timeout is not None:
-                        timeout = (end - self._provider.clock()) / 1e9
-                        if timeout <= 0:
-                            break
+                    if timeout is not None and (timeout := (end - self._provider.clock()) / 1e9) <= 0:
+                        break
                 self._selecting = _IDLE
             except BaseException:
                 self._selecting = _IDLE
@@ -359,7 +357,9 @@ class Selector:
             return count
 
     def _answer(self, events: Events, action: Dispatch | None) -> int:
-        self._waking.clear(events)
+        waking = self._waking
+        if waking.event in events or waking.signal_event in events:
+            waking.clear(events)
         if action is None:
             return self._watch.sort(events, self._selected_key_set)
         self._selecting = _HANDING_OVER

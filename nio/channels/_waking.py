@@ -23,13 +23,15 @@ from nio.spi import READABLE, Poller, SelectorProvider, Wakeup
 class Waking:
     """The wake-up of one selector."""
 
-    __slots__ = ("_poller", "_signals", "_wakeup", "fd", "is_set")
+    __slots__ = ("_poller", "_signals", "_wakeup", "event", "fd", "is_set", "signal_event")
 
     def __init__(self, provider: SelectorProvider, poller: Poller) -> None:
         self._poller = poller
         self._wakeup: Wakeup | None = provider.open_wakeup()
         self._signals: Wakeup | None = None
         self.fd = self._wakeup.fileno()
+        self.event = (self.fd, READABLE)  # what a poller reports of the wake-up
+        self.signal_event: tuple[int, int] | None = None  # and of a signal
         self.is_set = False
 
     @property
@@ -52,11 +54,11 @@ class Waking:
         return True
 
     def clear(self, events: list[tuple[int, int]]) -> None:
-        """Clear what ended this selection, by its events; whoever is interrupted here calls ``interrupted``."""
-        if (self.fd, READABLE) in events and self._wakeup is not None:
+        """Clear what has ended this selection; whoever is interrupted here calls ``interrupted``."""
+        if self.event in events and self._wakeup is not None:
             self._wakeup.clear()
             self.is_set = False
-        if self._signals is not None and (self._signals.fileno(), READABLE) in events:
+        if self.signal_event in events and self._signals is not None:
             self._signals.clear()
 
     def interrupted(self) -> None:
@@ -66,13 +68,13 @@ class Waking:
     @contextmanager
     def on(self, signals: Wakeup) -> Iterator[None]:
         """Inside, ``signals`` ends a selection, too; what did so before has its turn again afterwards."""
-        previous = self._signals
+        previous = self._signals, self.signal_event
         try:
             self._poller.add(signals.fileno(), READABLE)
-            self._signals = signals
+            self._signals, self.signal_event = signals, (signals.fileno(), READABLE)
             yield
         finally:
-            self._signals = previous
+            self._signals, self.signal_event = previous
             if self._wakeup is not None:  # not closed meanwhile
                 self._poller.remove(signals.fileno())
 

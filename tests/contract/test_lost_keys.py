@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -266,30 +265,18 @@ def test_D20_a_number_that_stands_for_another_channel_by_now(selector: Selector,
             assert set(seen) == set(selector.keys) - {changed} == {well, here}
 
 
-@contextmanager
-def lowest_free(number: int) -> Iterator[None]:
-    """Inside, no descriptor below that one is free, which is."""
-    taken = []
-    while (fd := os.dup(1)) < number:
-        taken.append(fd)
-    os.close(fd)
-    try:
-        yield
-    finally:
-        for fd in taken:
-            os.close(fd)
-
-
 def test_D20_a_change_of_a_key_whose_number_stands_for_another(selector: Selector, pair: Pair, told: Told) -> None:
     key = pair[0].register(selector, R)
     selector.select_now()
     os.close(pair[0].socket.detach())
-    with lowest_free(key._fd), Pipe.open(provider=selector.provider) as pipe:
-        assert pipe.source._fd == key._fd
-        well = pipe.source.configure_blocking(False).register(selector, R)
-        selector.select_now()
-        key.interest_ops = R | W
+    with Pipe.open(provider=selector.provider) as pipe:
+        new = pipe.source if pipe.source._fd == key._fd else pipe.sink
+        assert new._fd == key._fd
         pipe.sink.write(b"x")
+        well = new.configure_blocking(False).register(selector, new.valid_ops)
+        selector.select_now()
+        selector.selected_keys.clear()
+        key.interest_ops = R | W
         assert selector.select() == 1
         assert set(selector.keys) == set(selector.selected_keys) == {well}
         assert [(lost, error.errno) for lost, error in told] == [(key, errno.EBADF)]
@@ -304,6 +291,8 @@ def test_D20_the_hook_may_do_what_an_action_may(selector: Selector, refusing: Re
         assert not key.is_valid
         added.append(pair[1].register(selector, W))
 
+    selector.on_lost_key = None
+    assert selector.on_lost_key is None
     selector.on_lost_key = replace
     assert selector.on_lost_key is replace
     refusing.refused[pair[0].socket.fileno()] = errno.ENOSPC

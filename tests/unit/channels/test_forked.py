@@ -30,10 +30,9 @@ def test_D21_a_selector_that_is_the_parent_s(
         channel.configure_blocking(False)
         key = channel.register(selector, A if kind is ServerSocketChannel else R)
         selector.select_now()
-        locks = (channel._state_lock, channel._read_lock, channel._write_lock)
+        locks = {channel._state_lock, channel._read_lock, channel._write_lock}
         selector._forget()
-        assert all(now is not before for now in (channel._state_lock, channel._read_lock) for before in locks)
-        assert channel._write_lock not in locks
+        assert not locks & {channel._state_lock, channel._read_lock, channel._write_lock}
         assert not key.is_valid
         assert not channel.is_registered
         assert channel.is_open
