@@ -31,6 +31,7 @@ class Acceptor(Handler):
     __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause")
 
     reports_bytes = True
+    endures = True
     channel: ServerSocketChannel
 
     def __init__(self, handler: Callable[[], EventHandler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:

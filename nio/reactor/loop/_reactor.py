@@ -98,9 +98,9 @@ class Reactor:
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
     ) -> None:
-        self._selector = Selector.open(provider)
-        self.provider: SelectorProvider = self._selector.provider
+        self.provider: SelectorProvider = SelectorProvider.default() if provider is None else provider
         self.admission: Admission = Admission(max_connections, self.provider.descriptor_limit())
+        self._selector = Selector.open(self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
@@ -111,8 +111,12 @@ class Reactor:
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self.hand_off: HandOff | None = None
-        if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
-            self.hand_off = HandOff(workers, self)
+        try:
+            if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
+                self.hand_off = HandOff(workers, self)
+        except BaseException:
+            self._selector.close()
+            raise
         self.owner: Owner = Owner(self.provider.thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
@@ -141,7 +145,12 @@ class Reactor:
         previous = self._registry.put(key, handler)
         if previous is not None:
             self.guarded(previous.handle_replaced)
-        self._open(handler, key)
+        try:
+            self._open(handler, key)
+        except BaseException:
+            if previous is not None:
+                channel.close()  # nobody has it any more
+            raise
         return key
 
     # for users: the loop
@@ -154,9 +163,7 @@ class Reactor:
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
         owner = self.owner
-        if owner.thread is not None:
-            owner.refuse("turn")
-        owner.thread = self.provider.thread_id()
+        owner.enter("turn")
         try:
             return self._turn(timeout)
         finally:
@@ -204,9 +211,7 @@ class Reactor:
         if self._stopped:
             return
         owner = self.owner
-        if owner.thread is not None:
-            owner.refuse("run")
-        owner.thread = self.provider.thread_id()
+        owner.enter("run")
         try:
             with self._selector.waking_on_signals():
                 while not self._stopped:
@@ -238,6 +243,7 @@ class Reactor:
         if self._closed:
             return
         self.owner.check("close")
+        self.owner.settle()
         self._closed = self._stopped = True
         steps: list[Callable[[], None]] = [handler.close for handler in self._registry.all()]
         if self.hand_off is not None:
@@ -272,6 +278,7 @@ class Reactor:
     def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
         check_callable("call_later", fn)
+        self.owner.check("call_later")
         return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
