@@ -11,9 +11,9 @@ from __future__ import annotations
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
 from nio.reactor.handlers._handler import Handler as Handler
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
+from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
 from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
-from nio.reactor.loop._reactor import EventHandler as EventHandler
 from nio.reactor.loop._reactor import Reactor as Reactor
 from nio.reactor.loop._timers import Timer as Timer
 from nio.reactor.streams._connection import Connection as Connection

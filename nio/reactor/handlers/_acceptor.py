@@ -11,7 +11,8 @@ from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._reactor import EventHandler, Reactor
+from nio.reactor.loop._event_handler import EventHandler
+from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Timer
 
@@ -31,6 +32,7 @@ class Acceptor(Handler):
     __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause")
 
     reports_bytes = True
+    endures = True
     channel: ServerSocketChannel
 
     def __init__(self, handler: Callable[[], EventHandler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:

@@ -30,6 +30,9 @@ class Handler:
     accepts = True
     """False if handlers of this class cannot have a listening channel, which is an Acceptor's."""
 
+    endures = False
+    """True if a KeyboardInterrupt or SystemExit that passes through such a handler leaves it in order."""
+
     @classmethod
     def check_class(cls) -> None:
         """Refuse a class that cannot work, with the reason; an Acceptor asks when it is made."""

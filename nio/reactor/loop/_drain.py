@@ -8,6 +8,7 @@ from typing import Protocol
 from nio.channels import SelectionKey
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import Tally
+from nio.reactor.loop._registry import LEAVING
 
 
 class Drained(Protocol):
@@ -33,6 +34,8 @@ class Handlers(Protocol):
 
     def guarded(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
+    def charged(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
 
 class Drain:
     """The way to the end of one reactor; ``done()`` is called when no handler is left."""
@@ -49,14 +52,13 @@ class Drain:
         """Drain every handler; whoever comes from now on, accepted by one of these, say, is drained by ``one``."""
         handlers = self._handlers.all()
         self.is_under_way = True
-        for handler in handlers:
-            self.one(handler, handler.key)
+        _each(handlers, lambda handler: self.one(handler, handler.key))
         self.look()
 
     def one(self, handler: Drained, key: SelectionKey) -> None:
         """Drain a handler, unless it has ended or was replaced."""
         if self._handlers.of(key) is handler:
-            self._handlers.guarded(handler.handle_drain)
+            self._handlers.charged(handler.handle_drain)
 
     def look(self) -> None:
         """A handler has gone: was it the last?"""
@@ -66,7 +68,29 @@ class Drain:
     def end(self) -> None:
         """The time is over: close whoever is left."""
         handlers = self._handlers.all()
-        self._tally.abandoned = sum(handler.owes for handler in handlers)
-        for handler in handlers:
-            self._handlers.guarded(handler.close, CloseReason.DRAIN)
-        self._done()
+        self._tally.abandoned = sum(map(_owes, handlers))
+        try:
+            _each(handlers, lambda handler: self._handlers.guarded(handler.close, CloseReason.DRAIN))
+        finally:
+            self._done()
+
+
+def _each(handlers: Sequence[Drained], act: Callable[[Drained], None]) -> None:
+    """Act on each of them; a Ctrl-C in one leaves when all have had their turn."""
+    leaving: BaseException | None = None
+    for handler in handlers:
+        try:
+            act(handler)
+        except LEAVING as error:
+            leaving = error
+    if leaving is not None:
+        raise leaving
+
+
+def _owes(handler: Drained) -> bool:
+    try:
+        return bool(handler.owes)
+    except LEAVING:
+        raise
+    except BaseException:
+        return True  # of a handler that cannot tell it is to be assumed

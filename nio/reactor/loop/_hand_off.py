@@ -23,7 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, Protocol
 
-from nio.errors import IllegalArgumentError, RejectedExecutionError, WorkersLostError, WorkerStartError
+from nio.errors import IllegalArgumentError, WorkersLostError, WorkerStartError
 from nio.executors import Saturation, WorkerPool
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import Report, logger
@@ -188,15 +188,10 @@ class HandOff:
         jobs, executor = self._jobs, self._executor
         if not jobs or executor is None:
             return
-        try:
-            if isinstance(executor, WorkerPool):
-                self._offer(executor)
-            else:
-                self._submit(executor)
-        except LEAVING:
-            while jobs:
-                jobs.popleft().cancel()  # nobody knows which of them are under way
-            raise
+        if isinstance(executor, WorkerPool):
+            self._offer(executor)
+        else:
+            self._submit(executor)
 
     def replace(self, broken: Executor, error: BaseException) -> None:
         """That executor takes no more work: ask the factory for another one, or end the reactor."""
@@ -213,8 +208,13 @@ class HandOff:
         if self.loop.provider.clock() - self._born > _LIFETIME:
             self._pause = 0.0
         self.loop.report("executor", logging.ERROR, "the %s is broken, another is made: %s", kind, error)
-        broken.shutdown(wait=False)
         self._make_later()
+        try:
+            broken.shutdown(wait=False)
+        except LEAVING:
+            raise
+        except BaseException as another:
+            self.loop.report("executor", logging.ERROR, "the %s cannot be shut down: %r", kind, another)
 
     def close(self) -> None:
         """End an executor of our own; any other is its owner's to end."""
@@ -274,19 +274,24 @@ class HandOff:
 
     def _offer(self, pool: WorkerPool) -> None:
         jobs = self._jobs
-        try:
-            while jobs:
-                for _ in range(pool.offer(tuple(jobs))):
-                    jobs.popleft()
-                if jobs and not self._make_room(pool):
-                    return
-        except WorkerStartError as error:
-            self.loop.report("submit", logging.ERROR, "records wait for a worker: %s", error)
-            self._retry_later()
-        except RejectedExecutionError as error:
-            self.loop.report("submit", logging.ERROR, "no worker takes a record: %s", error)
-            while jobs:
-                jobs.popleft().cancel()
+        while jobs:
+            try:
+                taken = pool.offer(tuple(jobs))
+            except WorkerStartError as error:
+                self.loop.report("submit", logging.ERROR, "records wait for a worker: %s", error)
+                self._retry_later()
+                return
+            except BaseException as error:  # shut down, for one; nobody knows which of them are under way
+                while jobs:
+                    jobs.popleft().cancel()
+                if isinstance(error, LEAVING):
+                    raise
+                self.loop.report("submit", logging.ERROR, "no worker takes a record: %s", error)
+                return
+            for _ in range(taken):
+                jobs.popleft()
+            if jobs and not self._make_room(pool):
+                return
 
     def _make_room(self, pool: WorkerPool) -> bool:
         """The pool is full: do what its saturation policy says; False when the rest has to wait."""

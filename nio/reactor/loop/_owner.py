@@ -8,28 +8,38 @@ from nio.errors import IllegalStateError
 
 
 class Owner:
-    """``thread`` is inside ``run()`` or ``turn()``; None between them: then any thread may do all."""
+    """``thread`` is inside ``run()`` or ``turn()``; None between them: then any thread may do all.
 
-    __slots__ = ("_thread_id", "thread")
+    ``home`` was there last. Workers go on between two turns: what they call of a handler travels then, too.
+    """
+
+    __slots__ = ("_thread_id", "home", "thread")
 
     def __init__(self, thread_id: Callable[[], int]) -> None:
         self._thread_id = thread_id
         self.thread: int | None = None
+        self.home: int | None = None
 
     @property
     def is_elsewhere(self) -> bool:
-        """True for a thread that does not run the reactor while another one does."""
-        return self.thread is not None and self.thread != self._thread_id()
+        """True for every thread but the one that runs the reactor, or has run it last."""
+        return self.home is not None and self.home != self._thread_id()
+
+    def enter(self, what: str) -> None:
+        """This thread runs the reactor from now on; IllegalStateError when one does already."""
+        if self.thread is not None:
+            self.check(what)
+            raise IllegalStateError(f"{what}() was called from inside a handler, tick or timer of the same reactor")
+        self.thread = self.home = self._thread_id()
+
+    def settle(self) -> None:
+        """This thread has the reactor, which nobody runs."""
+        self.home = self._thread_id()
 
     def check(self, what: str) -> None:
         """IllegalStateError for a thread that does not run the reactor while another one does."""
-        if self.is_elsewhere:
+        if self.thread is not None and self.thread != self._thread_id():
             raise IllegalStateError(
                 f"{what}() belongs to the thread that runs the reactor (number {self.thread}) and was called from "
                 f"number {self._thread_id()}: use execute(fn, *args), which calls fn there"
             )
-
-    def refuse(self, what: str) -> None:
-        """IllegalStateError for ``run`` or ``turn`` while the reactor runs: elsewhere, or around this very call."""
-        self.check(what)
-        raise IllegalStateError(f"{what}() was called from inside a handler, tick or timer of the same reactor")

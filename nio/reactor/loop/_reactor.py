@@ -11,7 +11,7 @@ What else they call is refused with the thread's name. Between two calls of ``tu
 
 **Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
-**The loop knows no handler class.** What it calls on a key's attachment is named in ``EventHandler``, and nothing else.
+**The loop knows no handler class.** What it calls on a key's attachment is named in ``_event_handler.py``, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol, Self
+from typing import Self
 
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
@@ -29,6 +29,7 @@ from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
+from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
@@ -40,43 +41,6 @@ from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
 _TICKS_PER_TURN = 256
-
-
-class EventHandler(Protocol):
-    """What the loop calls on the attachment of a key; always on the reactor's thread."""
-
-    @property
-    def key(self) -> SelectionKey: ...
-
-    @property
-    def reports_bytes(self) -> bool:
-        """The handler counts every byte it moves in ``reactor.tally``: only then can a spin of its key be told."""
-
-    @property
-    def owes(self) -> bool:
-        """Something is lost if the channel is closed now."""
-
-    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None: ...
-
-    def handle_read(self) -> None:
-        """The ready set is ``OP_READ`` alone."""
-
-    def handle_ready(self, ready: int) -> None:
-        """Any other ready set."""
-
-    def handle_error(self, error: BaseException) -> None:
-        """One of the methods above raised, or another one that was called as a tick or by a timer."""
-
-    def handle_fault(self) -> None:
-        """The peer has reset the connection while the interest set was empty."""
-
-    def handle_drain(self) -> None:
-        """The reactor is stopping: finish what is owed, then close."""
-
-    def handle_replaced(self) -> None:
-        """Another handler was registered for the channel: let go of it, without closing."""
-
-    def close(self, reason: CloseReason = ...) -> None: ...
 
 
 class Reactor:
@@ -103,6 +67,13 @@ class Reactor:
         provider: SelectorProvider | None = None,
     ) -> None:
         self._selector = Selector.open(provider)
+        try:
+            self._set_up(workers, max_connections)
+        except BaseException:
+            self._selector.close()
+            raise
+
+    def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
         self.provider: SelectorProvider = self._selector.provider
         self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
@@ -114,13 +85,13 @@ class Reactor:
         self.guarded = self._registry.guarded
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
-        self.hand_off: HandOff | None = None
-        if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
-            self.hand_off = HandOff(workers, self)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.owner: Owner = Owner(self.provider.thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
+        self.hand_off: HandOff | None = None
+        if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
+            self.hand_off = HandOff(workers, self)
 
     @classmethod
     def open(
@@ -146,7 +117,12 @@ class Reactor:
         previous = self._registry.put(key, handler)
         if previous is not None:
             self.guarded(previous.handle_replaced)
-        self._open(handler, key)
+        try:
+            self._open(handler, key)
+        except BaseException:
+            if previous is not None:
+                channel.close()  # nobody has it any more
+            raise
         return key
 
     # for users: the loop
@@ -159,9 +135,7 @@ class Reactor:
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
         owner = self.owner
-        if owner.thread is not None:
-            owner.refuse("turn")
-        owner.thread = self.provider.thread_id()
+        owner.enter("turn")
         try:
             return self._turn(timeout)
         finally:
@@ -209,9 +183,7 @@ class Reactor:
         if self._stopped:
             return
         owner = self.owner
-        if owner.thread is not None:
-            owner.refuse("run")
-        owner.thread = self.provider.thread_id()
+        owner.enter("run")
         try:
             with self._selector.waking_on_signals():
                 while not self._stopped:
@@ -243,6 +215,7 @@ class Reactor:
         if self._closed:
             return
         self.owner.check("close")
+        self.owner.settle()
         self._closed = self._stopped = True
         steps: list[Callable[[], None]] = [handler.close for handler in self._registry.all()]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
@@ -279,6 +252,7 @@ class Reactor:
     def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
         check_callable("call_later", fn)
+        self.owner.check("call_later")
         return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:

@@ -3,7 +3,8 @@
 **Whoever raises pays, nobody else.** A method of a handler that raises costs that handler's key, also when it was
 called as a tick or by a timer; any other tick or timer costs only itself. This holds for every exception, also for one
 that is no ``Exception``. Only KeyboardInterrupt and SystemExit are not contained: they leave ``run()``. The handler
-that one of them passes through is in the middle of something, so it is closed; everything else is as it was.
+that one of them passes through is in the middle of something, so it is closed, unless its class says that it
+``endures`` it, as an Acceptor does; everything else is as it was.
 """
 
 from __future__ import annotations
@@ -90,6 +91,15 @@ class Registry(Generic[H]):
         except BaseException as error:
             self._report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
 
+    def charged(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call a handler's method now; what it raises is that handler's error."""
+        try:
+            fn(*args)
+        except BaseException as error:
+            self.blame("callback", fn, error)
+            if isinstance(error, LEAVING):
+                raise
+
     def blame(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         """A tick or a timer raised: a handler's method is that handler's error. Returns also for what is LEAVING."""
         owner = getattr(fn, "__self__", None)
@@ -104,7 +114,8 @@ class Registry(Generic[H]):
         LEAVING; the handler is closed then."""
         handler = self.of(key)
         if isinstance(error, LEAVING):
-            self._end(key, handler)
+            if not getattr(type(handler), "endures", False):
+                self._end(key, handler)
             return
         if hasattr(attachment, "handle_ready"):
             self._report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)

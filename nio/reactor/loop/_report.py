@@ -41,5 +41,7 @@ def _log(level: int, message: str, *args: object, error: BaseException | None = 
     """A log that cannot be written (its filter raises, say) must not end the reactor."""
     try:
         logger.log(level, message, *args, exc_info=error)
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
         pass

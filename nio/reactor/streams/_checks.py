@@ -22,29 +22,37 @@ def check_settings(cls: type, base: type) -> None:
                 raise TypeError(f"{owner.__name__}.{name} is no setting: it is spelled {meant}")
 
 
-def check_process(cls: type, process: object, missing: object) -> None:
-    """TypeError for a class whose ``process`` is missing or a coroutine function."""
-    if process is missing:
-        raise TypeError(f"{cls.__name__} has no process()")
-    if inspect.iscoroutinefunction(getattr(process, "__func__", process)):
-        raise TypeError(f"{cls.__name__}.process is a coroutine function: write it with def, not async def")
+def check_callbacks(cls: type, *names: str) -> None:
+    """TypeError for one of the user's methods that is a coroutine function: nobody would await it."""
+    for name in names:
+        method = inspect.getattr_static(cls, name)
+        if inspect.iscoroutinefunction(getattr(method, "__func__", method)):
+            raise TypeError(f"{cls.__name__}.{name} is a coroutine function: write it with def, not async def")
 
 
-def explained(owner: str, framing: Framing, reply: object, error: BaseException) -> BaseException:
-    """The error of an ``encode`` that refused a reply, in the words of whoever wrote ``process``."""
+def check_framing(owner: str, framing: object) -> None:
+    """TypeError for what is no framing; a descriptor (a property, say) is judged when a connection reads it."""
+    if isinstance(framing, type):
+        raise TypeError(f"{owner}.framing is a class: give it an object, {framing.__name__}()")
+    if not ((hasattr(framing, "encode") and hasattr(framing, "decoder")) or hasattr(framing, "__get__")):
+        raise TypeError(f"{owner}.framing is a framing, Lines() for one, not {framing!r:.60}")
+
+
+def explained(deed: str, framing: Framing, reply: object, error: BaseException) -> BaseException:
+    """The error of an ``encode`` that refused a record, in the words of whoever made it: ``deed`` says how."""
     if isinstance(error, DelimiterInRecordError):
         ending = getattr(framing, "ending", None)
         if isinstance(reply, bytes) and isinstance(ending, bytes) and reply.endswith(ending):
             name = type(framing).__name__
-            return BadReplyError(f"{owner}.process() returned {reply!r:.60}: leave the ending out, {name} adds it")
+            return BadReplyError(f"{deed} {reply!r:.60}: leave the ending out, {name} adds it")
         return error
     if reply is None or isinstance(reply, (bytes, bytearray, memoryview)):
         return error
     if inspect.iscoroutine(reply):
         reply.close()
-        return BadReplyError(f"{owner}.process() returned a coroutine: write it with def, not async def")
+        return BadReplyError(f"{deed} a coroutine: write it with def, not async def")
     hint = "; use .encode()" if isinstance(reply, str) else ""
-    return BadReplyError(f"{owner}.process() returned {reply!r:.60}: a reply is bytes or None{hint}")
+    return BadReplyError(f"{deed} {reply!r:.60}: a reply is bytes or None{hint}")
 
 
 def _squeezed(name: str) -> str:

@@ -16,7 +16,8 @@ from nio.channels import SelectionKey
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_settings
+from nio.reactor.streams._checks import check_callbacks, check_settings
+from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
 
@@ -36,9 +37,10 @@ class Connection(Outlet):
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
     - ``transport``: the :class:`Transport` class that carries the bytes.
 
-    Everything is called on the reactor's thread. ``write``, ``finish`` and ``close`` may be called from any thread. An
-    exception of ``handle_data`` ends the connection, after what is owed was sent:
-    :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
+    Everything is called on the reactor's thread. ``write``, ``finish``, ``close``, ``suspend`` and ``resume`` may be
+    called from any thread, and by ``reactor.execute`` from a signal handler. An exception of ``handle_data`` ends the
+    connection, after what is owed was sent: :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours
+    and is logged.
     """
 
     __slots__ = ("_drain_began", "_drain_left", "_read_size")
@@ -54,6 +56,9 @@ class Connection(Outlet):
 
     def suspend(self) -> None:
         """Read and process nothing more until ``resume()``; the peer's end, too, is noticed only then."""
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.suspend)
+            return
         self._rest = SUSPENDED
         if self._state is READING:
             self._state = SUSPENDED
@@ -61,6 +66,9 @@ class Connection(Outlet):
 
     def resume(self) -> None:
         """Read and process again, from the next tick on."""
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.resume)
+            return
         self._rest = READING
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
@@ -71,14 +79,16 @@ class Connection(Outlet):
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
             raise TypeError(f"{cls.__name__} has no handle_data()")
+        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable")
         check_settings(cls, Connection)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
         self._read_size = _FIRST_READ
         self._drain_began = 0  # 0: not draining
-        self._deadlines.enforce()
+        self._deadlines.watch()
         try:
+            self._prepare(reactor)
             self.on_open()
         except BaseException:
             self.close(CloseReason.HANDLER_ERROR)
@@ -124,11 +134,19 @@ class Connection(Outlet):
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""
-        self._flush()
         self._state, self._steady = CLOSED, False
         self._deadlines.cancel()
+        outbox, self._outbox = self._outbox, Outbox()
+        if outbox.size:
+            try:
+                self._tally.bytes_out += outbox.flush(self._transport.send)
+            except OSError:
+                pass  # which the other one will hear, too
 
-    # input: what StreamHandler does otherwise
+    # what StreamHandler does otherwise
+
+    def _prepare(self, reactor: Reactor) -> None:
+        """The handler is bound, and ``on_open`` comes next."""
 
     def _receive(self, data: bytes) -> None:
         self._handling = True

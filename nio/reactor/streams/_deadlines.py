@@ -51,6 +51,9 @@ class Watched(Protocol):
     def send_queued(self) -> None:
         """Offer the output to the kernel once more."""
 
+    def enforce_deadlines(self) -> None:
+        """Call ``enforce``."""
+
     def close(self, reason: CloseReason) -> None: ...
 
 
@@ -106,10 +109,20 @@ class Deadlines:
                 return  # the attempt has shown that the connection is broken
         if reason is not None and due <= now:
             watched.close(reason)
-        elif due and (self._timer is None or not self._timer.is_active or due < self._timer.when):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._timekeeper.call_at(due, self._timekeeper.post, self.enforce)
+        else:
+            self._look_at(due)
+
+    def watch(self) -> None:
+        """Look when the next deadline may have passed, soon if it has: nobody is closed from in here."""
+        if self._watched is not None:
+            self._look_at(min(self._of(self._watched, self._clock()), key=_when, default=(0, None))[0])
+
+    def _look_at(self, due: int) -> None:
+        watched, timer = self._watched, self._timer
+        if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
+            if timer is not None:
+                timer.cancel()
+            self._timer = self._timekeeper.call_at(due, self._timekeeper.post, watched.enforce_deadlines)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""
@@ -120,24 +133,24 @@ class Deadlines:
     def watch_record(self, seconds: float) -> None:
         """A record is under way from now on, and must be complete in so many seconds."""
         self.record_due = self._clock() + _ns(seconds)
-        self.enforce()
+        self.watch()
 
     def watch_process(self, seconds: float) -> None:
         """A worker has a record from now on, and must be done in so many seconds."""
         self.process_due = self._clock() + _ns(seconds)
-        self.enforce()
+        self.watch()
 
     def watch_output(self) -> None:
         """Output is waiting to be taken, or this side's end to be answered, from now on."""
         self.sent_at = self._clock()
         if self._watched is not None and self._watched.unsent:
             self._left = self._watched.unacknowledged()
-        self.enforce()
+        self.watch()
 
     def watch_rate(self) -> None:
         """What is unsent is so much that the peer must take it at some rate, from now on."""
         self._rate_begins(self._clock())
-        self.enforce()
+        self.watch()
 
     def _rate_begins(self, now: int) -> None:
         watched = self._watched

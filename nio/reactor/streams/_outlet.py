@@ -27,6 +27,7 @@ from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
@@ -193,6 +194,10 @@ class Outlet(Handler):
         else:
             self._arm()
 
+    def enforce_deadlines(self) -> None:
+        """The look that the timer asks for: a tick of this handler, so that what raises in it ends the connection."""
+        self._deadlines.enforce()
+
     def unacknowledged(self) -> int | None:
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
         return self.reactor.provider.unacknowledged(self.channel.socket)
@@ -212,11 +217,18 @@ class Outlet(Handler):
                 self._deadlines.watch_rate()
                 self._arm()
             if self._writable:
-                self._writable = False
-                self.reactor.guarded(self.on_writable, False)
+                self._tell_writable(False)
         elif not self._writable and self._outbox.size <= self.low_mark and self._state not in ENDED:
-            self._writable = True
-            self.reactor.guarded(self.on_writable, True)
+            self._tell_writable(True)
+
+    def _tell_writable(self, writable: bool) -> None:
+        self._writable = writable
+        try:
+            self.on_writable(writable)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error)
 
     def _flush(self) -> None:
         """Send all the output there is; what the kernel does not take stays."""

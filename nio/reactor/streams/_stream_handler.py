@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from typing import Any
 
-from nio.channels import SelectionKey
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_process, check_settings, explained
+from nio.reactor.streams._checks import check_callbacks, check_framing, check_settings, explained
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING
 from nio.spi import NO_SIGNAL
@@ -73,7 +72,13 @@ class StreamHandler(Connection):
         """
         if self._state in ENDED:
             return False
-        return self.write(self._encode(record))
+        try:
+            data = self._encode(record)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            raise explained(f"{type(self).__name__}.send() was given", self.framing, record, error) from None
+        return self.write(data)
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
@@ -108,16 +113,20 @@ class StreamHandler(Connection):
 
     @classmethod
     def check_class(cls) -> None:
-        check_process(cls, inspect.getattr_static(cls, "process"), StreamHandler.process)
+        if cls.process is StreamHandler.process:
+            raise TypeError(f"{cls.__name__} has no process()")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable")
         check_settings(cls, StreamHandler)
+        check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
-    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+    def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
-        self._process, self._encode = self.process, self.framing.encode
-        self._decoder = self.framing.decoder()
+        self._process, self._job = self.process, None
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        self._job = None if reactor.hand_off is None else reactor.hand_off.job(self, self._process)
-        super().handle_open(reactor, key)
+        check_framing(type(self).__name__, self.framing)
+        self._encode, self._decoder = self.framing.encode, self.framing.decoder()
+        if reactor.hand_off is not None:
+            self._job = reactor.hand_off.job(self, self._process)
 
     def handle_reply(self, reply: bytes | None) -> None:
         """A worker's completion."""
@@ -133,7 +142,7 @@ class StreamHandler(Connection):
             except LEAVING:
                 raise
             except BaseException as error:
-                self._raised(explained(type(self).__name__, self.framing, reply, error))
+                self._raised(self._explained(reply, error))
         if outbox.size >= self._mark:
             self._flush_to_mark()
         self._work()
@@ -176,7 +185,7 @@ class StreamHandler(Connection):
         except LEAVING:
             raise
         except BaseException as error:
-            self._raised(explained(type(self).__name__, self.framing, reply, error))
+            self._raised(self._explained(reply, error))
             return
         if self._steady:
             try:
@@ -230,7 +239,7 @@ class StreamHandler(Connection):
             raise
         except BaseException as error:
             # If process() raised, this is the reply before, which was a good one, and the error stays what it is.
-            self._raised(explained(type(self).__name__, self.framing, reply, error))
+            self._raised(self._explained(reply, error))
         else:
             self._pause()
 
@@ -263,6 +272,9 @@ class StreamHandler(Connection):
             self._dealt_with_all()
         elif self.record_timeout is not None and not self._deadlines.record_due:
             self._deadlines.watch_record(self.record_timeout)
+
+    def _explained(self, reply: object, error: BaseException) -> BaseException:
+        return explained(f"{type(self).__name__}.process() returned", self.framing, reply, error)
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back
