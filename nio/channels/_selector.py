@@ -40,7 +40,6 @@ from nio.spi import READABLE, SelectorProvider
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
 OnLostKey = Callable[[SelectionKey, OSError], object]
-
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
 _IDLE, _SELECTING, _HANDING_OVER = range(3)
 
@@ -141,7 +140,7 @@ class Selector:
 
     @property
     def is_forked(self) -> bool:
-        """True in a forked child: the selector is the parent's."""
+        """True in a forked child."""
         return self._forked
 
     @property
@@ -196,7 +195,8 @@ class Selector:
         """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
-        check_action(action)
+        if not callable(action):
+            check_action(action)
         return self._select(timeout, action)
 
     def select_now(self, action: Action | None = None) -> int:
@@ -253,7 +253,7 @@ class Selector:
         self.close()
 
     def __repr__(self) -> str:
-        if not self._open:
+        if self._forked or not self._open:
             return "Selector(of the parent process)" if self._forked else "Selector(closed)"
         return f"Selector(provider={self._provider.name}, keys={len(self._keys)}, selected={len(self._selected)})"
 
@@ -319,7 +319,8 @@ class Selector:
 
     def _select(self, timeout: float | None, action: Dispatch | None) -> int:
         with self._lock:
-            self._ensure_open()
+            if not self._open:
+                self._ensure_open()
             if self._selecting:
                 raise IllegalStateError("select() called from inside a selection of the same selector")
             try:
@@ -364,7 +365,7 @@ class Selector:
             return self._watch.sort(events, self._selected_key_set)
         self._selecting = _HANDING_OVER
         handed = self._watch.hand_over(events, action)
-        if handed:
+        if not self._open and handed:
             self._ensure_open()
         return handed
 

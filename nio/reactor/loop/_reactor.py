@@ -11,7 +11,7 @@ What else they call is refused with the thread's name. Between two calls of ``tu
 
 **Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
-**The loop knows no handler class.** What it calls on a key's attachment is named in ``_event_handler.py``, and nothing else.
+**The loop knows no handler class**: what it calls on a key's attachment stands in ``_event_handler.py``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Reactor:
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
-        self.owner: Owner = Owner(self.provider.thread_id)
+        self._thread_id = self.provider.thread_id
+        self.owner: Owner = Owner(self._thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
@@ -134,8 +135,10 @@ class Reactor:
         """
         if self._closed:
             raise ClosedSelectorError("the reactor is closed")
-        owner = self.owner
-        owner.enter("turn")
+        owner, thread_id = self.owner, self._thread_id
+        if owner.thread is not None:
+            owner.enter("turn")
+        owner.thread = owner.home = thread_id()  # as enter() does, without the call
         try:
             return self._turn(timeout)
         finally:

@@ -100,7 +100,7 @@ class Connection(Outlet):
             if self._state is LINGERING:
                 self._discard()
             return  # an earlier handler of this selection suspended this one, or ended it
-        recv, clock, size = self._transport.recv, self._clock, self._read_size
+        recv, clock, size = self._recv, self._clock, self._read_size
         try:
             data = recv(size)
         except BlockingIOError:

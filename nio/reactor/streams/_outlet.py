@@ -52,7 +52,9 @@ class Outlet(Handler):
         "_ops",
         "_outbox",
         "_reason",
+        "_recv",
         "_rest",
+        "_send",
         "_state",
         "_steady",
         "_tally",
@@ -161,7 +163,8 @@ class Outlet(Handler):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        self._transport = type(self).transport(self.channel)
+        self._transport = transport = type(self).transport(self.channel)
+        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
         self._outbox = Outbox()

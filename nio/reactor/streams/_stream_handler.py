@@ -174,7 +174,7 @@ class StreamHandler(Connection):
             self._work()
             return
         process, encode = self._process, self._encode
-        send, tally = self._transport.send, self._tally
+        send, tally = self._send, self._tally
         tally.requests += 1
         reply = None
         try:
