@@ -8,7 +8,7 @@ from typing import Protocol
 from nio.channels import SelectionKey
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import Tally
-from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._registry import LEAVING, each
 
 
 class Drained(Protocol):
@@ -22,8 +22,6 @@ class Drained(Protocol):
 
     def handle_drain(self) -> None: ...
 
-    def close(self, reason: CloseReason = ...) -> None: ...
-
 
 class Handlers(Protocol):
     """The handlers of a reactor."""
@@ -32,9 +30,9 @@ class Handlers(Protocol):
 
     def of(self, key: SelectionKey) -> Drained | None: ...
 
-    def guarded(self, fn: Callable[..., object], /, *args: object) -> None: ...
-
     def charged(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
+    def end_all(self, reason: CloseReason) -> None: ...
 
 
 class Drain:
@@ -52,7 +50,7 @@ class Drain:
         """Drain every handler; whoever comes from now on, accepted by one of these, say, is drained by ``one``."""
         handlers = self._handlers.all()
         self.is_under_way = True
-        _each(handlers, lambda handler: self.one(handler, handler.key))
+        each(handlers, lambda handler: self.one(handler, handler.key))
         self.look()
 
     def one(self, handler: Drained, key: SelectionKey) -> None:
@@ -70,21 +68,9 @@ class Drain:
         handlers = self._handlers.all()
         self._tally.abandoned = sum(map(_owes, handlers))
         try:
-            _each(handlers, lambda handler: self._handlers.guarded(handler.close, CloseReason.DRAIN))
+            self._handlers.end_all(CloseReason.DRAIN)
         finally:
             self._done()
-
-
-def _each(handlers: Sequence[Drained], act: Callable[[Drained], None]) -> None:
-    """Act on each of them; a Ctrl-C in one leaves when all have had their turn."""
-    leaving: BaseException | None = None
-    for handler in handlers:
-        try:
-            act(handler)
-        except LEAVING as error:
-            leaving = error
-    if leaving is not None:
-        raise leaving
 
 
 def _owes(handler: Drained) -> bool:

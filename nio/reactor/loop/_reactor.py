@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
@@ -33,7 +34,7 @@ from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
-from nio.reactor.loop._registry import LEAVING, Registry
+from nio.reactor.loop._registry import LEAVING, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._timers import Timer, TimerQueue
@@ -220,19 +221,13 @@ class Reactor:
         self.owner.check("close")
         self.owner.settle()
         self._closed = self._stopped = True
-        steps: list[Callable[[], None]] = [handler.close for handler in self._registry.all()]
-        if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
-            steps = [handler.key.channel.close for handler in self._registry.all()]
+        steps: list[Callable[[], None]] = [self._drop_ticks, self._selector.close]
         if self.hand_off is not None:
-            steps.append(self.hand_off.close)
-        leaving: BaseException | None = None
-        for step in (*steps, self._drop_ticks, self._selector.close):
-            try:
-                self.guarded(step)
-            except LEAVING as error:
-                leaving = error  # when everything is given back
-        if leaving is not None:
-            raise leaving
+            steps.insert(0, self.hand_off.close)
+        steps.insert(0, partial(self._registry.end_all, CloseReason.LOCAL))
+        if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
+            steps[:1] = [handler.key.channel.close for handler in self._registry.all()]
+        each(steps, self.guarded)
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ that one of them passes through is in the middle of something, so it is closed, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from nio.channels import SelectionKey
@@ -19,8 +19,22 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._report import Report
 
+T = TypeVar("T")
+
 LEAVING = (KeyboardInterrupt, SystemExit)
 """What leaves ``run()``."""
+
+
+def each(things: Iterable[T], act: Callable[[T], object]) -> None:
+    """Act on each of them; what is LEAVING leaves when all have had their turn."""
+    leaving: BaseException | None = None
+    for thing in things:
+        try:
+            act(thing)
+        except LEAVING as error:
+            leaving = error
+    if leaving is not None:
+        raise leaving
 
 
 class Closable(Protocol):
@@ -131,11 +145,15 @@ class Registry(Generic[H]):
                 raise
             self._report("handler", logging.ERROR, "%s.handle_error raised", type(handler).__name__, error=another)
 
-    def _end(self, key: SelectionKey, handler: H | None) -> None:
+    def end_all(self, reason: CloseReason) -> None:
+        """Close every handler."""
+        each(self.all(), lambda handler: self._end(handler.key, handler, reason))
+
+    def _end(self, key: SelectionKey, handler: H | None, reason: CloseReason = CloseReason.HANDLER_ERROR) -> None:
         if handler is None:
             return
         try:
-            self.guarded(handler.close, CloseReason.HANDLER_ERROR)
+            self.guarded(handler.close, reason)
         finally:
-            if self.forget(key, CloseReason.HANDLER_ERROR):  # its close raised, too
+            if self.forget(key, reason):  # its close raised, too
                 self.guarded(key.channel.close)
