@@ -10,6 +10,7 @@ import pytest
 from nio.channels import DatagramChannel, Selector, ServerSocketChannel, SocketChannel
 from nio.errors import ForkedSelectorError
 from nio.spi import SelectorProvider, _system
+from tests.contract.awake import AwakeProvider
 from tests.helpers import A, R
 
 
@@ -50,7 +51,7 @@ def test_D21_a_selector_that_is_the_parent_s(
 
 
 def test_D21_a_poller_that_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    selector = Selector.open()
+    selector = Selector.open(AwakeProvider(SelectorProvider.default()))
     close = selector._poller.close
 
     def refuse() -> None:
