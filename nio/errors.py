@@ -9,6 +9,7 @@ catch. Errors of the operating system stay what Python makes of them (``Connecti
     IllegalStateError (RuntimeError)            the call comes at the wrong time
     ├── InvalidMarkError                        reset() without a mark
     ├── ClosedSelectorError
+    ├── ForkedSelectorError                     use, in a forked child, of a selector of the parent's
     ├── CancelledKeyError
     ├── IllegalBlockingModeError
     ├── NotYetBoundError
@@ -59,6 +60,10 @@ class InvalidMarkError(IllegalStateError):
 
 class ClosedSelectorError(IllegalStateError):
     """Use of a closed selector."""
+
+
+class ForkedSelectorError(IllegalStateError):
+    """Use, in a forked child, of a selector that its parent opened, or of a key of such a selector."""
 
 
 class CancelledKeyError(IllegalStateError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self, TypeVar
 
+from nio.channels._per_kernel import shared_by_fork
 from nio.errors import AsynchronousCloseError, ClosedChannelError
 from nio.spi import READABLE, SelectorProvider, Wakeup
 
@@ -53,13 +54,23 @@ class InterruptibleChannel:
 
     def close(self) -> None:
         """Close the channel; a thread that sleeps in it gets AsynchronousCloseError. A second call does nothing."""
-        with self._state_lock:
+        try:
+            with self._state_lock:
+                if not self._open:
+                    return
+                self._open = False
+                if self._wakeup is not None:
+                    self._wakeup.set()
+            self._let_go()
+        except BaseException:
             if not self._open:
-                return
-            self._open = False
-            if self._wakeup is not None:
-                self._wakeup.set()
-        self._let_go()
+                self._finish_close()
+            raise
+
+    def _finish_close(self) -> None:
+        """After an interruption (KeyboardInterrupt, say) do again what may not have been done; nobody else would."""
+        if self._wakeup is not None:
+            self._wakeup.set()
 
     def __enter__(self) -> Self:
         return self
@@ -107,5 +118,11 @@ class InterruptibleChannel:
         with self._state_lock:
             self._ensure_not_closed_meanwhile()
             if self._wakeup is None:
+                shared_by_fork(self._provider).add(self)
                 self._wakeup = self._provider.open_wakeup()
             return self._wakeup
+
+    def _forget(self) -> None:
+        """In a forked child: the threads that sleep in here, and what ends their sleep, are the parent's."""
+        self._state_lock = self._provider.rlock()
+        self._wakeup = None

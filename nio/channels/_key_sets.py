@@ -68,6 +68,15 @@ class SelectedKeySet(LiveSet[K]):
         super().__init__(keys)
         self._changes = 0  # by selections
 
+    def _add(self, key: K) -> None:
+        self._keys.add(key)
+        self._changes += 1
+
+    def _drop(self, key: K) -> None:
+        if key in self._keys:
+            self._changes += 1
+            self._keys.discard(key)
+
     def __iter__(self) -> Iterator[K]:
         return self._guarded(iter(self._keys), self._changes)
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol, Self
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
+from nio.channels._per_kernel import PerKernel
 from nio.errors import OverlappingFileLockError
 from nio.spi import SelectorProvider
 
@@ -80,15 +81,9 @@ class LockTable:
         self._locks.clear()
 
 
-_TABLES: WeakKeyDictionary[object, LockTable] = WeakKeyDictionary()
+_TABLES = PerKernel(LockTable)
 
 
 def locks_of(provider: SelectorProvider) -> LockTable:
     """The table for the files of the provider's kernel."""
-    table = _TABLES.get(provider.kernel)
-    if table is None:
-        made = LockTable(provider)
-        table = _TABLES.setdefault(provider.kernel, made)
-        if table is made:
-            provider.after_fork(table.forget)
-    return table
+    return _TABLES.of(provider)

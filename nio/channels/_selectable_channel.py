@@ -6,7 +6,10 @@ How blocking works, and what a close does to sleeping threads, stands in ``_inte
 that sleep in it. The descriptor itself is closed when no operation is inside and no selector has the channel
 registered. So the kernel cannot give its number to another file while a selector still watches it. A connected channel
 that is closed while registered, in non-blocking mode, shuts its output down at once, so that the peer does not wait for
-a selector.
+a selector. A descriptor that a selector closes, or that is closed in non-blocking mode, never makes anybody wait.
+
+**In a forked child** a channel that a selector watched is registered no more. Its locks are new ones, because a thread
+that only the parent has may hold the old ones; the same goes for a channel that a thread has slept in.
 
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
@@ -38,6 +41,7 @@ class SelectableChannel(InterruptibleChannel):
     __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_read_lock", "_write_lock")
 
     _valid_ops: int = 0
+    _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
 
     def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:
         super().__init__(provider, end.fileno())
@@ -106,9 +110,11 @@ class SelectableChannel(InterruptibleChannel):
                 return key
             if selector.provider is not self._provider:
                 raise IllegalSelectorError(f"{self!r} is of {self._provider!r}, {selector!r} of {selector.provider!r}")
-            key = selector._register(self, ops, attachment)
-            self._keys[selector] = key
-            return key
+            return selector._register(self, ops, attachment)
+
+    def _finish_close(self) -> None:
+        super()._finish_close()
+        self._let_go()
 
     def _let_go(self) -> None:
         with self._state_lock:
@@ -116,27 +122,48 @@ class SelectableChannel(InterruptibleChannel):
         for key in keys:
             key.cancel()
         with self._read_lock, self._write_lock:
-            if self._keys:  # unless the selectors have released the channel meanwhile
-                self._announce_close()
-            self._give_back()
+            try:
+                if self._keys:  # unless the selectors have released the channel meanwhile
+                    self._announce_close()
+                    if self._is_freed_early and self._are_done(keys):
+                        self._end.close()
+            finally:
+                self._give_back(may_wait=self._blocking)
 
     def _announce_close(self) -> None:
         """Tell the peer now, although the descriptor stays open until the selectors release it."""
 
-    def _give_back(self) -> None:
+    @staticmethod
+    def _are_done(keys: tuple[SelectionKey, ...]) -> bool:
+        """Whether no selection is using the descriptor now, nor will; the keys stay until the next, as in the JDK."""
+        unwatched = [key._selector._unwatch(key) for key in keys]
+        return all(unwatched)
+
+    def _give_back(self, *, may_wait: bool) -> None:
         with self._state_lock:
             if self._open or self._keys:
                 return
             self._wakeup = None
+            if not may_wait:
+                self._be_quick()
             self._end.close()
 
-    def _deregistered(self, selector: Selector) -> None:
+    def _be_quick(self) -> None:
+        """See to it that the close of the descriptor, which comes next, does not wait for the peer."""
+
+    def _deregistered(self, key: SelectionKey) -> None:
         with self._state_lock:
-            self._keys.pop(selector, None)
+            if self._keys.get(key._selector) is key:
+                del self._keys[key._selector]
             if self._open:
                 return
         with self._read_lock, self._write_lock:
-            self._give_back()
+            self._give_back(may_wait=False)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._read_lock = self._provider.rlock()
+        self._write_lock = self._provider.rlock()
 
     def _to_ops(self, mask: int, interest: int) -> int:
         """The kernel's mask as a ready set: a fault makes the key ready for all it is interested in."""

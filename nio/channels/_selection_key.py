@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nio._numbers import check_int
@@ -53,7 +54,7 @@ class SelectionKey:
     A key is valid until it is cancelled, its channel is closed or its selector is closed. Cancelling takes effect in
     two steps: the key is invalid at once, and it leaves the selector's sets at that selector's next selection. Of an
     invalid key only ``attachment``, ``attach``, ``channel``, ``selector``, ``is_valid`` and ``cancel`` can be used;
-    the rest raises :class:`~nio.errors.CancelledKeyError`.
+    the rest raises :class:`~nio.errors.CancelledKeyError`, in a forked child ForkedSelectorError.
 
     Concurrency: every method may be called from any thread; ``attach`` and the ``interest_ops_or`` and
     ``interest_ops_and`` forms are atomic.
@@ -113,27 +114,15 @@ class SelectionKey:
         if not self._valid:
             self._ensure_valid()
         ops = check_ops(ops, self._channel._valid_ops)
-        with self._channel._state_lock:  # not between the two halves of an interest_ops_or
-            self._interest = ops
-        self._changed()
+        self._replace_interest(lambda _: ops)  # not between the two halves of an interest_ops_or
 
     def interest_ops_or(self, ops: int) -> int:
         """Add operations and return the previous set."""
-        self._ensure_valid()
-        with self._channel._state_lock:
-            previous = self._interest
-            self._interest = previous | check_ops(ops, self._channel._valid_ops)
-        self._changed()
-        return previous
+        return self._replace_interest(lambda previous: previous | check_ops(ops, self._channel._valid_ops))
 
     def interest_ops_and(self, ops: int) -> int:
         """Keep only the operations in ``ops``, any int, and return the previous set."""
-        self._ensure_valid()
-        with self._channel._state_lock:
-            previous = self._interest
-            self._interest = previous & check_ops(ops, -1)
-        self._changed()
-        return previous
+        return self._replace_interest(lambda previous: previous & check_ops(ops, -1))
 
     def set_interest(self, ops: int) -> None:
         """``interest_ops = ops`` for an owner that alone changes this key: ``ops`` is not checked, no lock is taken."""
@@ -141,8 +130,12 @@ class SelectionKey:
             self._ensure_valid()
         self._interest = ops
         if not self._queued:  # as in _changed, without the call
-            self._queued = True
-            self._selector._updates.append(self)
+            try:
+                self._queued = True
+                self._selector._updates.append(self)
+            except BaseException:
+                self._queued = False
+                raise
 
     @property
     def ready_ops(self) -> int:
@@ -191,16 +184,37 @@ class SelectionKey:
         with self._channel._state_lock:
             if not self._valid:
                 return
-            self._valid = False
-        self._selector._cancelled.append(self)
+            try:
+                self._valid = False
+                self._selector._cancelled.append(self)
+            except BaseException:  # interrupted: a key may stand twice in the queue, but must stand there
+                self._selector._cancelled.append(self)
+                raise
+
+    def _replace_interest(self, change: Callable[[int], int]) -> int:
+        self._ensure_valid()
+        try:
+            with self._channel._state_lock:
+                previous = self._interest
+                self._interest = change(previous)
+            self._changed()
+        except BaseException:  # interrupted: whatever the interest set is now, the next selection looks at it
+            self._changed()
+            raise
+        return previous
 
     def _changed(self) -> None:
         if not self._queued:
-            self._queued = True
-            self._selector._updates.append(self)
+            try:
+                self._queued = True
+                self._selector._updates.append(self)
+            except BaseException:
+                self._queued = False
+                raise
 
     def _ensure_valid(self) -> None:
         if not self._valid:
+            self._selector._ensure_not_forked()
             raise CancelledKeyError(f"the key of {self._channel!r} is cancelled")
 
     def __repr__(self) -> str:

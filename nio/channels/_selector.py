@@ -4,19 +4,19 @@
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
 then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
 
-**Dropping OP_READ** is not passed to the kernel at once: a handler that waits for a worker nearly always asks for it
-again before data arrives. That saves two system calls for each request. When data arrives first, the selection tells
-the kernel then, and sleeps on.
+What the kernel is told of the keys and what it answers stands in ``_watch.py``, what ends a sleep in ``_waking.py``.
+The wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
 
-**Wake-up** is a flag and a descriptor, without a lock, so that a signal handler may call it. ``wakeup()`` sets the flag
-and then the descriptor; the selecting thread clears the descriptor and then the flag. A caller that finds the flag set
-can leave: the selection that will clear it has not returned yet, and whatever the caller queued before calling is seen
-after that selection. In the other order, a caller between the two steps would set a flag that nobody clears, and every
-later wake-up would be lost. Both are cleared before any key is handed over, so a wake-up from an action is the next
-selection's.
+**An exception between any two steps loses nothing.** A signal handler may raise anywhere (KeyboardInterrupt). So a key
+leaves a queue only after all was done for it, and what is done twice does no harm.
 
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
-selection, which is in the middle of using what the close gives back.
+selection, which is in the middle of using what the close gives back. Between two selections, and inside an action,
+nobody is: there a listener that is closed is taken out of the poller at once, so that its port is free.
+
+**A fork** gives the child copies of the parent's descriptors, the poller's among them. Were the child to take a key out
+of that poller, the parent would hear of the channel no more. So in the child a selector has no keys, and its copy of
+the poller is closed before anything else runs there.
 """
 
 from __future__ import annotations
@@ -29,17 +29,20 @@ from typing import Any, Self
 from nio._numbers import LONGEST, check_seconds
 from nio.channels._interruptible_channel import chosen
 from nio.channels._key_sets import KeySet, SelectedKeySet
+from nio.channels._per_kernel import shared_by_fork
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._selection_key import SelectionKey
-from nio.errors import ClosedSelectorError, IllegalArgumentError, IllegalStateError
-from nio.spi import READABLE, WRITABLE, SelectorProvider, Wakeup
+from nio.channels._waking import Waking
+from nio.channels._watch import Events, Watch
+from nio.errors import ClosedSelectorError, ForkedSelectorError, IllegalStateError
+from nio.spi import READABLE, SelectorProvider
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
+OnLostKey = Callable[[SelectionKey, OSError], object]
 
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
-# Interest set to kernel mask: read and accept wait for input, write and connect for output.
-_MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
+_IDLE, _SELECTING, _HANDING_OVER = range(3)
 
 
 class Selector:
@@ -66,6 +69,18 @@ class Selector:
     ``selected_keys``; the result is the number of keys handed over. A key that an earlier action cancelled is passed
     over.
 
+    A key whose descriptor the kernel refuses to watch, or that somebody closed other than by ``channel.close()``, is
+    *lost*: step 1 cancels it, closes its channel, writes a line to the log ``nio.channels`` and calls ``on_lost_key``.
+    That selection does not sleep. All other keys are as they were.
+
+    In a forked child a selector of the parent's is dead, and the parent's goes on undisturbed: its keys are invalid,
+    its channels are registered no more and ``close()`` on them closes the child's descriptor only. ``close()`` on the
+    selector does nothing; all else raises :class:`~nio.errors.ForkedSelectorError`. A channel can be used in the child,
+    and registered with a selector that the child opened.
+
+    An exception that a signal handler raises may come out of any method. The selector can be used after it, and nothing
+    that was done before it is lost.
+
     Concurrency: one thread selects at a time, a second waits. From any thread, at any time and without waiting for the
     selecting one: ``wakeup``, ``close``, ``channel.register``, ``channel.close`` and everything on a key. Such changes
     take effect at the next selection. ``selected_keys`` belongs to the selecting thread.
@@ -75,6 +90,7 @@ class Selector:
         "__weakref__",
         "_by_fd",
         "_cancelled",
+        "_forked",
         "_key_set",
         "_keys",
         "_lock",
@@ -84,36 +100,32 @@ class Selector:
         "_selected",
         "_selected_key_set",
         "_selecting",
-        "_signals",
-        "_stale",
-        "_start",
         "_updates",
-        "_wakeup",
         "_wakeup_fd",
-        "_woken",
+        "_waking",
+        "_watch",
     )
 
     def __init__(self, provider: SelectorProvider | None = None) -> None:
         self._provider = chosen(provider)
         self._lock = self._provider.rlock()
         self._open = True
-        self._selecting = False
+        self._forked = False
+        self._selecting = _IDLE
         self._keys: set[SelectionKey] = set()
         self._selected: set[SelectionKey] = set()
         self._key_set = KeySet(self._keys)
         self._selected_key_set = SelectedKeySet(self._selected)
-        self._updates: deque[SelectionKey] = deque()
         self._cancelled: deque[SelectionKey] = deque()
-        self._by_fd: dict[int, SelectionKey] = {}
-        self._poller = self._provider.open_poller()
-        self._wakeup: Wakeup | None = self._provider.open_wakeup()
-        self._wakeup_fd = self._wakeup.fileno()
-        self._woken = False
-        self._signals: Wakeup | None = None
-        self._start = 0
-        self._stale = 0  # of the events at hand, those of an interest given up
-        self._check_limit(self._wakeup_fd)
+        self._watch: Watch[SelectionKey] = Watch(self._provider)
+        self._poller = self._watch.poller
+        self._updates = self._watch.updates
+        self._by_fd = self._watch.by_fd
+        self._waking = Waking(self._provider, self._poller)
+        self._wakeup_fd = self._waking.fd
+        self._watch.check_limit(self._wakeup_fd)
         self._poller.add(self._wakeup_fd, READABLE)
+        shared_by_fork(self._provider).add(self)
 
     @classmethod
     def open(cls, provider: SelectorProvider | None = None) -> Self:
@@ -122,7 +134,7 @@ class Selector:
 
     @property
     def is_open(self) -> bool:
-        """True until ``close()``."""
+        """True until ``close()``; False in a forked child."""
         return self._open
 
     @property
@@ -141,6 +153,31 @@ class Selector:
         """The keys found ready: the same live view each time; ClosedSelectorError once closed."""
         self._ensure_open()
         return self._selected_key_set
+
+    @property
+    def on_lost_key(self) -> OnLostKey | None:
+        """Called as ``on_lost_key(key, error)`` for each key that the kernel would not watch; None at first.
+
+        The key is cancelled and its channel closed by then. The call comes from inside a selection, in the thread that
+        selects, before the kernel is asked, and may do all that an ``action`` may. An exception is logged to
+        ``nio.channels``. After an interruption (KeyboardInterrupt) it may come a second time for the same key.
+        """
+        return self._watch.on_lost
+
+    @on_lost_key.setter
+    def on_lost_key(self, call: OnLostKey | None) -> None:
+        if call is not None:
+            _check_action(call)
+        self._watch.on_lost = call
+
+    @property
+    def stale_events(self) -> int:
+        """How many events of the last selection were of keys that are ready for nothing they are interested in.
+
+        The kernel reports them again at once: a loop that hands over no key and finds this above 0 each time spins.
+        OP_CONNECT that was left on does that. Wake-ups, signals, and keys cancelled meanwhile do not count.
+        """
+        return self._watch.unasked
 
     def select(self, timeout: float | None = None, action: Action | None = None) -> int:
         """Wait until something is ready, at most ``timeout`` seconds (None for ever, 0 polls); the count of step 4.
@@ -179,11 +216,8 @@ class Selector:
 
     def wakeup(self) -> Self:
         """End the selection under way at once, or else the next one; several calls count as one."""
-        if not self._woken:
-            self._woken = True
-            wakeup = self._wakeup
-            if wakeup is not None:
-                wakeup.set()
+        if not self._waking.is_set and not self._waking.set():
+            self._ensure_not_forked()
         return self
 
     @contextmanager
@@ -198,22 +232,16 @@ class Selector:
             if signals is None:
                 yield
                 return
-            self._check_limit(signals.fileno())
-            self._poller.add(signals.fileno(), READABLE)
-            self._signals = signals
-            try:
+            self._watch.check_limit(signals.fileno())
+            with self._waking.on(signals):
                 yield
-            finally:
-                self._signals = None
-                if self._wakeup is not None:  # not closed meanwhile
-                    self._poller.remove(signals.fileno())
 
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
         self._open = False
         for key in tuple(self._keys):
             key._valid = False
-        self.wakeup()
+        self._waking.set()
         with self._lock:
             if not self._selecting:
                 self._close()
@@ -226,49 +254,80 @@ class Selector:
 
     def __repr__(self) -> str:
         if not self._open:
-            return "Selector(closed)"
+            return "Selector(of the parent process)" if self._forked else "Selector(closed)"
         return f"Selector(provider={self._provider.name}, keys={len(self._keys)}, selected={len(self._selected)})"
 
     def _close(self) -> None:
-        wakeup, self._wakeup = self._wakeup, None
-        if wakeup is None:
+        if not self._waking.is_open:
             return
         for key in tuple(self._keys):
             key._valid = False
+            key._kernel_mask = 0
+        self._watch.close()
+        for key in tuple(self._keys):
             self._deregister(key)
-        self._updates.clear()
         self._cancelled.clear()
-        self._poller.close()
+        self._waking.close()  # last: until then a second close() begins anew
 
-    def _check_limit(self, fd: int) -> None:
-        limit = self._poller.limit
-        if limit is not None and fd >= limit:
-            raise IllegalArgumentError(
-                f"descriptor {fd} is beyond the {limit} that {self._provider.name} can watch; "
-                f"use another of: {', '.join(self._provider.available())}"
-            )
+    def _forget(self) -> None:
+        """In a forked child: be dead, and close the child's copies only."""
+        self._forked = True
+        self._open = False
+        self._waking.close()
+        self._selecting = _IDLE
+        self._lock = self._provider.rlock()
+        for key in tuple(self._keys):
+            key._valid = False
+            key._channel._keys.pop(self, None)
+            key._channel._forget()
+        self._keys.clear()
+        self._selected.clear()
+        try:
+            self._poller.close()
+        except OSError:
+            pass  # a kqueue is not passed on to a child
 
     def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
         self._ensure_open()
-        self._check_limit(channel._fd)
+        self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
-        self._keys.add(key)
-        key._changed()
+        try:
+            channel._keys[self] = key
+            self._keys.add(key)
+            key._changed()
+        except BaseException:
+            key.cancel()
+            raise
         if not self._open:  # closed meanwhile: the one that closed may or may not have seen this key
             self._keys.discard(key)
+            channel._keys.pop(self, None)
             key._valid = False
             raise ClosedSelectorError("the selector was closed during the registration")
         return key
+
+    def _unwatch(self, key: SelectionKey) -> bool:
+        """Have the kernel forget a cancelled key now, if nobody is in the middle of a selection; whether it has."""
+        if not self._lock.acquire(False):
+            return False
+        try:
+            if self._selecting == _SELECTING:
+                return False
+            self._watch.arm(key, 0)
+            return True
+        finally:
+            self._lock.release()
 
     def _select(self, timeout: float | None, action: Dispatch | None) -> int:
         with self._lock:
             self._ensure_open()
             if self._selecting:
                 raise IllegalStateError("select() called from inside a selection of the same selector")
-            self._selecting = True
             try:
+                self._selecting = _SELECTING
+                watch = self._watch
+                watch.unasked = count = 0
                 if self._updates:
-                    self._apply_updates()
+                    timeout = watch.apply(timeout)
                 if self._cancelled:
                     self._flush_cancelled()
                 end = self._provider.clock() + min(timeout, LONGEST) * 1e9 if timeout else 0
@@ -278,121 +337,63 @@ class Selector:
                     if self._cancelled:
                         self._flush_cancelled()
                     if events:
-                        self._stale = 0
+                        watch.stale = 0
                         count = self._answer(events, action)
-                        if self._stale < len(events):
-                            return count
+                        if watch.stale < len(events):
+                            break
+                        self._selecting = _SELECTING
                     elif sleep == timeout:
-                        return 0
-                    if timeout is not None:
-                        timeout = (end - self._provider.clock()) / 1e9
-                        if timeout <= 0:
-                            return 0
+                        break
+                    if timeout is not None and (timeout := (end - self._provider.clock()) / 1e9) <= 0:
+                        break
+                self._selecting = _IDLE
+            except BaseException:
+                self._selecting = _IDLE
+                self._waking.interrupted()
+                raise
             finally:
-                self._selecting = False
                 if not self._open:
                     self._close()
+            return count
 
-    def _answer(self, events: list[tuple[int, int]], action: Dispatch | None) -> int:
-        if self._wakeup is not None and (self._wakeup_fd, READABLE) in events:
-            self._wakeup.clear()
-            self._woken = False
-        if self._signals is not None and (self._signals.fileno(), READABLE) in events:
-            self._signals.clear()
-        if len(events) > 1:  # kernels report in a fixed order: nobody is always the last
-            self._start = start = (self._start + 1) % len(events)
-            events = events[start:] + events[:start]
-        return self._sort(events) if action is None else self._hand_over(events, action)
-
-    def _apply_updates(self) -> None:
-        for _ in range(len(self._updates)):
-            key = self._updates.popleft()
-            key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask != READABLE):
-                self._arm(key, mask)
-
-    def _arm(self, key: SelectionKey, mask: int) -> None:
-        armed, fd = key._kernel_mask, key._fd
-        if mask == armed:
-            return
-        if not armed:
-            self._poller.add(fd, mask)
-            self._by_fd[fd] = key
-        elif mask:
-            self._poller.modify(fd, mask)
-        else:
-            del self._by_fd[fd]
-            self._poller.remove(fd)
-        key._kernel_mask = mask
-
-    def _flush_cancelled(self) -> None:
-        for _ in range(len(self._cancelled)):
-            self._deregister(self._cancelled.popleft())
-
-    def _deregister(self, key: SelectionKey) -> None:
-        self._arm(key, 0)
-        if key in self._selected:
-            self._selected.remove(key)
-            self._selected_key_set._changes += 1
-        self._keys.discard(key)
-        key._channel._deregistered(self)
-
-    def _is_stale(self, key: SelectionKey) -> bool:
-        """True if the key's interest was cleared before this selection, not just now; it is then watched no more."""
-        if key._interest or key._queued:
-            return False
-        self._arm(key, 0)
-        self._stale += 1
-        return True
-
-    def _sort(self, events: list[tuple[int, int]]) -> int:
-        updated = 0
-        for fd, mask in events:
-            key = self._by_fd.get(fd)
-            if key is None or not key._valid:  # the wake-up, or cancelled just now
-                continue
-            ready = key._channel._to_ops(mask, key._interest)
-            if not ready and self._is_stale(key):
-                continue
-            if key in self._selected:
-                updated += ready & ~key._ready != 0
-                key._ready = ready if mask >= 8 else key._ready | ready  # a fault overwrites, as in the JDK
-            else:
-                key._ready = ready
-                if ready:
-                    self._selected.add(key)
-                    self._selected_key_set._changes += 1
-                    updated += 1
-        return updated
-
-    def _hand_over(self, events: list[tuple[int, int]], action: Dispatch) -> int:
-        """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
-        passed_over = 0
-        by_fd = self._by_fd
-        for fd, mask in events:
-            key = by_fd.get(fd)
-            if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
-                passed_over += 1
-                continue
-            interest, channel = key._interest, key._channel
-            ready = mask if mask == interest and channel._mask_is_ready_set else channel._to_ops(mask, interest)
-            if ready:
-                key._ready = ready
-                action(key, key._attachment, ready)
-            else:
-                passed_over += 1
-                if not self._is_stale(key):
-                    key._ready = ready
-        handed = len(events) - passed_over
+    def _answer(self, events: Events, action: Dispatch | None) -> int:
+        waking = self._waking
+        if waking.event in events or waking.signal_event in events:
+            waking.clear(events)
+        if action is None:
+            return self._watch.sort(events, self._selected_key_set)
+        self._selecting = _HANDING_OVER
+        handed = self._watch.hand_over(events, action)
         if handed:
             self._ensure_open()
         return handed
 
+    def _flush_cancelled(self) -> None:
+        cancelled = self._cancelled
+        for _ in range(len(cancelled)):
+            key = cancelled[0]
+            self._watch.arm(key, 0)
+            self._deregister(key)
+            cancelled.popleft()
+
+    def _deregister(self, key: SelectionKey) -> None:
+        self._selected_key_set._drop(key)
+        try:
+            key._channel._deregistered(key)
+        except OSError:
+            pass  # the channel is closed, and somebody has closed its descriptor before
+        self._keys.discard(key)  # last: until then a second close() finds it
+
     def _ensure_open(self) -> None:
         if not self._open:
+            self._ensure_not_forked()
             raise ClosedSelectorError("the selector is closed")
+
+    def _ensure_not_forked(self) -> None:
+        if self._forked:
+            raise ForkedSelectorError("the selector belongs to the process that this one was forked from")
 
 
 def _check_action(action: object) -> None:
     if not callable(action):
-        raise TypeError(f"an action is called with each ready key; {action!r} cannot be")
+        raise TypeError(f"what is called with a key is a function, not {action!r}")

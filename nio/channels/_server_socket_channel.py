@@ -11,18 +11,23 @@ from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_fami
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
-from nio.spi import READABLE, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import INVALID, READABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 _USUAL_BACKLOG = 1024
 
 
 class ServerSocketChannel(NetworkChannel):
-    """Listens for connections; ``SO_REUSEADDR`` is set from the start, so a server restarts on its port at once."""
+    """Listens for connections; ``SO_REUSEADDR`` is set from the start, so a server restarts on its port at once.
+
+    ``close()`` frees the port at once, also while the channel is registered, unless another thread selects just then:
+    then the end of that selection, or the next one, frees it. The JDK frees it at the next selection always.
+    """
 
     __slots__ = ()
 
     _valid_ops = OP_ACCEPT
+    _is_freed_early = True
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")
 
@@ -81,7 +86,7 @@ class ServerSocketChannel(NetworkChannel):
         return SocketChannel._of_connected(self._provider, sock, self._family, address)
 
     def _to_ops(self, mask: int, interest: int) -> int:
-        return interest if mask else 0  # there is one operation, and a fault makes it ready, too
+        return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too
 
     def __repr__(self) -> str:
         if not self._open:

@@ -19,16 +19,22 @@ from nio.errors import (
     NoConnectionPendingError,
     NotYetConnectedError,
 )
-from nio.spi import OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import INVALID, OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
 class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
-    """A stream connection, of TCP or of the Unix domain."""
+    """A stream connection, of TCP or of the Unix domain.
 
-    __slots__ = ("_connection", "_input_shut", "_output_shut", "_remote_address", "_reset")
+    In blocking mode ``close()`` waits for the seconds of ``SO_LINGER``, if that is set, until the peer's system has all
+    that was written. In non-blocking mode, or with a key that a selection has not flushed yet, it waits for nobody: the
+    option is switched off before, as in the JDK, and the system sends the rest by itself. With 0 seconds the
+    connection is reset in either mode.
+    """
+
+    __slots__ = ("_connection", "_input_shut", "_may_linger", "_output_shut", "_remote_address", "_reset")
 
     _valid_ops = OP_READ | OP_WRITE | OP_CONNECT
     _options = supported(
@@ -50,6 +56,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         self._connection = _UNCONNECTED
         self._remote_address: Address | None = None
         self._input_shut = self._output_shut = self._reset = False
+        self._may_linger = True  # nobody has looked yet
 
     @classmethod
     def open(
@@ -247,15 +254,40 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         In blocking mode, with a cancelled key that is not flushed yet, the JDK, too, tells the peer nothing before
         that.
         """
+        if self._connection == _CONNECTED and not self._blocking:
+            try:
+                if self._stop_lingering():
+                    self._shutdown(self._provider.shutdown_output)
+            except OSError:
+                pass  # somebody has closed the descriptor: the close that follows says so
+
+    def _be_quick(self) -> None:
+        if self._connection and self._may_linger:
+            try:
+                self._stop_lingering()
+            except OSError:
+                pass
+
+    def _stop_lingering(self) -> bool:
+        """Have no close wait for the peer; False if the linger time is 0, which asks for a reset."""
         linger = OPTIONS["SO_LINGER"]
-        if self._connection == _CONNECTED and not self._blocking and self._provider.get_option(self._sock, linger) != 0:
-            self._shutdown(self._provider.shutdown_output)
+        seconds = self._provider.get_option(self._sock, linger)
+        if seconds > 0:
+            self._provider.set_option(self._sock, linger, -1)
+        self._may_linger = False
+        return seconds != 0
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._may_linger = False  # the option is the parent's, too
 
     def _to_ops(self, mask: int, interest: int) -> int:
         """Before the connection there is nothing to read or write: if the kernel says otherwise, it means a hang-up."""
         if self._connection == _PENDING and not mask & FAULT:
             return interest & OP_CONNECT if mask & WRITABLE else 0
-        return super()._to_ops(mask, interest) if self._connection else interest
+        if self._connection:
+            return super()._to_ops(mask, interest)
+        return interest if mask != INVALID else 0
 
     def __repr__(self) -> str:
         if not self._open:

@@ -32,11 +32,16 @@ Readiness
 ---------
 
 7. A mask is ``READABLE`` (1), ``WRITABLE`` (4) or both. An answer may also hold ``BROKEN`` (8) and ``HUNG_UP`` (16),
-   which come whatever was asked. The values are those of poll(2), so that epoll and poll pass on what the kernel said.
+   which come whatever was asked, or be ``INVALID`` (32) alone: no open descriptor has that number. The values are those
+   of poll(2), so that epoll and poll pass on what the kernel said.
 8. :class:`Poller`: ``add(fd, mask)`` watches a descriptor, ``modify(fd, mask)`` changes what for, ``remove(fd)``
    forgets it. A mask of 0 is never given, because kernels differ in what they then still report. The three are called
-   between two waits, by the thread that waits. A descriptor is removed before it is closed. ``limit`` is None, or the
-   first number that cannot be watched. ``close()`` may be called twice.
+   between two waits, with the selector's lock held. A descriptor is removed before it is closed, or the poller is
+   closed before. Where somebody else has closed it, ``remove`` may raise OSError or KeyError, ``modify`` OSError, and
+   ``wait`` may report it as ``INVALID``, but still reports the others. ``add`` of what is watched already may raise
+   FileExistsError. A signal handler's exception may come out of each of the three, before or after it did its work:
+   what it is told next counts. ``limit`` is None, or the first number that cannot be watched; ``watch_limit`` of the
+   provider says the same before there is a poller. ``close()`` may be called twice.
 9. ``wait(timeout)`` returns ``[(fd, mask), ...]`` as soon as there is something to report: seconds, rounded *up* to the
    kernel's grain; None for ever; 0 polls. It is level-triggered: a descriptor is reported again as long as it is ready.
    Only the bits of its mask and those of a fault are reported. A wait that ends with an empty list has lasted
@@ -84,7 +89,8 @@ Threads and time
 ----------------
 
 20. ``clock()`` counts nanoseconds and never goes back. All waiting is by it.
-21. ``lock()`` makes a lock for ``with``, ``rlock()`` one that its owner may take again, also in a signal handler.
+21. ``lock()`` makes a lock for ``with``, ``rlock()`` one that its owner may take again, also in a signal handler;
+    ``acquire(False)`` takes it only if nobody else has it.
     ``condition(lock)`` is waited for and notified with that lock held; ``wait`` lets go of it meanwhile. ``event()`` is
     a flag. ``queue()`` is unbounded; ``put`` never waits, so a signal handler may call it; ``get(timeout=...)`` raises
     ``queue.Empty`` when the time is over.
@@ -98,9 +104,10 @@ What a provider may leave out
     it joins itself.
 24. **Files**: without ``open_file`` nothing of that part is ever asked, but ``send_file``, which may answer None.
     ``identity()`` is equal for two descriptors of the same file of a kernel. ``map`` gives a mapping and where in it
-    the position is. ``after_fork`` is for providers whose process can fork.
+    the position is. ``after_fork`` is for providers whose process can fork: selectors, file locks and sleeping channels
+    are told by it that they are in a child now.
 25. **The rest** has an answer that fits a simulation: ``inherited_socket`` (none), ``is_connected_to_itself`` (no),
-    ``max_backlog`` and ``descriptor_limit`` (no bound), ``cpu_count`` (1).
+    ``max_backlog``, ``descriptor_limit`` and ``watch_limit`` (no bound), ``cpu_count`` (1).
 
 Of the operating system
 =======================
@@ -115,6 +122,7 @@ from __future__ import annotations
 
 from nio.spi._base import BROKEN as BROKEN
 from nio.spi._base import HUNG_UP as HUNG_UP
+from nio.spi._base import INVALID as INVALID
 from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
 from nio.spi._base import Address as Address
@@ -139,6 +147,7 @@ from nio.spi._system import SystemProvider as SystemProvider
 __all__ = [
     "BROKEN",
     "HUNG_UP",
+    "INVALID",
     "OPTIONS",
     "OPTIONS6",
     "READABLE",

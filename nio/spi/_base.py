@@ -18,6 +18,7 @@ READABLE = 1
 WRITABLE = 4
 BROKEN = 8
 HUNG_UP = 16
+INVALID = 32
 
 Address: TypeAlias = "tuple[str, int] | tuple[str, int, int, int] | str"
 
@@ -173,6 +174,12 @@ class File(Protocol):
 
 class Lock(Protocol):
     """A lock for ``with``; ``rlock()`` makes one that its owner may take again."""
+
+    def acquire(self, blocking: bool = True, /) -> bool:
+        """Take it; without ``blocking`` only if nobody else has it, and say so."""
+        ...
+
+    def release(self) -> None: ...
 
     def __enter__(self) -> object: ...
 

@@ -5,6 +5,9 @@ either side may have. So it is no fault by itself. With the socket's error in ``
 when both directions have ended it is what epoll calls a hang-up. One difference remains: kqueue does not report a
 socket that was never connected, where Linux reports a hang-up.
 
+**An exception at any point loses nothing.** A signal handler may raise between the call of the kernel and the note of
+what it was told. So a descriptor's mask is UNKNOWN meanwhile, and after such an exception both filters are told anew.
+
 The kernel's names are passed in as a namespace (``select`` on a machine that has them), because on other machines the
 contract suite runs this file over a faithful fake.
 """
@@ -16,6 +19,8 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from nio.spi._base import BROKEN, HUNG_UP, READABLE, WRITABLE
+
+_UNKNOWN = -1
 
 
 class Kevent(Protocol):
@@ -69,17 +74,33 @@ class KqueuePoller:
 
     def modify(self, fd: int, mask: int) -> None:
         old = self._masks.get(fd, 0)
-        changes = [
+        self._masks[fd] = _UNKNOWN
+        if old == _UNKNOWN:
+            self._tell_anew(fd, mask)
+        elif changes := [
             self._kernel.kevent(fd, name, self._kernel.KQ_EV_ADD if mask & bit else self._kernel.KQ_EV_DELETE)
             for bit, name in self._filters
             if (old ^ mask) & bit
-        ]
-        if changes:
+        ]:
             self._queue.control(changes, 0)
         self._masks[fd] = mask
 
+    def _tell_anew(self, fd: int, mask: int) -> None:
+        for bit, name in self._filters:
+            if mask & bit:
+                self._queue.control([self._kernel.kevent(fd, name, self._kernel.KQ_EV_ADD)], 0)
+                continue
+            try:
+                self._queue.control([self._kernel.kevent(fd, name, self._kernel.KQ_EV_DELETE)], 0)
+            except FileNotFoundError:
+                pass  # the filter is not there, as it should be
+
     def remove(self, fd: int) -> None:
-        self.modify(fd, 0)
+        try:
+            self.modify(fd, 0)
+        except OSError:
+            del self._masks[fd]
+            raise
         del self._masks[fd]
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:

@@ -89,6 +89,11 @@ class SelectorProvider(ABC):
     def open_poller(self) -> Poller:
         """What a selector waits with."""
 
+    @property
+    def watch_limit(self) -> int | None:
+        """The first descriptor number that a selector of this provider cannot watch, None where there is no bound."""
+        return None
+
     @abstractmethod
     def open_wakeup(self) -> Wakeup:
         """What ends a sleep from outside. Nobody closes it: it is given back when the last reference goes."""

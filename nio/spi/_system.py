@@ -34,7 +34,7 @@ from nio.spi._pipe import SystemPipeEnd
 from nio.spi._provider import SelectorProvider
 from nio.spi._wakeup import SystemWakeup
 
-_POLLERS: dict[str, Callable[[], Poller]] = {
+_POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select.SelectPoller]] = {
     "epoll": EpollPoller,
     "kqueue": KqueuePoller,
     "poll": _poll.PollPoller,
@@ -54,7 +54,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
             here = ", ".join(self.available())
             raise ProviderUnavailableError(f"no provider {name!r} here; NIO_PROVIDER can be one of: {here}")
         self.name = name
-        if name == "select":
+        if not hasattr(select, "poll"):
             self.wait_for = _select.wait_for
 
     @property
@@ -69,6 +69,10 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     def open_poller(self) -> Poller:
         return _POLLERS[self.name]()
 
+    @property
+    def watch_limit(self) -> int | None:
+        return _POLLERS[self.name].limit
+
     def open_wakeup(self) -> SystemWakeup:
         return SystemWakeup()
 
@@ -76,17 +80,21 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     def signal_wakeup(self) -> Iterator[SystemWakeup | None]:
         """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
 
-        None outside the main thread, the only one in which Python runs signal handlers.
+        None outside the main thread, the only one in which Python runs signal handlers. In a forked child no signal
+        sets it: the pipe is the parent's, too.
         """
         if threading.current_thread() is not threading.main_thread():
             yield None
             return
         wakeup = SystemWakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
         previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
+        _told_of_signals.append(wakeup.writer)
         try:
             yield wakeup
         finally:
-            signal.set_wakeup_fd(previous)
+            if _told_of_signals:  # else this is a child that was forked inside
+                _told_of_signals.pop()
+                signal.set_wakeup_fd(previous)
 
     # sockets and pipes
 
@@ -166,6 +174,19 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     def cpu_count(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_told_of_signals: list[int] = []  # the descriptors of this process that the C part of the handler writes to, by nesting
+
+
+def _tell_nobody_of_signals() -> None:
+    """In a forked child."""
+    if _told_of_signals:
+        _told_of_signals.clear()
+        signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_tell_nobody_of_signals)
 
 
 def _settled(sock: socket.socket) -> socket.socket:

@@ -242,6 +242,7 @@ def test_D14_more_ready_than_one_answer_holds(provider: SelectorProvider, poller
 
 def test_limit_is_the_first_number_that_cannot_be_watched(provider: SelectorProvider, poller: Poller) -> None:
     assert poller.limit == (1024 if provider.name == "select" else None)
+    assert provider.watch_limit == poller.limit
 
 
 def test_close_twice(provider: SelectorProvider) -> None:

@@ -169,6 +169,17 @@ def test_H03_whoever_had_the_signals_wakeup_has_it_again(provider: SelectorProvi
             assert signal.set_wakeup_fd(previous) == mine
 
 
+def test_a_block_inside_a_block_that_wakes_on_signals(watched: WatchedProvider) -> None:
+    with Selector.open(watched) as selector, selector.waking_on_signals():
+        with selector.waking_on_signals(), when_asleep(watched, lambda: None):
+            assert selector.select() == 0
+        with when_asleep(watched, lambda: None):
+            assert selector.select() == 0
+        selector.select_now()
+        assert selector.select_now() == 0
+        assert selector._poller.wait(0) == []  # the outer one is cleared, too
+
+
 def test_closing_a_selector_that_wakes_on_signals(provider: SelectorProvider) -> None:
     with Selector.open(provider) as selector:
         with selector.waking_on_signals():

@@ -106,10 +106,19 @@ class _WatchedLock:
         self._lock = threading.RLock()
         self._queued = queued
 
-    def __enter__(self) -> None:
+    def acquire(self, blocking: bool = True, /) -> bool:
         if not self._lock.acquire(blocking=False):
+            if not blocking:
+                return False
             self._queued.release()
             self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._lock.release()
+        self.release()

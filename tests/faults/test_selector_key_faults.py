@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
@@ -15,7 +16,7 @@ from nio.buffers import ByteBuffer
 from nio.channels import Pipe, SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import CancelledKeyError, ClosedChannelError, IllegalArgumentError, IllegalSelectorError
 from nio.spi import SelectorProvider
-from tests.helpers import PATIENCE, A, R, W, address_of, arrived, connected_pair, listening
+from tests.helpers import PATIENCE, A, C, R, W, address_of, arrived, connected_pair, listening
 
 
 def test_D09_one_set_of_rules_on_every_back_end(provider: SelectorProvider, selector: Selector) -> None:
@@ -119,6 +120,64 @@ def test_D16_descriptors_beyond_what_select_can_watch() -> None:
         low.close()
         selector.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_D16_one_descriptor_is_waited_for_whatever_its_number(provider: SelectorProvider) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 1200:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1200, hard))
+    with Pipe.open(provider=provider) as pipe:
+        high = fcntl.fcntl(pipe.source._fd, fcntl.F_DUPFD_CLOEXEC, 1100)
+        try:
+            assert not provider.wait_for(high, R, None, 0)
+            pipe.sink.write(b"x")
+            assert provider.wait_for(high, R, None, PATIENCE)
+        finally:
+            os.close(high)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_D12_an_interest_that_was_left_on_is_told(provider: SelectorProvider, selector: Selector) -> None:
+    with listening(provider) as server, SocketChannel.open(provider=provider) as client:
+        client.configure_blocking(False).connect(address_of(server))
+        key = client.register(selector, C)
+        assert selector.select(PATIENCE) == 1
+        assert selector.stale_events == 0
+        selector.selected_keys.clear()
+        assert client.finish_connect()  # and OP_CONNECT stays
+        for action in (None, lambda key: None):
+            assert selector.select(None, action) == 0
+            assert selector.stale_events == 1
+        key.interest_ops = W
+        assert selector.select_now() == 1
+        assert selector.stale_events == 0
+        key.interest_ops = C
+        assert selector.dispatch(0, lambda *_: None) == 0
+        assert selector.stale_events == 1
+        key.interest_ops = R
+        selector.wakeup()
+        assert selector.select() == 0
+        assert selector.stale_events == 0
+        assert selector.select(0.001) == 0
+        assert selector.stale_events == 0
+
+
+@pytest.mark.parametrize("change", ["interest", "cancel"])
+def test_D12_what_an_earlier_action_has_changed_is_no_spin(
+    provider: SelectorProvider, selector: Selector, change: str
+) -> None:
+    with Pipe.open(provider=provider) as one, Pipe.open(provider=provider) as other:
+        keys = [pipe.sink.configure_blocking(False).register(selector, W) for pipe in (one, other)]
+
+        def act(key: SelectionKey) -> None:
+            for another in set(keys) - {key}:
+                if change == "cancel":
+                    another.cancel()
+                else:
+                    another.interest_ops = 0
+
+        assert selector.select_now(act) == 1
+        assert selector.stale_events == 0
 
 
 def test_D18_a_handler_that_always_raises_loses_its_connection_and_no_others(

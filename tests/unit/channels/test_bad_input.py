@@ -220,6 +220,7 @@ def rows() -> Iterator[Bad]:
     yield Bad("Selector.select_now", "action", {TypeError: (True, 1, "text", [])}, "selector")
     yield Bad("Selector.dispatch", "timeout", NO_TIMEOUTS, "selector", {"action": print})
     yield Bad("Selector.dispatch", "action", {TypeError: (None, True, 1, "text", [])}, "selector", {"timeout": 0})
+    yield Bad("Selector.on_lost_key", "=", {TypeError: (True, 1, "text", [])}, "selector")
     yield Bad("Selector.ready_keys", "timeout", NO_TIMEOUTS, "selector")
     no_ops = {TypeError: (None, *NO_INTS), IllegalArgumentError: (*NEGATIVE, 2, 16, 32, *HUGE)}
     yield Bad("SelectionKey.interest_ops", "=", no_ops, "key")

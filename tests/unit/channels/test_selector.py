@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -183,7 +184,7 @@ def test_D07_a_close_from_inside_the_wait_leaves_the_rest_to_the_selection() -> 
         assert seen == []
         assert not key.is_valid
         assert not pipe.sink.is_registered
-        assert selector._wakeup is None
+        assert not selector._waking.is_open
 
 
 @pytest.mark.parametrize("action", [None, print])
@@ -224,7 +225,7 @@ class MeddlingProvider(SystemProvider):
 @pytest.mark.parametrize("moment", ["before", "after", "both"])
 def test_D03_a_wake_up_between_the_two_steps_loses_no_later_one(moment: str) -> None:
     with Selector.open(MeddlingProvider(SelectorProvider.available()[0])) as selector:
-        wakeup = selector._wakeup
+        wakeup = selector._waking._wakeup
         assert isinstance(wakeup, MeddlingWakeup)
         posted: list[str] = []
 
@@ -238,7 +239,7 @@ def test_D03_a_wake_up_between_the_two_steps_loses_no_later_one(moment: str) -> 
         assert selector.select(None) == 0
         assert posted  # whoever was told "already woken" is served after this selection
         wakeup.before = wakeup.after = lambda: None
-        while selector._woken:
+        while selector._waking.is_set:
             assert selector.select(None) == 0
         for _ in range(3):
             selector.wakeup()
@@ -246,8 +247,8 @@ def test_D03_a_wake_up_between_the_two_steps_loses_no_later_one(moment: str) -> 
 
 
 def test_D03_a_descriptor_set_without_the_flag_ends_one_selection(selector: Selector) -> None:
-    assert selector._wakeup is not None
-    selector._wakeup.set()  # two callers at once, the second still on its way when the selection cleared both
+    assert selector._waking._wakeup is not None
+    selector._waking._wakeup.set()  # two callers at once, the second still on its way when the selection cleared both
     assert selector.select(None) == 0
     assert selector._poller.wait(0) == []
 
@@ -272,7 +273,7 @@ def test_an_interest_that_changed_back_costs_no_call() -> None:
         assert provider.log == [("add", key._fd, 4), ("remove", key._fd)]
 
 
-def test_the_kernel_forgets_a_key_before_its_descriptor_is_closed() -> None:
+def test_the_kernel_forgets_a_key_before_its_descriptor_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = WatchedProvider(SelectorProvider.default())
     with Pipe.open(provider=provider) as pipe, Selector.open(provider) as selector:
         fds = [pipe.source._fd, pipe.sink._fd]
@@ -281,5 +282,18 @@ def test_the_kernel_forgets_a_key_before_its_descriptor_is_closed() -> None:
         selector.select_now()
         pipe.source.close()
         selector.select_now()
+        assert provider.log[-1] == ("remove", fds[0])
+        pipe.sink.close()
+        closed: list[int] = []
+        close = selector._poller.close
+
+        def note_close() -> None:
+            os.fstat(fds[1])  # still open
+            closed.append(fds[1])
+            close()
+
+        monkeypatch.setattr(selector._poller, "close", note_close)
         selector.close()
-        assert [line for line in provider.log if line[0] == "remove"] == [("remove", fd) for fd in fds]
+        assert closed == fds[1:]
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fds[1])

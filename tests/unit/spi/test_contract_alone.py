@@ -448,6 +448,7 @@ def test_what_has_an_answer_that_fits(memory: MemoryProvider) -> None:
     assert not memory.is_connected_to_itself(memory.open_socket(INET))
     with memory.signal_wakeup() as wakeup:
         assert wakeup is None
+    assert memory.watch_limit is None
     memory.after_fork(lambda: None)
 
 

@@ -64,6 +64,73 @@ def test_only_the_filters_that_differ_are_told() -> None:
     ]
 
 
+class Interrupting(ScriptedKernel):
+    """The call of the kernel is interrupted, before or after it took effect."""
+
+    def __init__(self, *moments: str) -> None:
+        super().__init__()
+        self.moments = list(moments)
+        self.filters: set[tuple[int, int]] = set()
+
+    def kqueue(self) -> FakeKqueue:
+        return InterruptedKqueue(self)
+
+
+class InterruptedKqueue(FakeKqueue):
+    def __init__(self, kernel: Interrupting) -> None:
+        super().__init__()
+        self._kernel = kernel
+
+    def control(
+        self, changes: Sequence[Kevent] | None, max_events: int, timeout: float | None = None, /
+    ) -> list[Kevent]:
+        moment = self._kernel.moments.pop(0) if self._kernel.moments else ""
+        if moment == "before":
+            raise KeyboardInterrupt
+        for change in changes or ():
+            entry = change.ident, change.filter
+            if change.flags == ADD:
+                self._kernel.filters.add(entry)
+            elif entry in self._kernel.filters:
+                self._kernel.filters.remove(entry)
+            else:
+                raise FileNotFoundError(errno.ENOENT, "no such filter")
+        if moment == "after":
+            raise KeyboardInterrupt
+        return []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("last", [0, READABLE, WRITABLE, BOTH])
+@pytest.mark.parametrize("next_one", [0, READABLE, WRITABLE, BOTH])
+@pytest.mark.parametrize("first", [READABLE, WRITABLE, BOTH])
+def test_D22_after_an_interruption_what_is_told_next_counts(first: int, next_one: int, last: int, moment: str) -> None:
+    if first == next_one:
+        return  # nothing to tell, nothing to interrupt
+    kernel = Interrupting("", moment)
+    poller = KqueuePoller(kernel)
+    poller.add(5, first)
+    with pytest.raises(KeyboardInterrupt):
+        poller.modify(5, next_one) if next_one else poller.remove(5)
+    poller.modify(5, last) if last else poller.remove(5)
+    assert kernel.filters == {(5, name) for bit, name in ((READABLE, IN), (WRITABLE, OUT)) if last & bit}
+
+
+def test_D20_removing_what_somebody_has_closed_forgets_it() -> None:
+    poller = KqueuePoller(FakeKernel())
+    reader, writer = os.pipe()
+    poller.add(reader, READABLE)
+    os.close(reader)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        poller.remove(reader)
+    again = os.dup(writer)
+    assert again == reader
+    os.close(writer)
+    poller.add(again, WRITABLE)
+    assert [fd for fd, _ in poller.wait(0)] == [again]
+    os.close(again)
+
+
 def test_the_answer_has_room_for_every_filter() -> None:
     kernel = ScriptedKernel()
     poller = KqueuePoller(kernel)

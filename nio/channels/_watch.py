@@ -1,0 +1,265 @@
+"""What a selector's poller is told about each key, what its answer means for the keys, and how a key is lost.
+
+**Dropping OP_READ** is not passed to the kernel at once: a handler that waits for a worker nearly always asks for it
+again before data arrives. That saves two system calls for each request. When data arrives first, the selection tells
+the kernel then, and sleeps on.
+
+**An exception between any two steps loses nothing.** A signal handler may raise anywhere (KeyboardInterrupt). So a key
+leaves the queue of changes only after the poller was told. While the poller is being told, the key's mask is UNKNOWN,
+and the next change tells it anew.
+
+**An error of one descriptor costs one key.** The kernel may refuse to watch a descriptor (``ENOSPC``, ``ENOMEM``), or
+somebody may have closed it behind our back. Then its key is cancelled and its channel closed; one line a second at most
+says so in the log ``nio.channels``, and ``on_lost`` is called. To stop watching what is gone is no error. The other
+changes, and the selection, go on.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from nio.channels._key_sets import SelectedKeySet
+from nio.errors import IllegalArgumentError
+from nio.spi import BROKEN, INVALID, READABLE, WRITABLE, SelectorProvider
+
+Events = list[tuple[int, int]]
+
+_UNKNOWN = -1
+_QUIET = 1_000_000_000  # nanoseconds after a line in the log
+# Interest set to kernel mask: read and accept wait for input, write and connect for output.
+_MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
+
+logger = logging.getLogger("nio.channels")
+
+
+class Channel(Protocol):
+    """What is asked of the channel that a key stands for."""
+
+    _mask_is_ready_set: bool
+
+    def _to_ops(self, mask: int, interest: int) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Key(Protocol):
+    """What is asked of a key."""
+
+    _attachment: object
+    _fd: int
+    _interest: int
+    _kernel_mask: int
+    _queued: bool
+    _ready: int
+    _valid: bool
+
+    @property
+    def _channel(self) -> Channel: ...
+
+    def cancel(self) -> None: ...
+
+
+K = TypeVar("K", bound=Key)
+
+
+class Watch(Generic[K]):
+    """The poller, the keys whose interest set has changed, and the keys it watches, by descriptor.
+
+    Anybody may append to ``updates``. All else is for the thread that holds the selector's lock.
+    """
+
+    __slots__ = (
+        "_lost",
+        "_provider",
+        "_quiet_until",
+        "_start",
+        "_untold",
+        "by_fd",
+        "on_lost",
+        "poller",
+        "stale",
+        "unasked",
+        "updates",
+    )
+
+    def __init__(self, provider: SelectorProvider) -> None:
+        self._provider = provider
+        self.poller = provider.open_poller()
+        self.updates: deque[K] = deque()
+        self.by_fd: dict[int, K] = {}
+        self.on_lost: Callable[[K, OSError], object] | None = None
+        self.stale = 0  # of the events at hand, those of an interest given up
+        self.unasked = 0  # of this selection's events, those that nobody is interested in
+        self._start = 0
+        self._lost: deque[tuple[K, OSError]] = deque()
+        self._quiet_until = 0
+        self._untold = 0
+
+    # what the poller is told
+
+    def check_limit(self, fd: int) -> None:
+        """IllegalArgumentError for a number that the poller cannot watch."""
+        limit = self.poller.limit
+        if limit is not None and fd >= limit:
+            raise IllegalArgumentError(
+                f"descriptor {fd} is beyond the {limit} that {self._provider.name} can watch; "
+                f"use another of: {', '.join(self._provider.available())} (NIO_PROVIDER)"
+            )
+
+    def apply(self, timeout: float | None) -> float | None:
+        """Tell the poller what has changed; how long the selection may sleep: not at all after a key was lost."""
+        updates = self.updates
+        for _ in range(len(updates)):
+            key = updates[0]
+            key._queued = False  # before the interest set is read: a change after that queues the key again
+            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask != READABLE):
+                try:
+                    self.arm(key, mask)
+                except OSError as error:
+                    self._lost.append((key, error))
+            if self._lost:
+                self._end_lost()
+                timeout = 0
+            updates.popleft()
+        return timeout
+
+    def arm(self, key: K, mask: int) -> None:
+        """Have the poller watch for ``mask``, for nothing if that is 0; OSError when it refuses."""
+        armed, fd = key._kernel_mask, key._fd
+        if mask == armed:
+            return
+        key._kernel_mask = _UNKNOWN
+        if not mask:
+            self._remove(key, fd)
+        elif armed > 0:
+            if self.by_fd.get(fd) is not key:
+                raise _closed(fd)
+            self.poller.modify(fd, mask)
+        else:
+            self.by_fd[fd] = key  # first, so that whatever the poller reports has a key
+            try:
+                self.poller.add(fd, mask)
+            except FileExistsError:
+                self.poller.modify(fd, mask)
+        key._kernel_mask = mask
+
+    def close(self) -> None:
+        """Close the poller, which forgets all descriptors with that. A second call does nothing."""
+        self.poller.close()
+        self.by_fd.clear()
+        self.updates.clear()
+        self._lost.clear()
+
+    def _remove(self, key: K, fd: int) -> None:
+        if self.by_fd.get(fd) is not key:
+            return  # somebody has closed the descriptor, and the number stands for another channel now
+        try:
+            self.poller.remove(fd)
+        except (OSError, KeyError):
+            pass  # whoever closed the descriptor has removed it
+        del self.by_fd[fd]
+
+    # what the poller answers
+
+    def hand_over(self, events: Events, action: Callable[[K, Any, int], object]) -> int:
+        """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
+        passed_over = 0
+        by_fd = self.by_fd
+        for fd, mask in self._rotated(events) if len(events) > 1 else events:
+            key = by_fd.get(fd)
+            if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
+                passed_over += 1
+                continue
+            interest, channel = key._interest, key._channel
+            ready = mask if mask == interest and channel._mask_is_ready_set else channel._to_ops(mask, interest)
+            if ready:
+                key._ready = ready
+                action(key, key._attachment, ready)
+            else:
+                passed_over += 1
+                if not self._is_stale(key, mask):
+                    key._ready = ready
+        return len(events) - passed_over
+
+    def sort(self, events: Events, selected: SelectedKeySet[K]) -> int:
+        """Into the selected keys, by the JDK's rules; how many ready sets were updated."""
+        updated = 0
+        for fd, mask in self._rotated(events) if len(events) > 1 else events:
+            key = self.by_fd.get(fd)
+            if key is None or not key._valid:  # the wake-up, or cancelled just now
+                continue
+            ready = key._channel._to_ops(mask, key._interest)
+            if not ready and self._is_stale(key, mask):
+                continue
+            if key in selected:
+                updated += ready & ~key._ready != 0
+                key._ready = ready if mask >= BROKEN else key._ready | ready  # a fault overwrites, as in the JDK
+            else:
+                key._ready = ready
+                if ready:
+                    selected._add(key)
+                    updated += 1
+        return updated
+
+    def _rotated(self, events: Events) -> Events:
+        """Kernels report in a fixed order: nobody is always the last."""
+        self._start = start = (self._start + 1) % len(events)
+        return events[start:] + events[:start]
+
+    def _is_stale(self, key: K, mask: int) -> bool:
+        """Why a key is ready for nothing: True if its interest was cleared before this selection, not just now.
+
+        It is then watched no more.
+        """
+        if mask & INVALID:
+            self._lost.append((key, _closed(key._fd)))
+            self.updates.append(key)  # so that the next selection ends it
+        elif not key._queued:
+            if not key._interest:
+                self.arm(key, 0)
+                self.stale += 1
+                return True
+            self.unasked += 1
+        return False
+
+    # keys that are lost
+
+    def _end_lost(self) -> None:
+        """A key leaves this queue last: after an exception out of here the next selection does it all again."""
+        while self._lost:
+            key, error = self._lost[0]
+            key.cancel()
+            if self.by_fd.get(key._fd, key) is key:  # else the close would hit the channel that has the number now
+                key._channel.close()
+            self._report(key, error)
+            if self.on_lost is not None:
+                try:
+                    self.on_lost(key, error)
+                except Exception as raised:
+                    _log(logging.ERROR, "on_lost_key raised", error=raised)
+            self._lost.popleft()
+
+    def _report(self, key: K, error: OSError) -> None:
+        self._untold += 1
+        now = self._provider.clock()
+        if now >= self._quiet_until:
+            message = "%d keys were lost, the last of a %s on descriptor %d: %s"
+            _log(logging.WARNING, message, self._untold, type(key._channel).__name__, key._fd, error)
+            self._untold, self._quiet_until = 0, now + _QUIET
+
+
+def _log(level: int, message: str, *args: object, error: Exception | None = None) -> None:
+    """A log that cannot be written (its filter raises, say) must not end the selection."""
+    try:
+        logger.log(level, message, *args, exc_info=error)
+    except Exception:
+        pass
+
+
+def _closed(fd: int) -> OSError:
+    return OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {fd} was closed behind the selector's back")
