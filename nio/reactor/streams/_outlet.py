@@ -221,18 +221,19 @@ class Outlet(Handler):
                 self._lost(error)
                 return
             self._tally.bytes_out += sent
+            self._deadlines.sent += sent
             if outbox.size or transport.wants_write:
-                self._left_over(sent)
+                self._left_over()
                 return
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
 
-    def _left_over(self, sent: int) -> None:
+    def _left_over(self) -> None:
         """Not all was taken: from now on the peer has to take some."""
-        self._deadlines.taken += sent
-        if sent or not self._ops & SelectionKey.OP_WRITE.value:
-            self._deadlines.watch_output()
+        deadlines = self._deadlines
+        if deadlines.sent > deadlines.noted or not self._ops & SelectionKey.OP_WRITE.value:
+            deadlines.watch_output()
 
     def _arm(self) -> None:
         """The one place where interest comes from state."""
