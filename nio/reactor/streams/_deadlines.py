@@ -90,9 +90,8 @@ class Deadlines:
         self._timer: Timer | None = None
         self.heard_at = self.sent_at = self._took_at = clock()
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
-        self.sent = self.noted = (
-            0  # the latter at the last watch_output(); bytes, but not replies that went out at once: the peer was heard then
-        )
+        self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
+        self.noted = 0  # how many of them when output was last found waiting
         self._seen = self._rate_began = 0  # what the peer had taken at the last look, and when the rate began to count
         self._rate_since = 0
 
