@@ -98,9 +98,9 @@ class Reactor:
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
     ) -> None:
-        self._selector = Selector.open(provider)
-        self.provider: SelectorProvider = self._selector.provider
+        self.provider: SelectorProvider = SelectorProvider.default() if provider is None else provider
         self.admission: Admission = Admission(max_connections, self.provider.descriptor_limit())
+        self._selector = Selector.open(self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
@@ -111,8 +111,12 @@ class Reactor:
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self.hand_off: HandOff | None = None
-        if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
-            self.hand_off = HandOff(workers, self)
+        try:
+            if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
+                self.hand_off = HandOff(workers, self)
+        except BaseException:
+            self._selector.close()
+            raise
         self.owner: Owner = Owner(self.provider.thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
