@@ -24,6 +24,7 @@ class Exit(enum.IntEnum):
     CANNOT_CONNECT = 4
     TIME_LIMIT = 5
     WRONG_REPLY = 6
+    WORKERS_LOST = 7
     INTERRUPTED = 130
 
 

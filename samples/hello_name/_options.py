@@ -24,7 +24,8 @@ exit codes:
   0  done                    4  cannot connect
   1  unexpected              5  a time limit or the drain limit was hit
   2  usage                   6  wrong reply, or the server ended too early
-  3  cannot listen         130  interrupted (server: the second SIGINT)
+  3  cannot listen           7  the server's worker processes are lost
+                           130  interrupted (server: the second SIGINT)
 
 environment:
   NIO_PROVIDER  how the kernel is asked for readiness: epoll, kqueue, poll or
@@ -42,7 +43,8 @@ _SERVER_OUTPUT = """\
 stdout has a line READY when clients can come and a line DONE at the end; logs
 go to stderr. SIGTERM or SIGINT: take no more clients, answer what was received,
 close, exit 0; connections left when the drain time is over are cut, exit 5. A
-second SIGINT: exit 130 at once.
+second SIGINT: exit 130 at once. A worker process that was killed breaks the
+pool, and nobody could be answered any more: exit 7, for a supervisor to see.
 """
 
 _CLIENT = """\

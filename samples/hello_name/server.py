@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TextIO
 
 from nio import SelectionKey, ServerSocketChannel
+from nio.errors import WorkersLostError
 from nio.reactor import Acceptor, Reactor
 from samples.hello_name import _workers
 from samples.hello_name._console import Exit, Failure, reason_of, resolve, say, spell
@@ -74,15 +75,22 @@ class _Run:
         self._write_port_file()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, self._handle)
+        lost: Failure | None = None
         try:
             self._announce()
             self._reactor.run()
+        except WorkersLostError as error:
+            self._reason = "WORKERS_LOST"
+            lost = Failure(Exit.WORKERS_LOST, str(error))
         finally:
             self._over = True
             self._remove_port_file()
         signal.setitimer(signal.ITIMER_REAL, _CLEANUP)
         _say(self._last_line())
-        return self._verdict()
+        code = self._verdict()
+        if lost is not None:
+            raise lost
+        return code
 
     def _announce(self) -> None:
         options = self._options

@@ -31,7 +31,7 @@ READY = re.compile(
 )
 DONE = re.compile(
     r"DONE connections=(?P<connections>\d+) requests=(?P<requests>\d+) bytes_in=(?P<bytes_in>\d+) "
-    r"bytes_out=(?P<bytes_out>\d+) turns=(?P<turns>\d+) reason=(?P<reason>SIGTERM|SIGINT)\n"
+    r"bytes_out=(?P<bytes_out>\d+) turns=(?P<turns>\d+) reason=(?P<reason>SIGTERM|SIGINT|WORKERS_LOST)\n"
 )
 
 SINGLE = ("--reactor", "single")

@@ -154,6 +154,24 @@ def test_work_under_way_is_answered_and_nobody_accepted(mode: tuple[str, ...], n
 
 
 @needs_proc
+def test_a_killed_worker_process_ends_the_server_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "port"
+    with Server(*PROCESSES, "--delay", "3600", "--port-file", str(path)) as server, server.connect() as client:
+        client.sendall(b"ann\n")
+        until(lambda: has_read_all(server))
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        workers = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        assert len(workers) == 2
+        os.kill(int(workers[0]), signal.SIGKILL)
+        assert rest(client) == b""
+        ended = server.wait()
+    assert ended.code == 7
+    assert ended.done["reason"] == "WORKERS_LOST"
+    assert ended.log.count("hello_name server: the ProcessPoolExecutor is broken") == 1
+    assert not path.exists()
+
+
+@needs_proc
 @pytest.mark.parametrize("mode", [THREADS, PROCESSES], ids=["threads", "processes"])
 def test_drain_limit_cuts_what_is_left(mode: tuple[str, ...]) -> None:
     hurry = "from samples.hello_name import _processes; _processes._END_LIMIT = 0.02" if mode == PROCESSES else ""

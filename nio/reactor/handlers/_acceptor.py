@@ -106,7 +106,7 @@ class Acceptor(Handler):
         self.reactor.post(self.resume)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        if self._timer is not None:
+        if self._timer is not None and not self.reactor.owner.is_elsewhere:
             self._timer.cancel()
         super().close(reason)
 

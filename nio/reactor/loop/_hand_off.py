@@ -45,6 +45,8 @@ class Submitter(Protocol):
 
     def handle_failure(self, error: BaseException) -> None: ...
 
+    def handle_loss(self, error: BaseException) -> None: ...
+
     def handle_rejection(self) -> None: ...
 
 
@@ -116,16 +118,26 @@ class Job:
             self._future = future
 
     def settle(self, future: Future[bytes | None]) -> None:
-        """In whatever thread a future ends: post its result."""
+        """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
         post = self._post
-        if future.cancelled():
-            self.cancel()
-        elif (error := future.exception()) is not None:
-            if isinstance(error, BrokenExecutor):
-                post(self.hand_off.replace, self.executor, error)
+        try:
+            error = None if future.cancelled() else future.exception()
+            if error is not None:
+                post(self.fail, error)
+            elif future.cancelled():
+                self.cancel()
+            else:
+                post(self._submitter.handle_reply, future.result())
+        except BaseException as error:
             post(self._submitter.handle_failure, error)
+
+    def fail(self, error: BaseException) -> None:
+        """On the reactor's thread: was it the record, or is the executor broken?"""
+        executor = self.executor
+        if isinstance(error, BrokenExecutor) and executor is not None and self.hand_off.has_lost(executor, error):
+            self._submitter.handle_loss(error)
         else:
-            post(self._submitter.handle_reply, future.result())
+            self._submitter.handle_failure(error)
 
     def cancel(self) -> None:
         """From any thread: nobody will process the record."""
@@ -136,7 +148,10 @@ class Job:
         self.process, future = None, self._future
         if future is None:
             return self.has_begun
-        return not (future.cancel() or future.done())
+        try:
+            return not (future.cancel() or future.done())
+        except Exception:
+            return True  # a future that cannot tell
 
 
 class HandOff:
@@ -186,12 +201,29 @@ class HandOff:
     def flush(self) -> None:
         """Send off what was added, as far as there is room; called behind the selection and behind the ticks."""
         jobs, executor = self._jobs, self._executor
+        if executor is None and self._factory is None:
+            self._cancel_all()  # the executor is lost for good
         if not jobs or executor is None:
             return
         if isinstance(executor, WorkerPool):
             self._offer(executor)
         else:
             self._submit(executor)
+
+    def has_lost(self, executor: Executor, error: BaseException) -> bool:
+        """A record's future says that this executor is broken: is it, or was that an executor of ``process``'s own?
+
+        Only a broken one refuses more work that way.
+        """
+        if executor is self._executor:
+            try:
+                executor.submit(int)
+            except BrokenExecutor:
+                self.replace(executor, error)
+            except BaseException as another:
+                if isinstance(another, LEAVING):
+                    raise
+        return executor is not self._executor
 
     def replace(self, broken: Executor, error: BaseException) -> None:
         """That executor takes no more work: ask the factory for another one, or end the reactor."""
@@ -201,8 +233,7 @@ class HandOff:
         kind = type(broken).__name__
         if self._factory is None:
             self.loop.report("executor", logging.CRITICAL, "the %s is broken, the reactor stops: %s", kind, error)
-            while self._jobs:
-                self._jobs.popleft().cancel()
+            self._cancel_all()
             self.loop.fail(WorkersLostError(f"the {kind} is broken and there is no factory for another: {error}"))
             return
         if self.loop.provider.clock() - self._born > _LIFETIME:
@@ -218,8 +249,8 @@ class HandOff:
 
     def close(self) -> None:
         """End an executor of our own; any other is its owner's to end."""
-        self._factory = None
-        executor = self._executor
+        executor, self._executor, self._factory = self._executor, None, None
+        self._jobs.clear()
         if executor is not None and self._owned:
             executor.shutdown(wait=False, cancel_futures=True)
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
@@ -306,6 +337,10 @@ class HandOff:
         else:
             jobs.popleft().cancel()
         return True
+
+    def _cancel_all(self) -> None:
+        while self._jobs:
+            self._jobs.popleft().cancel()
 
     def _retry_later(self) -> None:
         """Our own completions bring the next turn; the timer is for a pool that is full of somebody else's work."""

@@ -129,8 +129,8 @@ class Connection(Outlet):
             self._ending = CloseReason.DRAIN
         if self._state is READING:
             self._drain()
-        elif self._state is SUSPENDED and self._rest is SUSPENDED:
-            self._begin_end(CloseReason.DRAIN)
+        elif self._rest is SUSPENDED:
+            self.finish(CloseReason.DRAIN)
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""

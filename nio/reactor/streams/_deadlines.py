@@ -9,7 +9,8 @@ kernel meanwhile (the process was stopped for a while, say) is read before anybo
 
 **A peer's progress is what it has acknowledged**, not what ``send`` took: a kernel with a large send buffer tells of
 room only when much of it is free, which an honest slow reader may need minutes for. So before such a peer is judged,
-what waits is offered once more, and the kernel is asked how much is not acknowledged.
+what waits is offered once more, and the kernel is asked how much is not acknowledged. What is on its way at that moment
+is not held against a peer that has taken something before.
 """
 
 from __future__ import annotations
@@ -70,17 +71,19 @@ class Deadlines:
 
     __slots__ = (
         "_clock",
-        "_left",
+        "_rate_began",
         "_rate_since",
+        "_seen",
         "_timekeeper",
         "_timer",
-        "_unacknowledged",
+        "_took_at",
         "_watched",
         "heard_at",
+        "noted",
         "process_due",
         "record_due",
+        "sent",
         "sent_at",
-        "taken",
     )
 
     def __init__(self, watched: Watched, timekeeper: Timekeeper, clock: Callable[[], int]) -> None:
@@ -88,12 +91,12 @@ class Deadlines:
         self._timekeeper = timekeeper
         self._clock = clock
         self._timer: Timer | None = None
-        self.heard_at = self.sent_at = clock()
+        self.heard_at = self.sent_at = self._took_at = clock()
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
-        self.taken = self._rate_since = 0
-        # What the peer had not acknowledged: at the last look, and when the rate began to count.
-        self._left: int | None = None
-        self._unacknowledged: int | None = None
+        self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
+        self.noted = 0  # how many of them when output was last found waiting
+        self._seen = self._rate_began = 0  # what the peer had taken at the last look, and when the rate began to count
+        self._rate_since = 0
 
     def enforce(self) -> None:
         """Close the connection if a deadline has passed, else look again when the next one may have."""
@@ -142,9 +145,9 @@ class Deadlines:
 
     def watch_output(self) -> None:
         """Output is waiting to be taken, or this side's end to be answered, from now on."""
-        self.sent_at = self._clock()
+        self.sent_at, self.noted = self._clock(), self.sent
         if self._watched is not None and self._watched.unsent:
-            self._left = self._watched.unacknowledged()
+            self._seen = self._taken(self._watched)
         self.watch()
 
     def watch_rate(self) -> None:
@@ -153,19 +156,22 @@ class Deadlines:
         self.watch()
 
     def _rate_begins(self, now: int) -> None:
-        watched = self._watched
-        self.taken, self._rate_since = 0, now
-        self._unacknowledged = watched.unacknowledged() if watched is not None and watched.unsent else None
+        self._rate_since = now
+        if self._watched is not None and self._watched.unsent:
+            self._rate_began = self._taken(self._watched)
 
-    def _left_less(self, watched: Watched) -> bool:
-        """Whether the peer has acknowledged some of what the kernel had at the last look."""
-        before, self._left = self._left, watched.unacknowledged()
-        return before is not None and self._left is not None and self._left < before
+    def _taken(self, watched: Watched) -> int:
+        """Bytes that the peer has acknowledged so far; what the kernel took, where nobody can tell."""
+        return self.sent - (watched.unacknowledged() or 0)
 
-    def _acknowledged(self, watched: Watched) -> int:
-        """Bytes since the rate began to count; what the kernel took, where nobody can tell."""
-        left = None if self._unacknowledged is None else watched.unacknowledged()
-        return self.taken if left is None or self._unacknowledged is None else self._unacknowledged + self.taken - left
+    def _took_more(self, watched: Watched) -> bool:
+        """Whether the peer has taken anything since the last look."""
+        before, self._seen = self._seen, self._taken(watched)
+        return self._seen > before
+
+    def _last_sign(self) -> int:
+        """When the peer was last heard, or seen to take something."""
+        return max(self.heard_at, self._took_at)
 
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
@@ -174,11 +180,11 @@ class Deadlines:
             yield self.sent_at + _LINGER_NS, watched.reason
             return
         if watched.unsent and watched.write_timeout is not None:
-            if self.sent_at + _ns(watched.write_timeout) <= now and self._left_less(watched):
+            if self.sent_at + _ns(watched.write_timeout) <= now and self._took_more(watched):
                 self.sent_at = now
             yield self.sent_at + _ns(watched.write_timeout), CloseReason.WRITE_TIMEOUT
         if watched.unsent and state in (SENDING, CLOSING):
-            if now - self._rate_since >= _RATE_NS and self._acknowledged(watched) >= _RATE_BYTES:
+            if now - self._rate_since >= _RATE_NS and self._taken(watched) - self._rate_began >= _RATE_BYTES:
                 self._rate_begins(now)
             yield self._rate_since + _RATE_NS, CloseReason.TOO_SLOW
         if state is READING and self.record_due:
@@ -187,10 +193,13 @@ class Deadlines:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
         if watched.idle_timeout is not None:
             if state is READING and not watched.unsent:
-                due = self.heard_at + _ns(watched.idle_timeout)
-                if due <= now and self.sent_at > self.heard_at and not watched.unacknowledged():
-                    due = self.sent_at + _ns(watched.idle_timeout)  # whoever takes what we send is not idle
-                yield due, CloseReason.IDLE_TIMEOUT
+                idle = _ns(watched.idle_timeout)
+                if self._last_sign() + idle <= now and self.sent_at > self._last_sign():
+                    if not watched.unacknowledged():
+                        self._took_at = self.sent_at  # whoever takes what we send is not idle
+                    elif self._took_more(watched):
+                        self._took_at = now
+                yield self._last_sign() + idle, CloseReason.IDLE_TIMEOUT
             else:
                 yield now + _ns(watched.idle_timeout), None
 

@@ -27,6 +27,7 @@ from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._report import logger
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
@@ -127,7 +128,8 @@ class Outlet(Handler):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)
             return
-        self.reactor.report("end", logging.DEBUG, "%r ended: %s, %.200r", self, reason.name, self._detail)
+        if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
+            self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", repr(self), reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
         self._outbox = Outbox()
@@ -243,18 +245,19 @@ class Outlet(Handler):
                 self._lost(error)
                 return
             self._tally.bytes_out += sent
+            self._deadlines.sent += sent
             if outbox.size or transport.wants_write:
-                self._left_over(sent)
+                self._left_over()
                 return
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
 
-    def _left_over(self, sent: int) -> None:
+    def _left_over(self) -> None:
         """Not all was taken: from now on the peer has to take some."""
-        self._deadlines.taken += sent
-        if sent or not self._ops & SelectionKey.OP_WRITE.value:
-            self._deadlines.watch_output()
+        deadlines = self._deadlines
+        if deadlines.sent > deadlines.noted or not self._ops & SelectionKey.OP_WRITE.value:
+            deadlines.watch_output()
 
     def _arm(self) -> None:
         """The one place where interest comes from state."""

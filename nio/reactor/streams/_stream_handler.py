@@ -13,7 +13,6 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
@@ -85,6 +84,7 @@ class StreamHandler(Connection):
         if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = _NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
+            self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
         else:
             super().finish(reason)
 
@@ -148,12 +148,17 @@ class StreamHandler(Connection):
         self._work()
 
     def handle_failure(self, error: BaseException) -> None:
-        """A worker's completion: process raised, or the worker is gone."""
+        """A worker's completion: process raised."""
         if self._state is PROCESSING:
-            if isinstance(error, BrokenExecutor):
-                self._begin_end(CloseReason.WORKER_LOST)
-            else:
-                self._raised(error)
+            self._raised(error)
+        else:
+            self._tally.dropped += 1
+
+    def handle_loss(self, error: BaseException) -> None:
+        """The worker that had the record is gone."""
+        if self._state is PROCESSING:
+            self._detail = str(error)
+            self._begin_end(CloseReason.WORKER_LOST)
         else:
             self._tally.dropped += 1
 
@@ -195,7 +200,8 @@ class StreamHandler(Connection):
             tally.bytes_out += sent
             if sent < len(data):
                 self._outbox.append(memoryview(data)[sent:])
-                self._left_over(sent)
+                self._deadlines.sent += sent
+                self._left_over()
                 self.send_queued()
         elif self._state is not CLOSED:
             self._outbox.append(data)  # behind what process() sent itself, which is on its way

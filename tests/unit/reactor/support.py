@@ -18,6 +18,7 @@ from typing import Any, Self
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, CloseReason, Handler, Reactor, State, StreamHandler
+from nio.reactor.loop._hand_off import Workers
 from nio.spi import READABLE, WRITABLE, Address, Poller, SelectorProvider, SystemProvider
 
 PATIENCE = 10.0  # seconds of real time for something that must happen
@@ -293,7 +294,7 @@ class World:
         factory: Callable[[], Handler] = Greeter,
         *,
         kernel: Kernel | None = None,
-        workers: int | Executor = 0,
+        workers: int | Workers = 0,
         max_connections: int | None = None,
         accepts_per_turn: int = 16,
         backlog: int = 0,
