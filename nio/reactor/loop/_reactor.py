@@ -246,10 +246,10 @@ class Reactor:
         self.owner.check("close")
         self.owner.settle()
         self._closed = self._stopped = True
-        steps: list[Callable[[], None]] = [self._drop_ticks, self._selector.close]
+        steps: list[Callable[[], None]] = [partial(self._registry.end_all, CloseReason.LOCAL)]
         if self.hand_off is not None:
-            steps.insert(0, self.hand_off.close)
-        each((partial(self._registry.end_all, CloseReason.LOCAL), *steps), self.guarded)
+            steps.append(self.hand_off.close)
+        each((*steps, self._drop_ticks, self._selector.close), lambda step: self.guarded(step))
 
     def __enter__(self) -> Self:
         return self
