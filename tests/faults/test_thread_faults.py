@@ -158,9 +158,10 @@ def test_after_close_nothing_raises_and_nothing_is_sent(workers: int) -> None:
 
 def test_close_from_another_thread_when_nobody_runs_it_closes_at_once(workers: int) -> None:
     with World(workers=workers) as world:
-        peer = world.connect()
+        world.connect()
         in_a_thread(world.reactor.close)
         assert world.handler.reasons == [CloseReason.LOCAL]
+        assert not world.handler.channel.is_open
 
 
 def test_before_run_everything_is_legal_and_happens_when_it_runs(workers: int) -> None:

@@ -221,13 +221,12 @@ class Reactor:
         self.owner.check("close")
         self.owner.settle()
         self._closed = self._stopped = True
-        steps: list[Callable[[], None]] = [self._drop_ticks, self._selector.close]
-        if self.hand_off is not None:
-            steps.insert(0, self.hand_off.close)
-        steps.insert(0, partial(self._registry.end_all, CloseReason.LOCAL))
+        steps: list[Callable[[], None]] = [partial(self._registry.end_all, CloseReason.LOCAL)]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
-            steps[:1] = [handler.key.channel.close for handler in self._registry.all()]
-        each(steps, self.guarded)
+            steps = [handler.key.channel.close for handler in self._registry.all()]
+        if self.hand_off is not None:
+            steps.append(self.hand_off.close)
+        each((*steps, self._drop_ticks, self._selector.close), lambda step: self.guarded(step))
 
     def __enter__(self) -> Self:
         return self
