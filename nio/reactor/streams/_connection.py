@@ -119,6 +119,8 @@ class Connection(Outlet):
             self._read_size = _READ_SIZE
         self._tally.bytes_in += count
         self._deadlines.heard_at = clock()
+        if self._drain_began:
+            self._drain_left -= count
         self._receive(data)
 
     def handle_drain(self) -> None:
@@ -195,9 +197,7 @@ class Connection(Outlet):
         if self._state is not READING:
             return
         if self._drain_left > 0:
-            before = self._tally.bytes_in
             self.handle_read()
-            self._drain_left -= self._tally.bytes_in - before
         else:
             self._begin_end(CloseReason.DRAIN)
 
