@@ -27,8 +27,8 @@ from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
-from nio.reactor.loop._report import logger
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
