@@ -169,19 +169,15 @@ class Connection(Outlet):
 
     def _dealt_with_all(self) -> None:
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
-        if self._ending is CloseReason.DRAIN and self._drain_began:
+        if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
             self.reactor.post(self._drain)
         elif self._ending is not None:
             self._begin_end(self._ending)
 
     def _drain(self) -> None:
         """Read on what had been received when the drain began, so that a peer that never stops ends all the same."""
-        if self._state is not READING:
-            return
-        if self._drain_left > 0:
+        if self._state is READING:
             self.handle_read()
-        else:
-            self._begin_end(CloseReason.DRAIN)
 
     def _nothing_left(self) -> None:
         """Draining, and the kernel has no more input."""
