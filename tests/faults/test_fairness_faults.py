@@ -223,7 +223,7 @@ def test_J02_a_client_that_never_stops_does_not_hold_a_drain(workers: int, unrea
         run(world.reactor)
         assert world.handler.reason is CloseReason.DRAIN
         assert world.reactor.statistics().abandoned == 0
-        assert world.reactor.statistics().bytes_in >= (unread or 1)
+        assert world.reactor.statistics().bytes_in >= (unread or 0)
 
 
 @MODES

@@ -5,7 +5,8 @@ How it sends and ends stands in ``_outlet.py``, the states in ``_state.py``.
 **Fair shares.** A connection reads at most 64 KiB in a turn. What a turn's share does not deal with waits, with the
 reading off, for the next turn.
 
-**Draining** deals with what the kernel had received when it began, so that a peer that never stops is done with, too.
+**Draining** deals with what the kernel had received when it began, and with at most 256 KiB that come after that: the
+peer may have had them on their way, but one that never stops is done with, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
 
 _READ_SIZE = 65536
+_ON_ITS_WAY = 256 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 
 
@@ -115,7 +117,7 @@ class Connection(Outlet):
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
-        self._drain_left = self.reactor.provider.unread(self.channel.socket) or 1  # at least a look
+        self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
         self._drain_began, self._steady = self._clock(), False
         if self._ending is None:
             self._ending = CloseReason.DRAIN
@@ -175,7 +177,7 @@ class Connection(Outlet):
             self._begin_end(self._ending)
 
     def _drain(self) -> None:
-        """Read on what had been received when the drain began, so that a peer that never stops ends all the same."""
+        """Read on, if the selection has not done so already."""
         if self._state is READING:
             self.handle_read()
 
