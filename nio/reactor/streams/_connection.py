@@ -5,7 +5,7 @@ How it sends and ends stands in ``_outlet.py``, the states in ``_state.py``.
 **Fair shares.** A connection reads at most 64 KiB in a turn. What a turn's share does not deal with waits, with the
 reading off, for the next turn.
 
-**Draining** deals with what the kernel had received when it began, and with at most 256 KiB that come after that: the
+**Draining** deals with what the kernel had received when it began, and with at most 64 KiB that come after that: the
 peer may have had them on their way, but one that never stops is done with, too.
 """
 
@@ -22,7 +22,7 @@ from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
 
 _READ_SIZE = 65536
-_ON_ITS_WAY = 256 * 1024
+_ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 
 
