@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from nio.errors import IllegalArgumentError, WorkersLostError
-from nio.reactor import CloseReason, Reactor, State
-from tests.faults.helpers import own_descriptors
+from nio.errors import WorkersLostError
+from nio.reactor import CloseReason, State
 from tests.unit.reactor.support import PATIENCE, Greeter, Kernel, Manual, World, run
 
 
@@ -383,25 +382,3 @@ def test_closing_with_records_at_hand_is_quiet(caplog: pytest.LogCaptureFixture)
         world.reactor.turn(0)
         assert manual.submitted == 2
     assert caplog.records == []
-
-
-# start methods
-
-
-def test_processes_that_would_be_forked_later_are_refused_at_once() -> None:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
-        before = own_descriptors()
-        with pytest.raises(IllegalArgumentError, match=r"forked at the first request.*spawn"):
-            Reactor.open(workers=pool)
-        with pytest.raises(IllegalArgumentError, match="forked"):
-            Reactor.open(workers=lambda: pool)
-        assert own_descriptors() == before
-
-
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_processes_that_are_not_forked_out_of_this_one_pass(method: str) -> None:
-    with (
-        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool,
-        Reactor.open(workers=pool) as reactor,
-    ):
-        assert reactor.hand_off is not None

@@ -24,7 +24,7 @@ class Acknowledging(Kernel):
 
 class Hasty(Blob):
     idle_timeout = None
-    write_timeout = 5.0
+    write_timeout: float | None = 5.0
 
 
 def blocked(world: World, on_its_way: int | None) -> Acknowledging:

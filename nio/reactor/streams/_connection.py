@@ -5,7 +5,8 @@ How it sends and ends stands in ``_outlet.py``, the states in ``_state.py``.
 **Fair shares.** A connection reads at most 64 KiB in a turn. What a turn's share does not deal with waits, with the
 reading off, for the next turn.
 
-**Draining** deals with what the kernel had received when it began, so that a peer that never stops is done with, too.
+**Draining** deals with what the kernel had received when it began, and with at most 64 KiB that come after that: the
+peer may have had them on their way, but one that never stops is done with, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
 
 _READ_SIZE = 65536
+_ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 
 
@@ -125,7 +127,7 @@ class Connection(Outlet):
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
-        self._drain_left = self.reactor.provider.unread(self.channel.socket) or 1  # at least a look
+        self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
         self._drain_began, self._steady = self._clock(), False
         if self._ending is None:
             self._ending = CloseReason.DRAIN
@@ -187,19 +189,15 @@ class Connection(Outlet):
 
     def _dealt_with_all(self) -> None:
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
-        if self._ending is CloseReason.DRAIN and self._drain_began:
+        if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
             self.reactor.post(self._drain)
         elif self._ending is not None:
             self._begin_end(self._ending)
 
     def _drain(self) -> None:
-        """Read on what had been received when the drain began, so that a peer that never stops ends all the same."""
-        if self._state is not READING:
-            return
-        if self._drain_left > 0:
+        """Read on, if the selection has not done so already."""
+        if self._state is READING:
             self.handle_read()
-        else:
-            self._begin_end(CloseReason.DRAIN)
 
     def _nothing_left(self) -> None:
         """Draining, and the kernel has no more input."""
