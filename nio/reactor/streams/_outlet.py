@@ -95,14 +95,14 @@ class Outlet(Handler):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
             return True
-        outbox = self._outbox
-        if outbox.size and outbox.size + len(data) > self.max_output:
+        outbox, size = self._outbox, self._outbox.size
+        if size and size + len(data) > self.max_output:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
         self._steady = False
-        if not (outbox.size or self._handling):  # else the sending is on the way, or its interest is armed
-            self.reactor.post(self.send_queued)
+        if not self._handling and (not size or size < self._mark <= size + len(data)):
+            self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
         outbox.append(data)
         return True
 

@@ -25,7 +25,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_process, check_settings, explained
 from nio.reactor.streams._connection import Connection
-from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING
+from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
@@ -78,7 +78,8 @@ class StreamHandler(Connection):
         """Process no more records, send what is owed, then close; from any thread."""
         if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = _NOTHING, False
-            self._ending = self._ending or reason  # once the reply that is owed has come
+            self._ending = self._ending or reason  # once the reply that is owed has come,
+            self._rest = READING  # suspended or not
         else:
             super().finish(reason)
 
@@ -164,11 +165,14 @@ class StreamHandler(Connection):
             self._work()
             return
         process, encode = self._process, self._encode
-        send, tally = self._transport.send, self._tally
+        transport, tally = self._transport, self._tally
+        send = transport.send
         tally.requests += 1
         try:
             reply = process(records[0])
             if reply is None:
+                if transport.wants_write:
+                    self._arm()
                 return
             reply = encode(reply)
         except Exception as error:
@@ -180,12 +184,14 @@ class StreamHandler(Connection):
             except OSError:
                 sent = 0  # the second attempt, in _flush, tells no room from no peer
             tally.bytes_out += sent
-            if sent < len(reply):
+            if sent < len(reply) or transport.wants_write:
                 self._outbox.append(memoryview(reply)[sent:])
                 self._left_over(sent)
                 self.send_queued()
         elif self._state is not CLOSED:
             self._outbox.append(reply)  # behind what process() sent itself, which is on its way
+            if self._state is SUSPENDED:
+                self.send_queued()
 
     def _receive_end(self) -> None:
         self._decoder.end()
@@ -199,10 +205,12 @@ class StreamHandler(Connection):
             else:
                 self._hand_off_record(self._job)
             if self._outbox.size and self._state is not SENDING:
-                self._flush()
+                (self._flush if self._writable else self._flush_to_mark)()
             if self._state is READING and (self._ending is not None or not self._decoder.clean):
                 self._ran_out()
-        self._arm()
+            self._arm()
+        else:
+            super()._work()
 
     def _process_records(self) -> None:
         process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
