@@ -30,6 +30,7 @@ from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
+_WRITE = int(SelectionKey.OP_WRITE)
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -228,9 +229,9 @@ class Outlet(Handler):
             self._end_output()
 
     def _left_over(self, sent: int) -> None:
-        """Not all was taken: from now on the peer has to take some."""
+        """Not all was taken."""
         self._deadlines.taken += sent
-        if sent or not self._ops & SelectionKey.OP_WRITE.value:
+        if sent:
             self._deadlines.watch_output()
 
     def _arm(self) -> None:
@@ -242,12 +243,16 @@ class Outlet(Handler):
         self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
+            output_begins_to_wait = ops & ~self._ops & _WRITE
             self._ops = ops
             try:
                 self.key.set_interest(ops)
             except CancelledKeyError as error:
                 self.reactor.report("handler", logging.ERROR, "a connection whose key is gone ends", error=error)
                 self.close(CloseReason.HANDLER_ERROR)
+                return
+            if output_begins_to_wait:
+                self._deadlines.watch_output()
 
     # the end
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, CloseReason, Connection, Handler, Reactor, State, StreamHandler
-from nio.spi import READABLE, Address, Poller, SelectorProvider, SystemProvider
+from nio.spi import READABLE, WRITABLE, Address, Poller, SelectorProvider, SystemProvider
 
 PATIENCE = 10.0  # seconds of real time for something that must happen
 START = 1_000_000_000_000  # the fake clock's first reading, in nanoseconds
@@ -88,7 +88,10 @@ class Wire(socket.socket):
 
 
 class WatchedPoller:
-    """Notes how long each wait may last; with ``lies`` every watched descriptor is readable for ever."""
+    """Notes how long each wait may last; with ``lies`` every watched descriptor is readable for ever.
+
+    While there is no ``room`` nothing is writable.
+    """
 
     def __init__(self, real: Poller, kernel: Kernel) -> None:
         self._real = real
@@ -102,6 +105,8 @@ class WatchedPoller:
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         self._kernel.waits.append(timeout)
         events = self._real.wait(timeout)
+        if self._kernel.room == 0:
+            events = [(fd, mask & ~WRITABLE) for fd, mask in events if mask != WRITABLE]
         return [(fd, READABLE) for fd in self._kernel.lies] + events
 
 
