@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -24,18 +25,27 @@ def when_asleep(watched: WatchedProvider, act: Callable[[], object]) -> Iterator
     is sent until it is handled; whoever needs the first one to count uses ``signal.set_wakeup_fd``.
     """
     main = threading.get_ident()
-    handled = threading.Event()
+    to_do = [act]
+    handled: SimpleQueue[bool] = SimpleQueue()
 
     def handle(*_: object) -> None:
-        if not handled.is_set():
-            handled.set()
-            act()
+        """A further signal may come in the middle of this, so nothing here takes a lock: an Event would."""
+        try:
+            do = to_do.pop()
+        except IndexError:
+            return
+        handled.put(True)
+        do()
 
     def interrupt() -> None:
         watched.until_asleep()
-        signal.pthread_kill(main, signal.SIGUSR1)
-        while not handled.wait(0.005):
+        while True:
             signal.pthread_kill(main, signal.SIGUSR1)
+            try:
+                handled.get(timeout=0.005)
+            except Empty:
+                continue
+            return
 
     previous = signal.signal(signal.SIGUSR1, handle)
     interrupting = Background(interrupt)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
-from nio.reactor import Acceptor, CloseReason, Handler, Reactor, State, StreamHandler
+from nio.reactor import Acceptor, CloseReason, Connection, Handler, Reactor, State, StreamHandler
 from nio.reactor.loop._hand_off import Workers
 from nio.spi import READABLE, WRITABLE, Address, Poller, SelectorProvider, SystemProvider
 
@@ -89,7 +89,10 @@ class Wire(socket.socket):
 
 
 class WatchedPoller:
-    """Notes how long each wait may last; with ``lies`` every watched descriptor is readable for ever."""
+    """Notes how long each wait may last; with ``lies`` every watched descriptor is readable for ever.
+
+    While there is no ``room`` nothing is writable.
+    """
 
     def __init__(self, real: Poller, kernel: Kernel) -> None:
         self._real = real
@@ -180,6 +183,32 @@ class Blob(Greeter):
     def process(self, record: bytes) -> bytes | None:
         self.seen.append(record)
         return b"x" * (int(record) - 1)
+
+
+class Keeper(Connection):
+    """Bytes in, nothing out, with a diary."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.reasons: list[CloseReason] = []
+        self.writable: list[bool] = []
+
+    def handle_data(self, data: bytes) -> None:
+        self.got.append(data)
+
+    def on_writable(self, writable: bool) -> None:
+        self.writable.append(writable)
+
+    def on_close(self, reason: CloseReason) -> None:
+        self.reasons.append(reason)
+
+
+class Echo(Keeper):
+    """Bytes in, the same bytes out."""
+
+    def handle_data(self, data: bytes) -> None:
+        super().handle_data(data)
+        self.write(data)
 
 
 class Manual(Executor):
