@@ -92,7 +92,7 @@ def test_C12_a_buffer_that_fills_again_is_no_progress_of_the_peer_s_lost() -> No
     """The kernel takes more while the peer acknowledges as much: as much is on its way as before."""
 
     class Steady(Hasty):
-        write_timeout: float | None = None  # type: ignore[assignment]
+        write_timeout: float | None = None
 
     with World(Steady, kernel=Acknowledging()) as world:
         kernel = blocked(world, 4_000_000)

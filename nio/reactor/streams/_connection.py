@@ -65,6 +65,8 @@ class Connection(Outlet):
         if self._state is READING:
             self._state = SUSPENDED
             self._arm()
+        if self._ending is not None:
+            self.reactor.post(self._work)
 
     def resume(self) -> None:
         """Read and process again, from the next tick on."""
@@ -108,6 +110,8 @@ class Connection(Outlet):
         except BlockingIOError:
             if self._drain_began:
                 self._nothing_left()
+            elif self._transport.wants_write:
+                self.send_queued()
             return
         except OSError as error:
             self._lost(error)
@@ -169,17 +173,20 @@ class Connection(Outlet):
 
     def _work(self) -> None:
         """Send what input has brought, end if that was the last, and arm."""
-        if self._state is READING:
-            if self._outbox.size:
-                self._flush_to_mark()
-            if self._state is READING and self._ending is not None:
-                self._dealt_with_all()
+        if self._outbox.size and self._state in (READING, SUSPENDED):
+            self._flush_to_mark()
+        if self._state is READING and self._ending is not None:
+            self._dealt_with_all()
+        elif self._state is self._rest is SUSPENDED and self._ending not in (None, CloseReason.PEER_FIN):
+            self._begin_end(self._ending)  # finish() and a drain do not wait for resume(); the peer's end does
         self._arm()
 
     def _go_on(self) -> None:
         if self._state is SUSPENDED and self._rest is READING:
             self._state = READING
             self._deadlines.heard_at = self._clock()  # the silence was ours
+            if self._outbox.size >= self._mark:
+                self._flush_to_mark()
             self._work()
 
     def _pause(self) -> None:

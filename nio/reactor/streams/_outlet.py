@@ -34,6 +34,7 @@ from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
+_WRITE = int(SelectionKey.OP_WRITE)
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -108,8 +109,8 @@ class Outlet(Handler):
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
         self._steady = False
-        if not (outbox.size or self._handling):  # else the sending is on the way, or its interest is armed
-            self.reactor.post(self.send_queued)
+        if not self._handling and (not outbox.size or outbox.size < self._mark <= outbox.size + len(data)):
+            self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
         outbox.append(data)
         return True
 
@@ -254,9 +255,9 @@ class Outlet(Handler):
             self._end_output()
 
     def _left_over(self) -> None:
-        """Not all was taken: from now on the peer has to take some."""
+        """Not all was taken."""
         deadlines = self._deadlines
-        if deadlines.sent > deadlines.noted or not self._ops & SelectionKey.OP_WRITE.value:
+        if deadlines.sent > deadlines.noted:
             deadlines.watch_output()
 
     def _arm(self) -> None:
@@ -268,11 +269,14 @@ class Outlet(Handler):
         self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
+            output_begins_to_wait = ops & ~self._ops & _WRITE
             self._ops = ops
             try:
                 self.key.set_interest(ops)
             except CancelledKeyError:
-                pass  # whoever cancelled it has brought the end on its way
+                return  # whoever cancelled it has brought the end on its way
+            if output_begins_to_wait:
+                self._deadlines.watch_output()  # from now on the peer has to take some
 
     # the end
 

@@ -23,7 +23,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_callbacks, check_framing, check_settings, explained
 from nio.reactor.streams._connection import Connection
-from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING
+from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
 
 _BATCH = 64  # records decoded at a time
@@ -205,6 +205,8 @@ class StreamHandler(Connection):
                 self.send_queued()
         elif self._state is not CLOSED:
             self._outbox.append(data)  # behind what process() sent itself, which is on its way
+            if self._state is SUSPENDED:
+                self.send_queued()
 
     def _receive_end(self) -> None:
         self._decoder.end()
@@ -218,10 +220,12 @@ class StreamHandler(Connection):
             else:
                 self._hand_off_record(self._job)
             if self._outbox.size and self._state is not SENDING:
-                self._flush()
+                (self._flush if self._writable else self._flush_to_mark)()
             if self._state is READING and (self._ending is not None or not self._decoder.clean):
                 self._ran_out()
-        self._arm()
+            self._arm()
+        else:
+            super()._work()
 
     def _process_records(self) -> None:
         process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
