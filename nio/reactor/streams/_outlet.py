@@ -130,7 +130,8 @@ class Outlet(Handler):
             self.reactor.post(self.close, reason)
             return
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
-            self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", repr(self), reason.name, self._detail)
+            who = f"{type(self).__name__} of {self.channel!r}"
+            self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
         self._outbox = Outbox()

@@ -138,7 +138,7 @@ def test_on_writable_may_end_the_connection(end: str, when: bool) -> None:
         assert world.handler.writable == ([False, True] if when else [False])
 
 
-def test_an_on_writable_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_on_writable_that_raises_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     class Raises(Small):
         def on_writable(self, writable: bool) -> None:
             super().on_writable(writable)
@@ -148,11 +148,10 @@ def test_an_on_writable_that_raises_is_logged(caplog: pytest.LogCaptureFixture) 
         peer = world.connect()
         world.kernel.room = 0
         peer.send(b"x" * 60)
-        world.until(lambda: world.handler.writable)
-        world.kernel.room = None
-        assert peer.read(60) == b"x" * 60
-        assert world.handler.writable == [False, True]
-        assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
+        world.until(lambda: world.closed())
+        assert world.closed() == {CloseReason.HANDLER_ERROR: 1}
+        assert world.handler.writable == [False]
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
 # suspend and resume
@@ -329,7 +328,8 @@ def test_the_peer_s_end_is_noticed_after_resume(end: str) -> None:
         handler.suspend()
         getattr(peer, end)()
         world.turns(5)
-        assert (handler.reasons, handler.state) == ([], State.SUSPENDED)
+        if end == "half_close":  # a reset is told at once, where the back end can tell it
+            assert (handler.reasons, handler.state) == ([], State.SUSPENDED)
         handler.resume()
         world.until(lambda: handler.reasons)
         assert handler.reasons == [CloseReason.PEER_FIN if end == "half_close" else CloseReason.PEER_RST]
