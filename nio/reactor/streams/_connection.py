@@ -198,8 +198,8 @@ class Connection(Outlet):
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
         if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
             self.reactor.post(self._drain)
-        elif self._ending is not None:
-            self._begin_end(self._ending)
+        else:
+            self._begin_end(self._ending or CloseReason.LOCAL)
 
     def _drain(self) -> None:
         """Read on, if the selection has not done so already."""

@@ -210,8 +210,7 @@ class Outlet(Handler):
         return self.reactor.provider.unacknowledged(self.channel.socket)
 
     def _work(self) -> None:
-        """Deal with the input that waited for output to be taken, then send and arm."""
-        self._arm()
+        """Deal with the input that waited for output to be taken, then send and arm: a Connection's affair."""
 
     # output
 

@@ -148,6 +148,10 @@ def test_an_on_writable_that_raises_ends_the_connection(caplog: pytest.LogCaptur
         peer = world.connect()
         world.kernel.room = 0
         peer.send(b"x" * 60)
+        world.until(lambda: world.handler.writable)
+        world.kernel.room = None
+        peer.read_to_end()
+        peer.close()
         world.until(lambda: world.closed())
         assert world.closed() == {CloseReason.HANDLER_ERROR: 1}
         assert world.handler.writable == [False]
