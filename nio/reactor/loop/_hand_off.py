@@ -71,7 +71,7 @@ class Loop(Protocol):
 class Job:
     """One connection's current record, as a callable without arguments for a worker."""
 
-    __slots__ = ("_future", "_post", "_submitter", "executor", "hand_off", "has_begun", "process", "record")
+    __slots__ = ("_post", "_submitter", "executor", "future", "hand_off", "has_begun", "process", "record")
 
     def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
         self._post = hand_off.loop.post
@@ -81,7 +81,7 @@ class Job:
         self.record: bytes = b""
         self.executor: Executor | None = None
         self.has_begun = False
-        self._future: Future[bytes | None] | None = None
+        self.future: Future[bytes | None] | None = None
 
     def __call__(self) -> None:
         """In a worker thread: process the record, post the completion."""
@@ -107,15 +107,6 @@ class Job:
                 raise
         else:
             self._post(self._submitter.handle_reply, reply)
-
-    def travel(self, executor: Executor) -> None:
-        """By ``submit``; raises what the executor raises."""
-        process = self.process
-        if process is not None:
-            self.executor = executor
-            future: Any = executor.submit(process, self.record)
-            future.add_done_callback(self.settle)
-            self._future = future
 
     def settle(self, future: Future[bytes | None]) -> None:
         """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
@@ -145,7 +136,7 @@ class Job:
 
     def abandon(self) -> bool:
         """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
-        self.process, future = None, self._future
+        self.process, future = None, self.future
         if future is None:
             return self.has_begun
         try:
@@ -292,7 +283,11 @@ class HandOff:
         while jobs and executor is self._executor:
             job = jobs.popleft()
             try:
-                job.travel(executor)
+                if job.process is not None:
+                    job.executor = executor
+                    future: Any = executor.submit(job.process, job.record)
+                    future.add_done_callback(job.settle)
+                    job.future = future
             except BrokenExecutor as error:
                 jobs.appendleft(job)  # it was not begun
                 self.replace(executor, error)

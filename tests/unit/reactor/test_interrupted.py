@@ -108,7 +108,8 @@ def test_a_job_whose_connection_is_gone_does_not_travel() -> None:
         assert hand_off is not None
         job = hand_off.job(Greeter(), bytes.upper)
         job.abandon()
-        job.travel(manual)
+        hand_off.add(job)
+        hand_off.flush()
         assert manual.submitted == 0
         assert hand_off.has_lost(Stranger(KeyError()), BrokenExecutor("another"))
         hand_off.replace(Stranger(KeyError()), BrokenExecutor("another"))

@@ -1,0 +1,114 @@
+"""The states of a connection: handlers keep to the tables, and the docs' drawing is made from them.
+
+``python -m tests.unit.reactor.test_states`` prints what stands between the two marks in ``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nio.reactor import State
+from nio.reactor.streams._state import INTEREST, TRANSITIONS
+from tests.unit.reactor.support import Greeter, Manual, World
+
+PAGE = Path(__file__).parents[3] / "docs" / "architecture.md"
+BEGIN, END = "<!-- made from the tables of _state.py -->\n", "<!-- end of what is made -->\n"
+LETTERS = {0: "nothing", 1: "`OP_READ`", 4: "`OP_WRITE`", 5: "`OP_READ` and `OP_WRITE`"}
+
+
+def drawing() -> str:
+    """The states as a Mermaid diagram, and the interest sets as a table."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> READING: on_open()"]
+    lines += [f"    {before.name} --> {after.name}: {why}" for (before, after), why in TRANSITIONS.items()]
+    lines += ["    CLOSED --> [*]: on_close(reason)", "```", ""]
+    lines += ["| state | interest set | while output is left |", "|---|---|---|"]
+    lines += [f"| {state.name} | {LETTERS[quiet]} | {LETTERS[busy]} |" for state, (quiet, busy) in INTEREST.items()]
+    return "\n".join(lines) + "\n"
+
+
+class Watched(Greeter):
+    """Notes every change of state."""
+
+    high_mark, low_mark = 40, 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: list[tuple[State, State]] = []
+        self.now: State | None = None
+
+    @property
+    def _state(self) -> State:
+        assert self.now is not None
+        return self.now
+
+    @_state.setter
+    def _state(self, state: State) -> None:
+        if self.now is not None and self.now is not state:
+            self.changes.append((self.now, state))
+        self.now = state
+
+    def process(self, record: bytes) -> bytes | None:
+        if record == b"wait":
+            self.suspend()
+        if record == b"quit":
+            self.finish()
+        if record == b"bug":
+            raise KeyError(record)
+        return super().process(record)
+
+
+SCRIPTS = [b"ann\n", b"ann\nbob\ncid\ndan\neve\n", b"wait\nann\n", b"ann\nquit\n", b"bug\n", b"x" * 300, b"ann\n" * 70]
+
+
+@pytest.mark.parametrize("room", [None, 0, 15])
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("end", ["close", "reset", "half_close", "drain", "finish", "silence"])
+@pytest.mark.parametrize("script", range(len(SCRIPTS)))
+def test_every_change_is_a_row_of_the_table(script: int, end: str, pooled: bool, room: int | None) -> None:
+    manual = Manual()
+    with World(Watched, workers=manual if pooled else 0) as world:
+        peer = world.connect()
+        handler = world.handler
+
+        def turns() -> None:
+            for _ in range(4):
+                if manual.waiting:
+                    manual.run_one()
+                world.turns(2)
+                if handler.key.is_valid:
+                    unsent = 1 if handler.unsent else 0
+                    assert handler.key.interest_ops == INTEREST[handler.state][unsent]
+
+        world.kernel.room = room
+        peer.send(SCRIPTS[script])
+        turns()
+        if end == "drain":
+            world.reactor.stop(drain=1)
+        elif end == "finish":
+            handler.finish()
+        elif end != "silence":
+            getattr(peer, end)()
+        turns()
+        handler.resume()
+        world.kernel.room = None
+        turns()
+        world.advance(100)
+        for before, after in handler.changes:
+            assert (before, after) in TRANSITIONS or after is State.CLOSED, f"{before} -> {after}"
+
+
+def test_every_state_has_its_interest_and_its_way() -> None:
+    assert set(INTEREST) == set(State)
+    assert {before for before, _ in TRANSITIONS} == set(State) - {State.CLOSED}
+    assert {after for _, after in TRANSITIONS} == set(State)
+
+
+def test_the_drawing_in_the_docs_is_made_from_the_tables() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text[text.index(BEGIN) + len(BEGIN) : text.index(END)] == drawing()
+
+
+if __name__ == "__main__":
+    print(drawing(), end="")
