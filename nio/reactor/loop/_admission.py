@@ -30,7 +30,7 @@ class Admission:
         if wanted is not None and check_count("max_connections", wanted, 1) > room:
             logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
         self.limit: int = min(_MOST if wanted is None else wanted, room)
-        self.taken = 0
+        self.taken: int = 0
         self._waiting: list[Callable[[], object]] = []
 
     @property

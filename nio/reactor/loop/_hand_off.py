@@ -80,7 +80,7 @@ class Job:
         self.process: Process | None = process  # None: the connection is gone
         self.record: bytes = b""
         self.executor: Executor | None = None
-        self.has_begun = False
+        self.has_begun: bool = False
         self.future: Future[bytes | None] | None = None
 
     def __call__(self) -> None:

@@ -63,6 +63,17 @@ class Tally:
         "turns",
     )
 
+    connections: int
+    open: int
+    requests: int
+    dropped: int
+    bytes_in: int
+    bytes_out: int
+    turns: int
+    lost: int
+    abandoned: int
+    spins: int
+
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
         self.turns = self.lost = self.abandoned = self.spins = 0

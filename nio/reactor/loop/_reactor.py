@@ -34,7 +34,7 @@ from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
-from nio.reactor.loop._registry import LEAVING, Registry, each
+from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._timers import Timer, TimerQueue
@@ -83,7 +83,7 @@ class Reactor:
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
-        self.guarded = self._registry.guarded
+        self.guarded: Guarded = self._registry.guarded
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)

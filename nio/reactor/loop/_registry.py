@@ -37,6 +37,12 @@ def each(things: Iterable[T], act: Callable[[T], object]) -> None:
         raise leaving
 
 
+class Guarded(Protocol):
+    """How a callback is made: what it raises is logged and goes no further."""
+
+    def __call__(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
+
 class Closable(Protocol):
     """What the registry calls on a handler."""
 
