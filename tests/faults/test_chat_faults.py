@@ -111,7 +111,7 @@ def test_who_does_not_read_costs_nobody_else_anything(workers: int, chatter: typ
             bob.send(b"x" * 200 + b"\n")
             assert bob.read(201) == b"x" * 200 + b"\n"
         assert world.handlers[0].reasons == [CloseReason.OVERLOAD]
-        assert world.handlers[1].state is State.READING
+        world.until(lambda: world.handlers[1].state is State.READING)
         assert world.handlers[1] in chatter.members
         deaf.close()
 

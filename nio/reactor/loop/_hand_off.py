@@ -204,9 +204,14 @@ class HandOff:
     def has_lost(self, executor: Executor, error: BaseException) -> bool:
         """A record's future says that this executor is broken: is it, or was that an executor of ``process``'s own?
 
-        Only a broken one refuses more work that way.
+        Python's own pools note it; of others, only a broken one refuses more work that way. A pool of processes cannot
+        be asked by ``submit``: while it ends its other workers, that waits.
         """
-        if executor is self._executor:
+        broken: object = getattr(executor, "_broken", None)
+        if executor is self._executor and broken is not None:
+            if broken:
+                self.replace(executor, error)
+        elif executor is self._executor:
             try:
                 executor.submit(int)
             except BrokenExecutor:
