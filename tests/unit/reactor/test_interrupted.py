@@ -308,3 +308,17 @@ def test_a_worker_that_is_lost_after_its_connection_is_counted() -> None:
 def test_of_what_is_no_socket_nobody_can_tell_what_is_queued() -> None:
     with World() as world, open(os.devnull, "rb") as nothing:
         assert world.kernel.unread(nothing) is None  # type: ignore[arg-type]
+
+
+class Noted(Stranger):
+    """A pool that has noted that it is broken; it must not be asked by ``submit``."""
+
+    _broken = "a worker was killed"
+
+
+def test_a_pool_that_notes_that_it_is_broken_is_lost() -> None:
+    pool = Noted(AssertionError("it was asked"))
+    with World(workers=pool) as world:
+        hand_off = world.reactor.hand_off
+        assert hand_off is not None
+        assert hand_off.has_lost(pool, BrokenExecutor("broken"))
