@@ -322,3 +322,11 @@ def test_a_pool_that_notes_that_it_is_broken_is_lost() -> None:
         hand_off = world.reactor.hand_off
         assert hand_off is not None
         assert hand_off.has_lost(pool, BrokenExecutor("broken"))
+
+
+def test_an_executor_that_refuses_as_broken_is_lost() -> None:
+    stranger = Stranger(BrokenExecutor("broken"))
+    with World(workers=stranger) as world:
+        hand_off = world.reactor.hand_off
+        assert hand_off is not None
+        assert hand_off.has_lost(stranger, BrokenExecutor("broken"))
