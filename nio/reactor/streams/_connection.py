@@ -97,6 +97,8 @@ class Connection(Outlet):
         except BaseException:
             self.close(CloseReason.HANDLER_ERROR)
             raise
+        if self._transport.wants_write:
+            self._arm()
 
     def handle_read(self) -> None:
         """Bytes, the end of the stream or an error."""

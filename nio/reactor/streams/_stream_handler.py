@@ -179,12 +179,14 @@ class StreamHandler(Connection):
             self._work()
             return
         process, encode = self._process, self._encode
-        send, tally = self._send, self._tally
+        send, transport, tally = self._send, self._transport, self._tally
         tally.requests += 1
         reply = None
         try:
             reply = process(records[0])
             if reply is None:
+                if transport.wants_write:
+                    self._arm()
                 return
             data = encode(reply)
         except LEAVING:
@@ -198,7 +200,7 @@ class StreamHandler(Connection):
             except OSError:
                 sent = 0  # the second attempt, in _flush, tells no room from no peer
             tally.bytes_out += sent
-            if sent < len(data):
+            if sent < len(data) or transport.wants_write:
                 self._outbox.append(memoryview(data)[sent:])
                 self._deadlines.sent += sent
                 self._left_over()
