@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,118 @@ def test_every_change_is_a_row_of_the_table(script: int, end: str, pooled: bool,
         world.advance(100)
         for before, after in handler.changes:
             assert (before, after) in TRANSITIONS or after is State.CLOSED, f"{before} -> {after}"
+
+
+# How each row comes to be; in each a worker has a record when ``manual.waiting``.
+
+
+def handed_over(world: World, manual: Manual) -> None:
+    world.peers[0].send(b"ann\n")
+    world.until(lambda: manual.waiting)
+
+
+def answered(world: World, manual: Manual) -> None:
+    handed_over(world, manual)
+    manual.run_one()
+    world.peers[0].read(10)
+
+
+def held_back(world: World, manual: Manual) -> None:
+    world.kernel.room = 0
+    world.handler.send(b"x" * 60)
+    world.until_state(State.SENDING)
+
+
+def taken(world: World, manual: Manual) -> None:
+    held_back(world, manual)
+    world.kernel.room = None
+    world.peers[0].read(61)
+
+
+def suspended(world: World, manual: Manual) -> None:
+    world.handler.suspend()
+
+
+def resumed(world: World, manual: Manual) -> None:
+    suspended(world, manual)
+    world.handler.resume()
+    world.turns()
+
+
+def suspended_meanwhile(world: World, manual: Manual) -> None:
+    handed_over(world, manual)
+    suspended(world, manual)
+    manual.run_one()
+    world.turns()
+
+
+def taken_meanwhile(world: World, manual: Manual) -> None:
+    held_back(world, manual)
+    suspended(world, manual)
+    world.kernel.room = None
+    world.peers[0].read(61)
+
+
+def finished(world: World, manual: Manual) -> None:
+    world.handler.finish()
+    world.turns()
+
+
+def struck(world: World, manual: Manual) -> None:
+    world.peers[0].send(b"bug\n")
+    world.until(lambda: manual.waiting)
+    manual.run_one()
+    world.turns()
+
+
+def finished_over_the_mark(world: World, manual: Manual) -> None:
+    held_back(world, manual)
+    finished(world, manual)
+
+
+def finished_while_suspended(world: World, manual: Manual) -> None:
+    suspended(world, manual)
+    finished(world, manual)
+
+
+def left_by_both(world: World, manual: Manual) -> None:
+    finished(world, manual)
+    world.peers[0].close()
+    world.until_state(State.CLOSED)
+
+
+def left_by_the_peer(world: World, manual: Manual) -> None:
+    world.peers[0].half_close()
+    world.until_state(State.CLOSED)
+
+
+SCENES: dict[tuple[State, State], Callable[[World, Manual], None]] = {
+    (State.READING, State.PROCESSING): handed_over,
+    (State.PROCESSING, State.READING): answered,
+    (State.READING, State.SENDING): held_back,
+    (State.SENDING, State.READING): taken,
+    (State.READING, State.SUSPENDED): suspended,
+    (State.SUSPENDED, State.READING): resumed,
+    (State.PROCESSING, State.SUSPENDED): suspended_meanwhile,
+    (State.SENDING, State.SUSPENDED): taken_meanwhile,
+    (State.READING, State.CLOSING): finished,
+    (State.PROCESSING, State.CLOSING): struck,
+    (State.SENDING, State.CLOSING): finished_over_the_mark,
+    (State.SUSPENDED, State.CLOSING): finished_while_suspended,
+    (State.CLOSING, State.LINGERING): finished,
+    (State.LINGERING, State.CLOSED): left_by_both,
+    (State.CLOSING, State.CLOSED): left_by_the_peer,
+}
+
+
+@pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: f"{row[0].name}-{row[1].name}")
+def test_every_row_of_the_table_comes_to_be(row: tuple[State, State]) -> None:
+    manual = Manual()
+    with World(Watched, workers=manual) as world:
+        world.connect()
+        SCENES[row](world, manual)
+        assert row in world.handler.changes
+        assert set(world.handler.changes) <= set(TRANSITIONS)
 
 
 def test_every_state_has_its_interest_and_its_way() -> None:
