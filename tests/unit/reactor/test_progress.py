@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from nio.reactor import CloseReason, Progress, Reactor, ReactorStatistics
+from nio.reactor.loop._progress import Tally
 from tests.unit.reactor.support import Silent, World
 
 
@@ -60,6 +61,42 @@ def test_statistics_are_a_picture_of_their_moment() -> None:
         assert during.closed == {}
         assert before.turns < during.turns < after.turns
         assert (after.dropped, after.abandoned, after.spins) == (0, 0, 0)
+
+
+def test_the_timers_that_are_set_are_counted(reactor: Reactor) -> None:
+    assert reactor.statistics().timers == 0
+    timers = [reactor.call_later(delay, int) for delay in (0, 1, 2)]
+    assert reactor.statistics().timers == 3
+    timers[1].cancel()
+    timers[1].cancel()
+    assert reactor.statistics().timers == 2
+    reactor.turn(0)
+    assert reactor.statistics().timers == 1
+
+
+def test_the_timers_of_a_connection_go_with_it() -> None:
+    with World() as world:
+        before = world.reactor.statistics().timers
+        world.connect()
+        assert world.reactor.statistics().timers == before + 1
+        world.handler.close()
+        assert world.reactor.statistics().timers == before
+
+
+def test_a_tally_counts_who_came_and_went() -> None:
+    tally = Tally()
+    for _ in range(3):
+        tally.came()
+    for reason in (CloseReason.PEER_FIN, CloseReason.LOCAL):
+        tally.went(reason)
+    assert (tally.connections, tally.open) == (3, 1)
+    tally.bytes_in += 7
+    statistics = tally.statistics(timers=5)
+    assert (statistics.connections, statistics.open, statistics.bytes_in, statistics.timers) == (3, 1, 7, 5)
+    assert statistics.closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 1}
+    tally.went(CloseReason.LOCAL)
+    assert statistics.closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 1}
+    assert tally.statistics(timers=0).closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 2}
 
 
 def test_statistics_cannot_be_changed() -> None:
