@@ -6,6 +6,7 @@ The right reaction to a red test is to move the code, seldom to edit a table.
 from __future__ import annotations
 
 import importlib.util
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tests.architecture import (
     absolute_imports,
     arrows,
     cycles,
+    layer_of,
     load,
     no_typing_only_imports_in_the_reactor,
     no_wall_clock,
@@ -33,6 +35,10 @@ from tests.architecture import (
     private_modules,
     sizes,
     standard_library_only,
+)
+
+DRAWING = (
+    (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8").partition("| package |")[0]
 )
 
 
@@ -58,6 +64,26 @@ def test_table_of_layers_has_no_cycle_and_nobody_sees_testing() -> None:
     assert {layer for allowed in ARROWS.values() for layer in allowed} <= set(ARROWS)
     assert not any("testing" in allowed for allowed in ARROWS.values())
     TopologicalSorter(ARROWS).prepare()
+
+
+def closure(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those arrows, and those that follow from them."""
+    while more := {(a, d) for a, b in arrows for c, d in arrows if b == c} - arrows:
+        arrows = arrows | more
+    return arrows
+
+
+def test_the_drawing_of_the_layers_is_that_of_the_source(package: Tree) -> None:
+    names = {layer: layer.removeprefix("reactor.") for layer in ARROWS}
+    imports = {
+        (names[layer_of(item.target(package))], names[module.layer])
+        for module in package.values()
+        for item in module.imports
+        if item.top == "nio" and not {module.layer, layer_of(item.target(package))} & {"nio", "reactor"}
+    }
+    drawn = set(re.findall(r"^ +(\w+) --> (\w+)$", DRAWING, re.MULTILINE))
+    assert closure(drawn) == closure({(one, other) for one, other in imports if one != other})
+    assert not any((a, b) in closure(drawn - {(a, b)}) for a, b in drawn)  # none that follows from others
 
 
 # A small package of every layer that breaks nothing: the rules must be silent on what is allowed.

@@ -178,10 +178,9 @@ class StreamHandler(Connection):
                 self._records = iter(records)
             self._work()
             return
-        process, encode = self._process, self._encode
+        process, encode, reply = self._process, self._encode, None
         send, transport, tally = self._send, self._transport, self._tally
         tally.requests += 1
-        reply = None
         try:
             reply = process(records[0])
             if reply is None:
