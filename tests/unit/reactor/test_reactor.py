@@ -60,14 +60,6 @@ def test_a_number_of_workers_is_a_pool_that_ends_with_the_reactor() -> None:
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize(("descriptors", "limit"), [(1_000_000, 10_000), (1024, 992), (100, 68), (20, 1)])
-def test_max_connections_is_what_the_descriptors_leave(descriptors: int, limit: int) -> None:
-    kernel = Kernel()
-    kernel.descriptors = descriptors
-    with Reactor.open(provider=kernel) as reactor:
-        assert reactor.max_connections == limit
-
-
 def test_O03_more_connections_than_descriptors_are_cut_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     kernel = Kernel()
     kernel.descriptors = 64
