@@ -26,7 +26,9 @@ class Chatter(Greeter):
         if record == b"/quit":
             self.finish()
             return b"bye"
-        for other in self.members:
+        # On the reactor's own thread nobody leaves while this goes round; a worker takes a copy, as of any shared set.
+        members = self.members if self.reactor.hand_off is None else tuple(self.members)
+        for other in members:
             other.send(record)
         return None
 
