@@ -33,8 +33,8 @@ run. Any other call that re-enters the pool is refused instead of hanging.
 
 **What strikes a worker between two jobs** is logged, and the worker goes on. Who works and who sleeps are sets, not
 counts: the worker puts itself right in them without knowing where it was struck. A thread can also end without a word,
-when it is struck before it reaches this code. The pool finds it when it is saturated, starts a thread or is shut down;
-the job in its hands goes back to the queue.
+when it is struck before it reaches this code. The pool finds it when it is saturated, starts a thread or is shut down,
+and those who wait for room look for it now and then; the job in its hands goes back to the queue.
 
 The workers know this object and not the pool in front of it. So a pool that nobody refers to can be collected, which
 shuts this down. A forked child has none of the threads: there everything that counts on them is forgotten, and nothing
@@ -60,6 +60,7 @@ from nio.spi import SelectorProvider, Thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOOK: Final = 30.0  # seconds, of a submitter that waits for room: the last worker's thread may end without a word
 _PAUSE: Final = 0.01  # seconds, of a worker that is struck again before it has run a job
 
 _crews: WeakSet[Crew] = WeakSet()
@@ -178,7 +179,9 @@ class Crew:
                 waiting[call] = None
                 if self.take((job,)):
                     return True
-            call.get()
+            call.get(timeout=_LOOK)
+            return False
+        except Empty:
             return False
         finally:
             waiting.pop(call, None)

@@ -1,7 +1,8 @@
-"""A job that no test leaves behind."""
+"""A job that no test leaves behind, and an interpreter that collects no garbage meanwhile."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,11 @@ def held() -> Iterator[Held]:
     job = Held()
     yield job
     job.go.set()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextvars
-import gc
 import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import wait
 
 import pytest
@@ -87,14 +85,6 @@ def test_F16_every_job_has_a_fresh_context(held: Held) -> None:
 
 class Payload:
     """What a job holds; weakly referable."""
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def freed_by(payload: Payload) -> tuple[threading.Event, object]:

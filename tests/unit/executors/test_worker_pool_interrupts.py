@@ -152,7 +152,8 @@ class Interrupt:
     """Raises KeyboardInterrupt the ``at``-th time the interpreter looks for signals in the pool's code.
 
     It looks as a function begins, and as a call into C returns. ``drop`` is left out: whoever is interrupted on the
-    way into somebody's ``cancel()`` cannot know whether it was called.
+    way into somebody's ``cancel()`` cannot know whether it was called. The collector is off: it may close the pool of
+    another test meanwhile.
     """
 
     def __init__(self, at: int) -> None:
@@ -184,6 +185,7 @@ def busy(pool: WorkerPool, held: Held, fill: list[Told]) -> None:
     assert pool.offer(fill) == len(fill)
 
 
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("policy", [policy for policy in Saturation if policy is not Saturation.BLOCK])
 @pytest.mark.parametrize("full", [False, True])
 def test_wherever_a_submitter_is_interrupted_the_pool_stays_whole(policy: Saturation, full: bool) -> None:
@@ -235,6 +237,7 @@ def operations(pool: WorkerPool, jobs: list[Told]) -> dict[str, Callable[[], obj
     }
 
 
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("name", ["offer", "discard_oldest", "shutdown", "cancel", "statistics"])
 def test_wherever_a_call_is_interrupted_every_accepted_job_has_its_fate(name: str) -> None:
     for at in itertools.count(1):
@@ -253,6 +256,7 @@ def test_wherever_a_call_is_interrupted_every_accepted_job_has_its_fate(name: st
     assert at > 3
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_wherever_a_submitter_that_waits_for_room_is_interrupted_the_next_one_gets_it() -> None:
     for at in itertools.count(1):
         held, waiting, turn = Held(), threading.Semaphore(0), threading.Event()

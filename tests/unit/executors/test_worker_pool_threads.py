@@ -81,7 +81,8 @@ def test_a_worker_that_is_struck_again_and_again_logs_once_and_goes_on(caplog: p
 class Striking(SystemProvider):
     """The first thread is struck where the interpreter looks for what others want of it, at the ``strike``-th time.
 
-    It does so as a function of the pool begins, and as a call that it makes into C returns.
+    It does so as a function of the pool begins, and as a call that it makes into C returns. Tests that use it keep the
+    collector off, which may close the pool of another test in the thread that is to be struck.
     """
 
     def __init__(self, strike: int) -> None:
@@ -111,6 +112,7 @@ class Striking(SystemProvider):
                 raise SystemExit("struck")
 
 
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("prestart", [False, True])
 def test_wherever_a_worker_is_struck_each_job_is_run_once(prestart: bool) -> None:
     for strike in itertools.count(1):
@@ -128,6 +130,7 @@ def test_wherever_a_worker_is_struck_each_job_is_run_once(prestart: bool) -> Non
     assert strike > 20
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_wherever_a_worker_is_struck_it_hands_the_wake_on() -> None:
     for strike in itertools.count(2):  # the first is the thread's first step: it ends without a word
         provider = Striking(strike)
@@ -145,6 +148,7 @@ def test_wherever_a_worker_is_struck_it_hands_the_wake_on() -> None:
     assert strike > 20
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_wherever_a_worker_is_struck_whoever_waits_for_room_gets_it() -> None:
     for strike in itertools.count(2):
         provider = Striking(strike)
@@ -185,6 +189,7 @@ class Silent(SystemProvider):
     def __init__(self, silent: set[int], fail: set[int], late: bool = False) -> None:
         super().__init__(self.available()[0])
         self.silent, self.fail, self.asked, self.late = silent, fail, 0, late
+        self.started: list[threading.Thread] = []
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         self.asked += 1
@@ -193,7 +198,8 @@ class Silent(SystemProvider):
         if self.asked not in self.silent:
             return SystemProvider.start_thread(self, target, *args, name=name)
         if self.late:  # it ends when somebody waits for that
-            return LateThread(target=int, name=name)
+            self.started.append(LateThread(target=int, name=name))
+            return self.started[-1]
         thread = SystemProvider.start_thread(self, int, name=name)
         thread.join(PATIENCE)
         return thread
@@ -232,6 +238,26 @@ def test_the_job_of_a_thread_that_ended_without_a_word_wakes_a_sleeper(held: Hel
         pool.execute(held)  # a third thread, busy from then on
         assert lost.result(PATIENCE) == sleeper
         held.go.set()
+
+
+def test_whoever_waits_for_room_finds_a_thread_that_ended_meanwhile_without_a_word() -> None:
+    class Impatient(Silent):
+        asked_queues = 0
+
+        def queue(self) -> queue.SimpleQueue[object]:
+            self.asked_queues += 1
+            return queue.SimpleQueue() if self.asked_queues == 1 else Room()
+
+    class Room(queue.SimpleQueue[object]):
+        def get(self, block: bool = True, timeout: float | None = None) -> object:
+            assert timeout == 30
+            provider.started[0].join()  # it ends as the submitter waits
+            raise queue.Empty
+
+    provider = Impatient({1}, set(), late=True)
+    with WorkerPool(1, queue=1, saturation=Saturation.BLOCK, provider=provider) as pool:
+        futures = [pool.submit(str, n) for n in range(4)]
+        assert [future.result(PATIENCE) for future in futures] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(("late", "wait"), [(False, True), (False, False), (True, True)])
