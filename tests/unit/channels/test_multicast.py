@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,21 @@ def test_a_channel_closed_while_registered_leaves_at_once() -> None:
         assert as_the_kernel_writes_it not in IGMP.read_text()
         selector.select_now()
         assert not channel.is_registered
+
+
+@needs_multicast
+def test_a_child_that_drops_a_membership_leaves_the_parent_s_alone(
+    receiver: DatagramChannel, sender: DatagramChannel
+) -> None:
+    key = receiver.join(GROUP, loopback()[1])
+    pid = os.fork()
+    if not pid:
+        key.drop()
+        os._exit(key.is_valid)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert key.is_valid
+    sender.send(b"to the group", (GROUP, port_of(receiver)))
+    assert heard(receiver, sender) == [b"to the group"]
 
 
 @needs_multicast
