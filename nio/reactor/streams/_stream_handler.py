@@ -76,6 +76,14 @@ class StreamHandler(Connection):
         """
         raise NotImplementedError(f"{type(self).__name__} has no process()")
 
+    def on_rejected(self, record: bytes) -> bytes | None:
+        """No worker takes this record: the reply to it, None to drop it. By default the connection ends, OVERLOAD.
+
+        Called on the reactor's thread, when the pool's saturation policy gives records up, or it is shut down.
+        """
+        self._begin_end(CloseReason.OVERLOAD)
+        return None
+
     def send(self, record: bytes) -> bool:
         """Queue a record of your own, framed, behind the replies already made; from any thread.
 
@@ -130,7 +138,7 @@ class StreamHandler(Connection):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_rejected")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
@@ -182,7 +190,17 @@ class StreamHandler(Connection):
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""
-        self._begin_end(CloseReason.OVERLOAD)
+        job = self._job
+        if self._state is PROCESSING and job is not None:
+            try:
+                reply = self.on_rejected(job.record)
+            except LEAVING:
+                raise
+            except BaseException as error:
+                self._raised(error)
+            else:
+                if self._state is PROCESSING:
+                    self.handle_reply(reply)
 
     # records
 
@@ -335,7 +353,7 @@ class StreamHandler(Connection):
             return
         self._late = None
         if future.cancelled():
-            self.handle_rejection()
+            self._begin_end(CloseReason.OVERLOAD)
         elif (error := future.exception()) is not None:
             self.handle_failure(error)
         elif isinstance(reply := future.result(), Future):

@@ -243,17 +243,6 @@ def test_a_reply_that_cannot_be_cancelled_is_dropped() -> None:
         assert world.reactor.statistics().dropped == 1
 
 
-def test_a_reply_to_a_connection_that_is_being_ended_is_dropped() -> None:
-    with World(Owing) as world:
-        world.connect().send(b"ann\n")
-        (late,) = owing(world)
-        world.handler.handle_rejection()
-        assert world.handler.state is State.LINGERING
-        late.set_result(b"for nobody")
-        world.turns()
-        assert world.reactor.statistics().dropped == 1
-
-
 def test_one_after_the_reactor_is_closed_harms_nobody() -> None:
     with World(Owing) as world:
         world.connect().send(b"ann\n")
