@@ -23,7 +23,7 @@ from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
-from nio.channels import SelectableChannel, SelectionKey, Selector
+from nio.channels import SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable, check_registration
@@ -76,7 +76,7 @@ class Reactor:
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
         self.provider: SelectorProvider = self._selector.provider
-        self.admission: Admission = Admission(max_connections, self.provider)
+        self.admission: Admission = self._places(max_connections)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
@@ -84,7 +84,7 @@ class Reactor:
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
         self.guarded: Guarded = self._registry.guarded
-        self._drain = Drain(self._registry, self.tally, self.stop)
+        self._drain = Drain(self._registry, self.tally, self._drained)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self._thread_id = self.provider.thread_id
@@ -281,6 +281,10 @@ class Reactor:
         self._open(handler, key)
         return key
 
+    def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
+        """Call ``admit(reactor, channel)`` for the reactor that has an accepted connection from now on: this one."""
+        admit(self, channel)
+
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
         if self._registry.forget(key, reason):
@@ -346,6 +350,12 @@ class Reactor:
         if not self._drain.is_under_way:
             self.call_later(seconds, self._drain.end)
             self._drain.begin()
+
+    def _drained(self) -> None:
+        self._stopped = True
+
+    def _places(self, wanted: int | None) -> Admission:
+        return Admission(wanted, self.provider)
 
     # the handlers
 

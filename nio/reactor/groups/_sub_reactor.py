@@ -1,0 +1,119 @@
+"""SubReactor: one of a group's reactors that have the connections, each with a selector and a thread of its own.
+
+To a handler it is the reactor. What a handler asks of *the server* (its end, its counters) it gets of the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from nio.channels import SocketChannel
+from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._hand_off import Workers
+from nio.reactor.loop._progress import ReactorStatistics
+from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
+from nio.spi import SelectorProvider, Thread
+
+Admit = Callable[[Reactor, SocketChannel], object]
+
+
+class Main(Protocol):
+    """The group, as a sub reactor sees it; all of this may be called from any thread."""
+
+    @property
+    def provider(self) -> SelectorProvider: ...
+
+    @property
+    def admission(self) -> Admission: ...
+
+    def post(self, fn: Callable[..., object], /, *args: object) -> None: ...
+
+    def deal(self, admit: Admit, channel: SocketChannel) -> None: ...
+
+    def stop(self, drain: float | None = None) -> None: ...
+
+    def statistics(self) -> ReactorStatistics: ...
+
+    def sub_ended(self, sub: SubReactor, error: BaseException | None) -> None: ...
+
+
+class SubReactor(Reactor):
+    """A reactor that a group runs in a thread; ``name`` is the thread's."""
+
+    def __init__(self, group: Main, name: str, workers: int | Workers) -> None:
+        self.group: Main = group
+        self.name: str = name
+        self.thread: Thread | None = None
+        self.is_dead: bool = False  # it never runs again
+        self.dealt: int = 0  # connections; the main reactor's thread counts these,
+        self.arrived: int = 0  # and this one's thread those
+        super().__init__(workers=workers, provider=group.provider)
+
+    # what handlers ask
+
+    def stop(self, drain: float | None = None) -> None:
+        """End the whole group."""
+        self.group.stop(drain)
+
+    def statistics(self) -> ReactorStatistics:
+        """The counters of the whole group."""
+        return self.group.statistics()
+
+    # what the group asks
+
+    @property
+    def load(self) -> int:
+        """Connections that are here or on their way."""
+        return self.dealt - self.arrived + self.tally.open
+
+    @property
+    def is_running(self) -> bool:
+        """Its thread is alive."""
+        return self.thread is not None and self.thread.is_alive()
+
+    def start(self) -> None:
+        """Run in a thread of its own."""
+        self.thread = self.provider.start_thread(self._live, name=self.name)
+
+    def end(self, drain: float | None = None) -> None:
+        """As ``stop``, for this one alone."""
+        super().stop(drain)
+
+    def own_statistics(self) -> ReactorStatistics:
+        """The counters of this one alone."""
+        return super().statistics()
+
+    def arrive(self, admit: Admit, channel: SocketChannel) -> None:
+        """As a tick: a connection was dealt to this reactor, and its place is taken; back with it if this has died."""
+        self.arrived += 1
+        try:
+            if self._closed:
+                self.group.post(self.group.deal, admit, channel)
+            else:
+                admit(self, channel)
+        finally:
+            self.group.admission.leave()
+
+    def bury(self) -> None:
+        """Close what a thread that is no more has left; on the thread of whoever has the group."""
+        self.is_dead = True
+        self.owner.thread = None
+        self.close()
+        self._drop_ticks()  # what came after a close() of its own
+
+    def _live(self) -> None:
+        error: BaseException | None = None
+        try:
+            self.run()
+        except LEAVING as leaving:
+            error = leaving
+        except BaseException as raised:
+            error = raised
+            self.guarded(self.close)  # here, where its handlers have always been called
+        finally:
+            self.group.post(self.group.sub_ended, self, error)
+
+    def _places(self, wanted: int | None) -> Admission:
+        return self.group.admission
