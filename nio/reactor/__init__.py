@@ -1,13 +1,16 @@
 """Doug Lea's Reactor on ``nio.channels``: Reactor, Acceptor, Handlers, with or without workers.
 
-Three wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``. ``loop/_reactor.py`` says what a turn is,
-``loop/_hand_off.py`` how requests go to workers and replies come back, ``streams/_connection.py`` how a connection
-lives and ends, ``streams/_stream_handler.py`` what records add to that. Whoever calls names what it calls in a Protocol
-of its own, so that no wing knows the one above.
+Four wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``, and ``groups`` on the latter two.
+``loop/_reactor.py`` says what a turn is, ``loop/_hand_off.py`` how requests go to workers and replies come back,
+``streams/_connection.py`` how a connection lives and ends, ``streams/_stream_handler.py`` what records add to that,
+``groups/_reactor_group.py`` how several reactors are one. Whoever calls names what it calls in a Protocol of its own,
+so that no wing knows the one above.
 """
 
 from __future__ import annotations
 
+from nio.reactor.groups._reactor_group import Balance as Balance
+from nio.reactor.groups._reactor_group import ReactorGroup as ReactorGroup
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
 from nio.reactor.handlers._handler import Handler as Handler
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
@@ -23,12 +26,14 @@ from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
     "Acceptor",
+    "Balance",
     "CloseReason",
     "Connection",
     "EventHandler",
     "Handler",
     "Progress",
     "Reactor",
+    "ReactorGroup",
     "ReactorStatistics",
     "State",
     "StreamHandler",

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Self
 
@@ -133,7 +132,8 @@ class ReactorGroup(Reactor):
         if self._closed:
             return
         self.owner.check("close")
-        self._end_subs()
+        if not self._selector.is_forked:  # else there are no threads here
+            self._end_subs()
         for sub in self._subs:
             if not sub.is_running:
                 self.guarded(sub.bury)
@@ -167,8 +167,7 @@ class ReactorGroup(Reactor):
 
     def sub_ended(self, sub: SubReactor, error: BaseException | None) -> None:
         """As a tick: the thread of a sub reactor is at its end."""
-        if sub.thread is not None:
-            sub.thread.join(_PATIENCE)
+        sub.join(_PATIENCE)
         if isinstance(error, LEAVING):
             raise error
         if isinstance(error, WorkersLostError):
@@ -194,12 +193,10 @@ class ReactorGroup(Reactor):
         return chosen
 
     def _died(self, sub: SubReactor, error: BaseException | None) -> None:
-        cost = sub.tally.closed
         sub.bury()
         left = sum(not other.is_dead for other in self._subs)
-        message = "%s has died, and with it its connections, %d in all; %d of %d reactors serve on"
-        count = sum(cost.values())
-        self.report("died", logging.CRITICAL, message, sub.name, count, left, len(self._subs), error=error)
+        message = "%s has died, and with it its connections, %d; %d of %d serve on"
+        self.report("died", logging.CRITICAL, message, sub.name, sub.cost, left, len(self._subs), error=error)
         if not left:
             failure = IllegalStateError(f"every sub reactor has died, the last of them was {sub.name}")
             failure.__cause__ = error
@@ -216,16 +213,12 @@ class ReactorGroup(Reactor):
         """Have every thread end; name those that do not."""
         for sub in self._subs:
             sub.end()
-        stuck = ", ".join(self._stuck())
-        if stuck:
-            self.report("stuck", logging.WARNING, "still busy after %s s, left behind: %s", _PATIENCE, stuck)
-
-    def _stuck(self) -> Iterator[str]:
+        end = self.provider.clock() + int(_PATIENCE * 1e9)
         for sub in self._subs:
-            if sub.thread is not None:
-                sub.thread.join(_PATIENCE)
-                if sub.is_running:
-                    yield sub.name
+            sub.join(max(0.0, (end - self.provider.clock()) / 1e9))
+        stuck = ", ".join(sub.name for sub in self._subs if sub.is_running)
+        if stuck:
+            self.report("stuck", logging.WARNING, "still busy after %g s, left behind: %s", _PATIENCE, stuck)
 
     def _begin_drain(self, seconds: float) -> None:
         is_first = not self._drain.is_under_way

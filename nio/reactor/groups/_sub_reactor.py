@@ -49,6 +49,7 @@ class SubReactor(Reactor):
         self.is_dead: bool = False  # it never runs again
         self.dealt: int = 0  # connections; the main reactor's thread counts these,
         self.arrived: int = 0  # and this one's thread those
+        self.cost: int = 0  # connections that have ended with its thread
         super().__init__(workers=workers, provider=group.provider)
 
     # what handlers ask
@@ -77,6 +78,11 @@ class SubReactor(Reactor):
         """Run in a thread of its own."""
         self.thread = self.provider.start_thread(self._live, name=self.name)
 
+    def join(self, seconds: float) -> None:
+        """Wait so long for the end of its thread."""
+        if self.thread is not None:
+            self.thread.join(seconds)
+
     def end(self, drain: float | None = None) -> None:
         """As ``stop``, for this one alone."""
         super().stop(drain)
@@ -89,7 +95,9 @@ class SubReactor(Reactor):
         """As a tick: a connection was dealt to this reactor, and its place is taken; back with it if this has died."""
         self.arrived += 1
         try:
-            if self._closed:
+            if self._selector.is_forked:
+                channel.close()  # it is the parent's
+            elif self._closed:
                 self.group.post(self.group.deal, admit, channel)
             else:
                 admit(self, channel)
@@ -99,6 +107,7 @@ class SubReactor(Reactor):
     def bury(self) -> None:
         """Close what a thread that is no more has left; on the thread of whoever has the group."""
         self.is_dead = True
+        self.cost += self.tally.open
         self.owner.thread = None
         self.close()
         self._drop_ticks()  # what came after a close() of its own
@@ -111,6 +120,7 @@ class SubReactor(Reactor):
             error = leaving
         except BaseException as raised:
             error = raised
+            self.cost = self.tally.open
             self.guarded(self.close)  # here, where its handlers have always been called
         finally:
             self.group.post(self.group.sub_ended, self, error)
