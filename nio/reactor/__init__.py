@@ -3,12 +3,14 @@
 Four wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``, and ``groups`` on the latter two.
 ``loop/_reactor.py`` says what a turn is, ``loop/_hand_off.py`` how requests go to workers and replies come back,
 ``streams/_connection.py`` how a connection lives and ends, ``streams/_stream_handler.py`` what records add to that,
-``groups/_reactor_group.py`` how several reactors are one. Whoever calls names what it calls in a Protocol of its own,
-so that no wing knows the one above.
+``groups/_reactor_group.py`` how several reactors are one, ``groups/_prefork.py`` how several processes are. Whoever
+calls names what it calls in a Protocol of its own, so that no wing knows the one above.
 """
 
 from __future__ import annotations
 
+from nio.reactor.groups._modes import open_reactor as open_reactor
+from nio.reactor.groups._prefork import Prefork as Prefork
 from nio.reactor.groups._reactor_group import Balance as Balance
 from nio.reactor.groups._reactor_group import ReactorGroup as ReactorGroup
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
@@ -31,6 +33,7 @@ __all__ = [
     "Connection",
     "EventHandler",
     "Handler",
+    "Prefork",
     "Progress",
     "Reactor",
     "ReactorGroup",
@@ -39,4 +42,5 @@ __all__ = [
     "StreamHandler",
     "Timer",
     "Transport",
+    "open_reactor",
 ]

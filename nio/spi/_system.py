@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nio.errors import ProviderUnavailableError
-from nio.spi import _poll, _select
+from nio.spi import _epoll, _poll, _select
 from nio.spi._addresses import FAMILIES, AddressDoor
 from nio.spi._base import Address, Lock, OptionSpec, Poller, ProtocolFamily
 from nio.spi._datagrams import DatagramDoor, ignore_groups_of_strangers
@@ -33,6 +33,7 @@ from nio.spi._files import FileDoor
 from nio.spi._inherited import InheritanceDoor
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._pipe import SystemPipeEnd
+from nio.spi._processes import ProcessDoor
 from nio.spi._provider import SelectorProvider
 from nio.spi._wakeup import SystemWakeup
 
@@ -44,7 +45,7 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
 }
 
 
-class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
+class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, ProcessDoor, SelectorProvider):
     """The operating system, with the readiness of that name; it has no state of its own.
 
     ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.
@@ -69,7 +70,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     wait_for: Callable[[int, int, int | None, float | None], bool] = staticmethod(_poll.wait_for)
 
     def open_poller(self) -> Poller:
-        return _POLLERS[self.name]()
+        return _epoll.open_poller() if self.name == "epoll" else _POLLERS[self.name]()
 
     @property
     def watch_limit(self) -> int | None:

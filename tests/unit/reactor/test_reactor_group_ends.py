@@ -118,6 +118,7 @@ def test_J02_what_the_kernel_has_accepted_is_dealt_and_answered() -> None:
         clients = [dial(listener) for _ in range(40)]
         for client in clients:
             client.send(b"ann\n")
+            client.half_close()
         group.stop(PATIENCE)
         group.run()
         for client in clients:

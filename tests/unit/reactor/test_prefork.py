@@ -1,0 +1,500 @@
+"""Prefork's parent: when it forks, what it tells its children, what it does when one is lost. No process is made."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nio.channels import SelectionKey, Selector, ServerSocketChannel
+from nio.errors import IllegalArgumentError, IllegalStateError
+from nio.reactor import Acceptor, CloseReason, Prefork
+from nio.reactor.groups._reports import NOTHING, Order, Word
+from nio.spi import SelectorProvider
+from tests.unit.reactor.prefork_support import SECOND, Parent
+from tests.unit.reactor.support import Greeter
+
+ACCEPT = int(SelectionKey.OP_ACCEPT)
+
+
+def again() -> OSError:
+    return OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.fixture
+def parent() -> Iterator[Parent]:
+    parent = Parent()
+    yield parent
+    parent.finish()
+
+
+@pytest.fixture(autouse=True)
+def all_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+def nothing() -> None:
+    """A step in which something was told already."""
+
+
+def test_as_many_children_as_asked_for_and_SIGTERM_drains_them(
+    parent: Parent, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        lambda: parent.kernel.handler("SIGCHLD"),
+        lambda: parent.kernel.handler("SIGTERM"),
+        lambda: parent.end(101),
+        lambda: parent.end(102),
+    )
+    assert parent.kernel.made == [101, 102]
+    assert parent.told(101) == parent.told(102) == [(Order.DRAIN, 10.0)]
+    assert not parent.kernel.killed
+    assert [line.getMessage() for line in caplog.records] == [
+        "process 101 (1) serves",
+        "process 102 (2) serves",
+        "process 101 (1) has ended: exit code 0",
+        "process 102 (2) has ended: exit code 0",
+    ]
+    parent.run()  # it is over
+
+
+def test_H09_a_second_SIGTERM_ends_them_at_once(parent: Parent) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        lambda: parent.kernel.handler("SIGINT"),
+        lambda: parent.kernel.handler("SIGTERM"),
+        lambda: parent.end(101, 102),
+    )
+    assert parent.told(101) == [(Order.DRAIN, 10.0)]
+    assert parent.kernel.orders[101].is_closed
+
+
+def test_two_signals_at_a_time_are_two(parent: Parent) -> None:
+    def both() -> None:
+        parent.kernel.handler("SIGTERM")
+        parent.kernel.handler("SIGTERM")
+
+    parent.run(both, lambda: parent.end(101, 102))
+    assert parent.kernel.orders[101].is_closed
+
+
+def test_whoever_does_not_end_in_time_is_killed(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        lambda: parent.prefork.stop(3),
+        lambda: parent.end(101),
+        lambda: parent.advance(4.9),
+        lambda: parent.advance(0.2),
+        nothing,
+    )
+    assert parent.kernel.killed == [(102, "SIGKILL")]
+    assert "process 102 (2) has not ended in time and is killed" in caplog.text
+
+
+def test_J01_stopped_before_it_runs_twice_and_afterwards(parent: Parent) -> None:
+    parent.prefork.stop()
+    parent.run()
+    parent.prefork.stop(1)
+    parent.run()
+    assert not parent.kernel.made
+
+
+def test_stopped_while_children_start(parent: Parent) -> None:
+    parent.run(lambda: parent.prefork.stop(1), lambda: parent.ready(101, 102), lambda: parent.end(101, 102))
+    assert parent.told(101) == [(Order.DRAIN, 1.0)]
+
+
+def test_a_drain_that_is_under_way_is_not_begun_anew(parent: Parent) -> None:
+    parent.run(lambda: parent.prefork.stop(1), lambda: parent.prefork.stop(5), lambda: parent.end(101, 102))
+    assert parent.told(101) == [(Order.DRAIN, 1.0)]
+
+
+def test_a_handler_in_a_child_stops_all(parent: Parent) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        lambda: parent.say(102, Word.STOP, drain=2.5),
+        lambda: parent.end(101, 102),
+    )
+    assert parent.told(101) == [(Order.DRAIN, 2.5)]
+
+
+# children that are lost
+
+
+def test_I06_a_lost_child_has_a_successor_after_a_tenth_of_a_second(
+    parent: Parent, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent.run_and_leave(
+        lambda: parent.ready(101, 102),
+        lambda: parent.advance(5),
+        lambda: parent.end(101, how="SIGKILL"),
+        lambda: parent.advance(0.099),
+        nothing,
+        lambda: parent.advance(0.001),
+        nothing,
+    )
+    assert parent.kernel.made == [101, 102, 103]
+    assert parent.kernel.waits_for_children[3] == pytest.approx(0.1)
+    assert "process 101 (1) has died (SIGKILL), the next one comes in 0.1 s" in caplog.text
+
+
+def test_I06_pauses_grow_to_five_seconds_and_a_minute_has_ten(parent: Parent) -> None:
+    pauses = []
+    now = parent.kernel.now
+    place = parent.prefork._places[0]
+    for _ in range(10):
+        pauses.append(round(place.lost(now), 3))
+        assert place.due is not None
+        now = place.due
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, pytest.approx(60 - 21.3)]
+    assert place.lost(now, now - SECOND) < 5.0
+    assert place.lost(now + 100 * SECOND, now) == 0.1
+
+
+def test_a_child_that_is_killed_while_it_starts(parent: Parent) -> None:
+    parent.run_and_leave(lambda: parent.end(101, how="SIGKILL"), lambda: parent.advance(0.1), nothing)
+    assert parent.kernel.made == [101, 102, 103]
+
+
+def test_a_child_that_never_becomes_ready_is_killed_and_replaced(
+    parent: Parent, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent.run_and_leave(
+        lambda: parent.ready(101),
+        lambda: parent.advance(9.9),
+        lambda: parent.advance(0.2),
+        nothing,
+        lambda: parent.advance(0.1),
+        nothing,
+    )
+    assert parent.kernel.killed == [(102, "SIGKILL")]
+    assert parent.kernel.made == [101, 102, 103]
+    assert "process 102 (2) is not ready in time and is killed" in caplog.text
+
+
+def test_a_fork_that_fails_is_tried_again(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    parent.kernel.forks.extend([again(), 202, again()])
+    parent.run_and_leave(nothing, lambda: parent.advance(0.1), lambda: parent.advance(0.2), nothing)
+    assert parent.kernel.made == [202, 102]
+    assert caplog.text.count("no process can be made now: [Errno 11]") == 2
+
+
+def test_what_leaves_a_fork_leaves_run(parent: Parent) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    parent.kernel.fork = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        parent.prefork.run()
+
+
+def test_run_goes_on_after_an_interrupt(parent: Parent) -> None:
+    parent.run_and_leave(lambda: parent.ready(101, 102))
+    parent.run(lambda: parent.prefork.stop(), lambda: parent.end(101, 102))
+    assert parent.kernel.made == [101, 102]
+
+
+def test_run_inside_run_is_refused(parent: Parent) -> None:
+    parent.kernel.steps.append(parent.prefork.run)
+    with pytest.raises(IllegalStateError, match="inside"):
+        parent.prefork.run()
+
+
+# reload
+
+
+def test_SIGHUP_gives_everybody_a_successor_and_then_retires_the_old(parent: Parent) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        lambda: parent.kernel.handler("SIGHUP"),
+        lambda: parent.ready(104),
+        lambda: parent.end(102),
+        lambda: parent.ready(103),
+        lambda: parent.end(101),
+        lambda: parent.prefork.stop(),
+        lambda: parent.end(103, 104),
+    )
+    assert parent.kernel.made == [101, 102, 103, 104]
+    assert parent.told(101) == parent.told(102) == [(Order.RETIRE, 10.0)]
+    assert parent.told(103) == []
+
+
+def test_a_successor_that_dies_leaves_the_old_one_at_work(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    parent.run_and_leave(
+        lambda: parent.ready(101, 102),
+        parent.prefork.reload,
+        lambda: parent.end(103, how="exit code 1"),
+        lambda: parent.ready(104),
+        lambda: parent.advance(5),
+    )
+    assert parent.kernel.made == [101, 102, 103, 104]
+    assert parent.told(101) == []
+    assert parent.told(102) == [(Order.RETIRE, 10.0)]
+    assert "process 103 (1) has died before it served (exit code 1): the old one goes on" in caplog.text
+
+
+def test_an_old_one_that_dies_before_its_successor_is_ready(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    parent.run_and_leave(
+        lambda: parent.ready(101, 102),
+        parent.prefork.reload,
+        lambda: parent.end(101, how="SIGSEGV"),
+        lambda: parent.ready(103, 104),
+        lambda: parent.advance(1),
+    )
+    assert parent.kernel.made == [101, 102, 103, 104]
+    assert "process 101 (1) has died (SIGSEGV), its successor is there" in caplog.text
+
+
+def test_a_reload_during_a_reload_comes_after_it(parent: Parent) -> None:
+    parent.run_and_leave(
+        lambda: parent.ready(101, 102),
+        parent.prefork.reload,
+        parent.prefork.reload,
+        lambda: parent.ready(103, 104),
+        lambda: parent.ready(105, 106),
+    )
+    assert parent.kernel.made == [101, 102, 103, 104, 105, 106]
+    assert parent.told(103) == [(Order.RETIRE, 10.0)]
+
+
+def test_a_reload_with_a_place_that_is_empty_or_a_fork_that_fails(parent: Parent) -> None:
+    parent.kernel.forks.extend([again(), 202])
+    parent.run_and_leave(
+        lambda: parent.ready(202),
+        lambda: parent.reload_and(parent.kernel.forks.append, again()),
+        nothing,
+    )
+    assert parent.kernel.made == [202]
+    assert parent.told(202) == []
+
+
+def test_stopped_during_a_reload(parent: Parent) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        parent.prefork.reload,
+        lambda: parent.ready(103),
+        lambda: parent.prefork.stop(1),
+        lambda: parent.reload_and(parent.ready, 104),
+        lambda: parent.end(101, 102, 103, 104),
+    )
+    assert parent.told(104) == [(Order.DRAIN, 1.0)]
+    assert parent.told(102) == [(Order.DRAIN, 1.0)]
+
+
+def test_stopped_before_a_successor_is_ready(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    parent.run(
+        lambda: parent.ready(101, 102),
+        parent.prefork.reload,
+        lambda: parent.prefork.stop(1),
+        lambda: parent.end(103, 104),
+        lambda: parent.end(101, 102),
+    )
+    assert "died" not in caplog.text
+
+
+def test_on_reload_is_called_first_and_an_error_of_it_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    called: list[int] = []
+
+    def read_configuration() -> None:
+        called.append(len(there.kernel.made))
+        if len(called) == 1:
+            raise ValueError("line 3")
+
+    there = Parent(on_reload=read_configuration)
+    there.run_and_leave(lambda: there.ready(101, 102), there.prefork.reload, there.prefork.reload, nothing)
+    assert called == [2, 2]
+    assert there.kernel.made == [101, 102, 103, 104]
+    assert "on_reload raised, the old processes serve on" in caplog.text
+    caplog.clear()  # its traceback knows the frames
+    there.finish()
+
+
+# counters
+
+
+def counts(**numbers: Any) -> Any:
+    return replace(NOTHING, **numbers)
+
+
+def test_statistics_are_those_of_all_the_dead_included(parent: Parent) -> None:
+    seen = []
+
+    def answer() -> None:
+        parent.say(101, Word.COUNTS, counts(connections=3, open=1, requests=7, closed={CloseReason.PEER_FIN: 2}))
+        parent.say(102, Word.COUNTS, counts(connections=2, open=2))
+        seen.append(parent.prefork.statistics())
+
+    def last() -> None:
+        parent.say(101, Word.COUNTS, counts(connections=4, open=0, timers=3, closed={CloseReason.DRAIN: 4}))
+        parent.say(999, Word.COUNTS, counts(connections=1000))
+        parent.end(101)
+
+    parent.run(
+        lambda: parent.ready(101, 102),
+        answer,
+        lambda: parent.prefork.stop(1),
+        last,
+        lambda: parent.end(102),
+    )
+    assert (seen[0].connections, seen[0].open, seen[0].requests, dict(seen[0].closed)) == (
+        5,
+        3,
+        7,
+        {CloseReason.PEER_FIN: 2},
+    )
+    assert parent.told(101) == [(Order.COUNT, 0.0), (Order.DRAIN, 1.0)]
+    done = parent.prefork.statistics()
+    assert (done.connections, done.open, done.timers, dict(done.closed)) == (6, 0, 0, {CloseReason.DRAIN: 4})
+
+
+def test_a_child_that_does_not_answer_is_not_waited_for(parent: Parent) -> None:
+    def ask() -> None:
+        real = parent.kernel.clock
+        parent.kernel.clock = lambda: (parent.advance(0.3), real())[1]  # type: ignore[func-returns-value]
+        parent.prefork.statistics()
+        parent.kernel.clock = real
+
+    parent.run_and_leave(lambda: parent.ready(101, 102), nothing, ask)
+    assert parent.told(102) == [(Order.COUNT, 0.0)]
+
+
+def test_a_child_that_is_gone_can_be_told_anything(parent: Parent) -> None:
+    def broken(source: memoryview, flags: int = 0) -> int:
+        raise BrokenPipeError
+
+    def gone() -> None:
+        parent.kernel.orders[101].send = broken  # type: ignore[method-assign]
+        parent.prefork.stop(1)
+
+    parent.run(lambda: parent.ready(101, 102), gone, lambda: parent.end(101, 102))
+
+
+# what it refuses
+
+
+def test_I02_threads_are_refused(parent: Parent) -> None:
+    parent.kernel.threads = 3
+    with pytest.raises(IllegalStateError, match=r"of the 3 threads .* setup\(reactor\)"):
+        parent.prefork.run()
+    assert not parent.kernel.made
+
+
+def test_I01_selectors_are_refused(parent: Parent) -> None:
+    with Selector.open(), pytest.raises(IllegalStateError, match="1 open selectors"):
+        parent.prefork.run()
+    assert not parent.kernel.made
+
+
+def test_another_thread_than_the_main_one_is_refused(parent: Parent) -> None:
+    parent.kernel.is_main = False
+    with pytest.raises(IllegalStateError, match="main thread"):
+        parent.prefork.run()
+
+
+def test_bad_arguments() -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(IllegalArgumentError, match="does not survive a fork"):
+        Prefork(workers=pool)
+    for options in ({"processes": 0}, {"workers": -1}, {"drain": -1}, {"respawns": 0}, {"max_connections": 0}):
+        with pytest.raises(IllegalArgumentError, match=next(iter(options))):
+            Prefork(**options)  # type: ignore[arg-type]
+
+
+def test_the_limit_of_connections_is_shared_out() -> None:
+    for options, most in (({"max_connections": 10}, 12), ({}, None)):
+        with Prefork.open(processes=4, **options) as prefork:  # type: ignore[arg-type]
+            assert prefork.max_connections == most
+
+
+def test_as_many_as_processors() -> None:
+    with Prefork(workers=lambda: ThreadPoolExecutor(1)) as prefork:
+        assert len(prefork._places) == SelectorProvider.default().cpu_count()
+        assert repr(prefork) == f"Prefork(open, processes={len(prefork._places)}, pids=[])"
+    assert repr(prefork).startswith("Prefork(over")
+
+
+def test_what_is_registered_is_checked_and_closed(parent: Parent) -> None:
+    listener = ServerSocketChannel.open(provider=parent.kernel).bind(("127.0.0.1", 0))
+    with pytest.raises(TypeError, match="Acceptor"):
+        parent.prefork.register(listener, ACCEPT, Greeter())
+    parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+    parent.run(lambda: parent.prefork.stop(1), lambda: parent.end(101, 102))
+    with pytest.raises(IllegalStateError, match="before run"):
+        parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+    parent.prefork.close()
+    parent.prefork.close()
+    assert not listener.is_open
+
+
+def test_reuse_port_opens_a_listener_for_each_place() -> None:
+    parent = Parent(reuse_port=True, processes=3)
+    plain = ServerSocketChannel.open(provider=parent.kernel).bind(("127.0.0.1", 0))
+    with pytest.raises(IllegalArgumentError, match=r'set_option\("SO_REUSEPORT", True\)'):
+        parent.prefork.register(plain, ACCEPT, Acceptor(Greeter))
+    plain.close()
+    listener = ServerSocketChannel.open(provider=parent.kernel).set_option("SO_REUSEPORT", True)
+    listener.bind(("127.0.0.1", 0))
+    parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+    channels = parent.prefork._plan.registrations[0].channels
+    assert len({id(channel) for channel in channels}) == 3
+    assert {channel.local_address for channel in channels} == {listener.local_address}  # type: ignore[attr-defined]
+    parent.finish()
+    assert not any(channel.is_open for channel in channels)
+
+
+def test_a_sibling_that_cannot_be_bound_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EADDRINUSE, "in use")
+
+    parent = Parent(reuse_port=True, processes=2)
+    listener = ServerSocketChannel.open(provider=parent.kernel).set_option("SO_REUSEPORT", True)
+    listener.bind(("127.0.0.1", 0))
+    monkeypatch.setattr(ServerSocketChannel, "bind", refuse)
+    with pytest.raises(OSError, match="in use"):
+        parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+    listener.close()
+    parent.finish()
+
+
+# the child's side of a fork
+
+
+def test_in_the_child_the_call_ends_the_process(parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = []
+
+    class Main:
+        def __init__(self, plan: object, place: int, source: Any, writer: object) -> None:
+            places.append(place)
+            source.close()
+
+        def run(self) -> int:
+            return 7
+
+    monkeypatch.setattr("nio.reactor.groups._nursery.ChildMain", Main)
+    parent.kernel.forks.extend([101, 0])
+    parent.run_and_leave()
+    assert (places, parent.kernel.exits) == ([1], [7])
+    assert parent.kernel.orders[101].is_closed
+    parent.prefork._nursery.children.clear()
+
+
+def test_close_ends_what_children_there_are() -> None:
+    parent = Parent()
+    parent.run_and_leave(lambda: parent.ready(101, 102))
+    real = parent.kernel.wait_for
+
+    def wait(fd: int, mask: int, wakeup: int | None, timeout: float | None) -> bool:
+        if timeout:
+            parent.advance(0.6)
+            parent.end(101)
+        return real(fd, mask, wakeup, timeout)
+
+    parent.kernel.wait_for = wait  # type: ignore[method-assign]
+    parent.prefork.close()
+    assert parent.kernel.killed == [(102, "SIGKILL")]
+    assert parent.kernel.orders[101].is_closed
