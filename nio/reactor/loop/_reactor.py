@@ -16,7 +16,6 @@ What else they call is refused with the thread's name. Between two calls of ``tu
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -24,9 +23,10 @@ from typing import Self
 
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
-from nio.errors import ClosedSelectorError, RejectedExecutionError
+from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
-from nio.reactor.loop._checks import check_callable, check_registration
+from nio.reactor.loop._agenda import Agenda
+from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
@@ -37,14 +37,12 @@ from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._spins import SpinWatch
-from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
-_TICKS_PER_TURN = 256
 
 
-class Reactor:
+class Reactor(Agenda):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -75,20 +73,18 @@ class Reactor:
             raise
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
-        self.provider: SelectorProvider = self._selector.provider
+        self.provider = self._selector.provider
         self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
-        self._timers = TimerQueue()
-        self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
-        self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
-        self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
+        self._start_agenda()
+        self._registry = Registry(self.admission, self.tally, self.report)
         self.guarded: Guarded = self._registry.guarded
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self._thread_id = self.provider.thread_id
-        self.owner: Owner = Owner(self._thread_id)
+        self.owner = Owner(self._thread_id)
         self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
@@ -234,29 +230,7 @@ class Reactor:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    # for users: work for the loop
-
-    def execute(self, fn: Callable[..., object], /, *args: object) -> None:
-        """Call ``fn(*args)`` on the reactor's thread, soon; from any thread or signal handler.
-
-        Calls run in the order they came in, at most 256 in a turn. RejectedExecutionError once the reactor is closed.
-        """
-        check_callable("execute", fn)
-        if self._closed:
-            raise RejectedExecutionError("the reactor is closed")
-        self.post(fn, *args)
-
-    def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
-        """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
-        check_callable("call_later", fn)
-        self.owner.check("call_later")
-        return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
-
-    def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
-        """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
-        check_callable("call_at", fn)
-        self.owner.check("call_at")
-        return self._timers.schedule(when, fn, *args)
+    # for users: what there is; work for the loop stands in Agenda
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
@@ -286,11 +260,6 @@ class Reactor:
         if self._registry.forget(key, reason):
             self._drain.look()
 
-    def post(self, fn: Callable[..., object], /, *args: object) -> None:
-        """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
-        self._ticks.append((fn, args))
-        self._selector.wakeup()
-
     def fail(self, error: Exception) -> None:
         """Stop, and have ``run()`` raise ``error``."""
         self._failure, self._stopped = error, True
@@ -308,37 +277,6 @@ class Reactor:
             self._registry.failed(key, handler, error)
             if isinstance(error, LEAVING):
                 raise
-
-    def _run_timers(self) -> int:
-        self._due.extend(self._timers.take_due(self.provider.clock()))
-        count = 0
-        while self._due and not self._closed:
-            count += 1
-            call = self._due.popleft().take()
-            if call is not None:
-                fn, args = call
-                try:
-                    fn(*args)
-                except BaseException as error:
-                    self._raised("timer", fn, error)
-        return count
-
-    def _run_ticks(self) -> int:
-        queued = min(len(self._ticks), _TICKS_PER_TURN)
-        count = 0
-        while count < queued and self._ticks:  # close() in a tick takes all the others
-            count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except BaseException as error:
-                self._raised("tick", fn, error)
-        return count
-
-    def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
-        self._registry.blame(kind, fn, error)
-        if isinstance(error, LEAVING):
-            raise error
 
     # the end
 
@@ -363,8 +301,3 @@ class Reactor:
             raise
         if self._drain.is_under_way:
             self.execute(self._drain.one, handler, key)
-
-    def _drop_ticks(self) -> None:
-        while self._ticks:
-            fn, args = self._ticks.popleft()
-            self.guarded(fn, *args)
