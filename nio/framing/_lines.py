@@ -128,6 +128,14 @@ class LinesDecoder:
         if self._held.find(self._ending, self._searched) < 0:
             self._judge()
 
+    def rest(self) -> bytes:
+        """Give back every byte that no record was returned for, as it came; the decoder's work is over."""
+        rest = bytes(self._held)
+        self._held.clear()
+        self._ended = True
+        self.clean = False
+        return rest
+
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
         if type(limit) is not int or limit < 1:
