@@ -13,7 +13,8 @@ that with one search and one slice, and holds nothing. Everything else goes thro
   at once;
 - once an ending is known to be there, a window of ``_WINDOW`` bytes is cut with one ``bytes.split``, which costs a
   fifth of a search per record. ``maxsplit`` keeps to the limit, and what it leaves is a part of the window, never of
-  all that is held: a block of pipelined records is not copied once per 64 of them.
+  all that is held: a block of pipelined records is not copied once per 64 of them. Where one record is asked for, the
+  window is that record.
 
 With the ending LF a record that ends in CR cannot be sent, nor one that holds LF: the peer would drop the CR.
 """
@@ -157,7 +158,7 @@ class LinesDecoder:
             if end < 0:
                 self._judge()
                 break
-            window = bytes(held[: max(end + self._width, _WINDOW)])
+            window = bytes(held[: max(end + self._width, _WINDOW if room > 1 else 0)])
             cut = window.split(self._ending, room)
             del held[: len(window) - len(cut.pop())]
             self._searched = 0

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
-from nio.errors import DelimiterInRecordError, FramingError, RecordTooLongError, TruncatedRecordError
+from nio.errors import DelimiterInRecordError, FramingError, IllegalStateError, RecordTooLongError, TruncatedRecordError
 from nio.framing import Decoder, Framing
 
 _LIMITS = (1, 2, 3, 64)
@@ -77,9 +77,8 @@ class _Check:
     def encoding(self) -> None:
         for message, code in zip(self.messages, self.codes, strict=True):
             for kind in (bytearray, memoryview):
-                _claim(
-                    self.framing.encode(kind(message)) == code, f"encode of a {kind.__name__} of {message!r} differs"
-                )
+                where = f"encode of a {kind.__name__} of {message!r}"
+                _claim(self.framing.encode(kind(message)) == code, f"{where} is not that of the bytes")
 
     def cuts(self) -> None:
         """Rule 1: whatever the pieces, and each record with its last byte."""
@@ -152,6 +151,11 @@ class _Check:
         decoder.end()
         decoder.end()
         _claim(not decoder.clean, "clean is True after end()")
+        try:
+            decoder.feed(self.stream)
+        except IllegalStateError:
+            return
+        raise AssertionError("bytes fed after end() are the caller's mistake: feed is to raise IllegalStateError")
 
     def neighbours(self) -> None:
         """Two decoders have nothing in common."""
@@ -188,22 +192,30 @@ class _Check:
         filler = None if longest is None else self.filler(longest)
         if longest is None or filler is None:
             return
-        full, over = (self.framing.encode(filler * size) for size in (longest, longest + 1))
-        room = len(over) + 1
+        full = self.framing.encode(filler * longest)
         for how, pieces in _ways(self.preamble + full):
             outcome = _outcome(self.framing, pieces, 64)
             expected = Outcome([filler * longest], None)
             _claim(outcome == expected, f"a record of max_length, {longest} bytes, {how}: {outcome}")
-        for how, pieces in _ways(self.preamble + over + self.codes[0]):
+        self.refused(filler, longest, longest + 1)
+        try:
+            self.refused(filler, longest, longest + min(9 * longest, _LONG))
+        except ValueError:
+            pass  # encode cannot write one of that length
+
+    def refused(self, filler: bytes, longest: int, size: int) -> None:
+        """A record of so many bytes: nothing comes of it, and not all of it is ever held."""
+        stream = self.preamble + self.framing.encode(filler * size)
+        room = len(self.framing.encode(filler * longest)) + 1
+        for how, pieces in _ways(stream + self.codes[0]):
             decoder = self.framing.decoder()
-            where = f"a record of {longest + 1} bytes, {how}"
+            where = f"a record of {size} bytes, {how}"
             for piece in pieces:
-                records = _drained(decoder, piece)
-                _claim(records == [], f"{where}: a record came all the same")
+                _claim(_drained(decoder, piece) == [], f"{where}: a record came all the same")
                 _claim(decoder.pending <= room, f"{where}: {decoder.pending} bytes are held")
             _claim(isinstance(decoder.error, RecordTooLongError), f"{where}: the error is {decoder.error!r}")
-            _claim(decoder.pending == 0, f"{where}: {decoder.pending} bytes are held after the error")
             _claim(not decoder.clean, f"{where}: clean is True after the error")
+            _claim(decoder.pending == 0, f"{where}: {decoder.pending} bytes are held after the error")
             _claim(decoder.feed(b"") == decoder.feed(self.codes[0]) == [], f"{where}: records come after the error")
 
     def filler(self, longest: int) -> bytes | None:

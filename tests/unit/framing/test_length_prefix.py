@@ -72,7 +72,7 @@ def test_M01_M04_it_keeps_the_contract(size: Any, order: ByteOrder) -> None:
         ({"strip": 0}, [b"\0\0\0\1a", b"\0\0\0\0", b"\0\0\0\2ab"]),
         ({"offset": 2, "strip": 1}, [b"x\0\0\0\1a", b"y\0\0\0\0"]),
         ({"strip": 6, "adjustment": 2}, MESSAGES),
-        ({"size": "varint", "max_length": 300}, [*MESSAGES, b"x" * 127, b"x" * 128, b"x" * 300]),
+        ({"size": "varint", "max_length": 300}, [b"", b"x" * 127, b"x" * 128]),
     ],
 )
 def test_M01_it_keeps_the_contract_wherever_the_field_is(options: dict[str, Any], messages: list[bytes]) -> None:
