@@ -23,7 +23,7 @@ PROGRAM = re.compile(r"<!-- program: (\w+\.py) -->")
 
 # The page's file becomes a module of its own name, so that what another process imports by name is found.
 LAUNCHER = """
-import nio, os, runpy, sys
+import importlib, nio, os, runpy, sys
 def anywhere(bind):
     def bound(self, address, *rest):
         port = type(address) is tuple and address[1] != 0
@@ -35,8 +35,7 @@ path, call, *sys.argv[1:] = sys.argv[1:]
 sys.argv[0] = path
 sys.path.insert(0, os.path.dirname(path))
 if call:
-    name = os.path.basename(path)[:-3]
-    exec(f"import {name}; {name}.{call}")
+    exec(call, vars(importlib.import_module(os.path.basename(path)[:-3])))
 else:
     runpy.run_path(path, run_name="__main__")
 """
@@ -76,8 +75,8 @@ def program(page: str, name: str = "") -> Program:
 def started(program: Program, directory: Path, *arguments: str, call: str = "") -> Child:
     """The program in a process of its own, from its first line on, with these arguments.
 
-    ``call`` is what to run instead of the file as a script, for instance ``main(port=1234)``: its own function, when
-    the address of a server has to come from the test.
+    ``call`` is what to run in the file's namespace instead of the file as a script: ``main(port=1234)``, when the
+    address of a server has to come from the test, or ``Echo.idle_timeout = 0.2; main()``.
     """
     path = program.saved(directory)
     return Child("-c", LAUNCHER, str(path), call, *arguments)
