@@ -9,6 +9,8 @@ of its own, so that no wing knows the one above.
 from __future__ import annotations
 
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
+from nio.reactor.handlers._datagram_handler import DatagramHandler as DatagramHandler
+from nio.reactor.handlers._datagram_outlet import DatagramStatistics as DatagramStatistics
 from nio.reactor.handlers._handler import Handler as Handler
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
 from nio.reactor.loop._event_handler import EventHandler as EventHandler
@@ -25,6 +27,8 @@ __all__ = [
     "Acceptor",
     "CloseReason",
     "Connection",
+    "DatagramHandler",
+    "DatagramStatistics",
     "EventHandler",
     "Handler",
     "Progress",
