@@ -28,6 +28,7 @@ from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._event_handler import EventHandler
@@ -261,6 +262,11 @@ class Reactor:
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
         return self.tally.statistics(len(self._timers) + len(self._due))
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """What there is of connections, accepted and connected ones, in the order they came."""
+        self.owner.check("connections")
+        return tuple(handler.describe() for handler in self._registry.connections())
 
     @property
     def max_connections(self) -> int:

@@ -146,6 +146,7 @@ class Connection(Outlet):
         """Another handler has the channel: it gets no output and no input of this one."""
         self._state, self._steady = CLOSED, False
         self._deadlines.cancel()
+        self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:
