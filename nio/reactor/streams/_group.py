@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from nio.errors import IllegalStateError
@@ -26,6 +26,7 @@ from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED
 
 Encode = Callable[[Any], bytes]
+M = TypeVar("M", bound=Outlet)
 
 
 class SlowMember(enum.Enum):
@@ -35,11 +36,11 @@ class SlowMember(enum.Enum):
     SKIP = "it misses this record"
 
 
-class Group:
+class Group(Generic[M]):
     """Connections to write to together: ``join`` in ``on_open``, and that is all; a member that ends has left.
 
     A collection: ``len``, ``in`` and iteration see the members of now; members may come and go meanwhile. A connection
-    may be in several groups, and members may live on several reactors.
+    may be in several groups, and members may live on several reactors. ``Group[Chat]`` is one of ``Chat`` connections.
 
     Concurrency: every method from any thread. What another thread than the reactor's asks for travels there.
     """
@@ -50,11 +51,11 @@ class Group:
         if not isinstance(slow, SlowMember):
             raise TypeError(f"slow is SlowMember.CLOSE or SlowMember.SKIP, not {slow!r:.60}")
         self._rule = slow
-        self._members: WeakKeyDictionary[Reactor, dict[Outlet, None]] = WeakKeyDictionary()
+        self._members: WeakKeyDictionary[Reactor, dict[M, None]] = WeakKeyDictionary()
         self.skipped: int = 0
         """Records left out for members that had no room."""
 
-    def join(self, member: Outlet) -> None:
+    def join(self, member: M) -> None:
         """Take a connection in; again is nothing, and one that has ended is not taken.
 
         TypeError for what is no connection, IllegalStateError for one that is not open yet.
@@ -69,13 +70,13 @@ class Group:
         self._members.setdefault(reactor, {})
         _there(reactor, self._join, member)
 
-    def leave(self, member: Outlet) -> None:
+    def leave(self, member: M) -> None:
         """Let a connection go, which stays open; nothing if it is no member."""
         reactor: Reactor | None = getattr(member, "reactor", None)
         if reactor is not None:
             _there(reactor, self._leave, member)
 
-    def broadcast(self, record: bytes, *, but: Outlet | None = None) -> None:
+    def broadcast(self, record: bytes, *, but: M | None = None) -> None:
         """Send a record to every member, except ``but``; never waits, and calls nothing.
 
         Raises what a member's framing says of the record; then nobody has got it.
@@ -86,7 +87,7 @@ class Group:
         for reactor in tuple(self._members):
             _there(reactor, self._deliver, reactor, record, encoded, but)
 
-    def __iter__(self) -> Iterator[Outlet]:
+    def __iter__(self) -> Iterator[M]:
         return iter([member for members in tuple(self._members.values()) for member in tuple(members)])
 
     def __len__(self) -> int:
@@ -100,21 +101,21 @@ class Group:
 
     # on the thread of a member's reactor
 
-    def _join(self, member: Outlet) -> None:
+    def _join(self, member: M) -> None:
         members = self._members[member.reactor]
         if member.state is not CLOSED and member not in members:
             members[member] = None
             member.call_at_end(self._forget)
 
-    def _leave(self, member: Outlet) -> None:
+    def _leave(self, member: M) -> None:
         if member in self._members.get(member.reactor, ()):
             member.call_at_end(self._forget, False)
             self._forget(member)
 
-    def _forget(self, member: Outlet) -> None:
+    def _forget(self, member: M) -> None:
         del self._members[member.reactor][member]
 
-    def _deliver(self, reactor: Reactor, record: bytes, encoded: dict[Encode, bytes], but: Outlet | None) -> None:
+    def _deliver(self, reactor: Reactor, record: bytes, encoded: dict[Encode, bytes], but: M | None) -> None:
         for member in tuple(self._members.get(reactor, ())):
             if member is but:
                 continue

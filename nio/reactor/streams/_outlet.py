@@ -22,6 +22,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
@@ -68,7 +69,7 @@ class Outlet(Handler):
         "_writable",
     )
 
-    _at_end: tuple[Callable[[Outlet], object], ...]
+    _at_end: tuple[Callable[[Any], object], ...]
     _rest: State
     _state: State
     _ending: CloseReason | None
@@ -144,7 +145,7 @@ class Outlet(Handler):
         self._leave_all()
         self.reactor.guarded(self.on_close, reason)
 
-    def call_at_end(self, fn: Callable[[Outlet], object], wanted: bool = True) -> None:
+    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
         """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
         if wanted:
             self._at_end = (*self._at_end, fn)

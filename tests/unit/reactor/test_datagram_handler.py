@@ -71,7 +71,7 @@ def test_a_bad_datagram_costs_itself_only(bad: bytes, line: str, caplog: pytest.
             assert "Greeter.process() returned 'text': a reply is bytes or None; use .encode()" in caplog.text
 
 
-def test_a_datagram_that_is_too_long_is_dropped_whole_and_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_C16_a_datagram_that_is_too_long_is_dropped_whole_and_named(caplog: pytest.LogCaptureFixture) -> None:
     class Short(Greeter):
         max_length = 4
 

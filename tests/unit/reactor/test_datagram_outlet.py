@@ -105,7 +105,7 @@ def test_the_queue_is_sent_in_shares() -> None:
         assert left == [3, 1, 0]
 
 
-def test_what_the_system_refuses_is_told_counted_and_survived(
+def test_C16_what_the_system_refuses_is_told_counted_and_survived(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann = service.client()
@@ -202,7 +202,7 @@ def test_connected_it_sends_without_an_address(connected: Connected) -> None:
         connected.handler.send(b"x", ("127.0.0.1", 9))
 
 
-def test_nobody_is_there_and_the_channel_lives_on(connected: Connected, caplog: pytest.LogCaptureFixture) -> None:
+def test_C16_nobody_is_there_and_the_channel_lives_on(connected: Connected, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "nio.reactor")
     address = connected.peer.getsockname()
     connected.peer.close()
@@ -219,7 +219,7 @@ def test_nobody_is_there_and_the_channel_lives_on(connected: Connected, caplog: 
         assert back.recv(100) == b"Hello ann"
 
 
-def test_an_answer_to_an_earlier_datagram_does_not_cost_the_next_one(connected: Connected) -> None:
+def test_C16_an_answer_to_an_earlier_datagram_does_not_cost_the_next_one(connected: Connected) -> None:
     address = connected.peer.getsockname()
     connected.peer.close()
     connected.handler.send(b"anybody?")

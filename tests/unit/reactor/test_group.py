@@ -16,7 +16,7 @@ from tests.unit.reactor.support import Greeter, Keeper, World, in_a_thread
 class Member(Greeter):
     """Joins and answers nothing; the group is the test's."""
 
-    group: Group
+    group: Group[Any]
 
     def on_open(self) -> None:
         super().on_open()
@@ -32,13 +32,13 @@ class Other(Member):
 
 
 class Bytes(Keeper):
-    group: Group
+    group: Group[Any]
 
     def on_open(self) -> None:
         self.group.join(self)
 
 
-def members_of(group: Group, *bases: type, slow_output: int = 1 << 20) -> Any:
+def members_of(group: Group[Any], *bases: type, slow_output: int = 1 << 20) -> Any:
     """A maker of members, one class after the other."""
     made = iter(bases)
 
@@ -50,7 +50,7 @@ def members_of(group: Group, *bases: type, slow_output: int = 1 << 20) -> Any:
 
 
 def test_members_hear_what_is_said_and_leave_by_themselves() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         ann, bob = world.connect(), world.connect()
         assert len(group) == 2
@@ -68,7 +68,8 @@ def test_members_hear_what_is_said_and_leave_by_themselves() -> None:
 
 
 def test_it_has_left_before_on_close() -> None:
-    group, seen = Group(), []
+    group: Group[Any] = Group()
+    seen = []
 
     class Leaver(Member):
         def on_close(self, reason: CloseReason) -> None:
@@ -83,7 +84,7 @@ def test_it_has_left_before_on_close() -> None:
 
 
 def test_joining_and_leaving_twice_is_nothing() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         ann = world.connect()
         group.join(world.handler)
@@ -99,7 +100,8 @@ def test_joining_and_leaving_twice_is_nothing() -> None:
 
 
 def test_a_member_of_several_groups_leaves_all() -> None:
-    one, two = Group(), Group()
+    one: Group[Any] = Group()
+    two: Group[Any] = Group()
     with World(members_of(one, Member)) as world:
         ann = world.connect()
         two.join(world.handler)
@@ -111,7 +113,7 @@ def test_a_member_of_several_groups_leaves_all() -> None:
 
 
 def test_a_handler_that_is_replaced_has_left() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         world.connect()
         world.reactor.register(world.handler.channel, 1, Keeper())
@@ -119,7 +121,7 @@ def test_a_handler_that_is_replaced_has_left() -> None:
 
 
 def test_but_one() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         ann, bob = world.connect(), world.connect()
         group.broadcast(b"to bob", but=world.handlers[0])
@@ -129,7 +131,7 @@ def test_but_one() -> None:
 
 
 def test_a_record_is_encoded_once_for_each_framing() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member, Member, Other, Bytes)) as world:
         peers = [world.connect() for _ in range(5)]
         encoded: list[bytes] = []
@@ -149,7 +151,7 @@ def test_a_record_is_encoded_once_for_each_framing() -> None:
 
 
 def test_what_no_framing_takes_is_the_callers_error_and_nobody_hears_it() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Bytes, Member)) as world:
         peers = [world.connect(), world.connect()]
         with pytest.raises(TypeError, match=r"Group.broadcast\(\) was given 'text': .*use .encode"):
@@ -163,7 +165,7 @@ def test_what_no_framing_takes_is_the_callers_error_and_nobody_hears_it() -> Non
 
 
 def test_a_framing_that_leaves_leaves() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         world.connect()
 
@@ -178,7 +180,7 @@ def test_a_framing_that_leaves_leaves() -> None:
 
 
 def test_one_who_changed_its_framing_meanwhile_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Bytes, Member)) as world:
         peer = world.connect()
         world.connect()
@@ -189,7 +191,7 @@ def test_one_who_changed_its_framing_meanwhile_costs_itself_only(caplog: pytest.
 
 @pytest.mark.parametrize("rule", SlowMember)
 def test_a_slow_member_costs_itself_only(rule: SlowMember) -> None:
-    group = Group(slow=rule)
+    group: Group[Any] = Group(slow=rule)
     with World(members_of(group, Member, slow_output=100_000)) as world:
         slow, fast = world.connect(), world.connect()
         record = b"x" * 49_999
@@ -212,7 +214,7 @@ def test_a_slow_member_costs_itself_only(rule: SlowMember) -> None:
 
 
 def test_all_hear_the_same_order_whichever_threads_it_comes_from() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         peers = [world.connect() for _ in range(3)]
 
@@ -233,7 +235,7 @@ def test_all_hear_the_same_order_whichever_threads_it_comes_from() -> None:
 
 
 def test_join_broadcast_and_leave_of_another_thread_take_effect_in_order() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World() as world:
         ann = world.connect()
 
@@ -250,7 +252,7 @@ def test_join_broadcast_and_leave_of_another_thread_take_effect_in_order() -> No
 
 
 def test_members_may_live_on_several_reactors() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as one, World(members_of(group, Member)) as two:
         ann, bob = one.connect(), two.connect()
         assert len(group) == 2
@@ -259,7 +261,7 @@ def test_members_may_live_on_several_reactors() -> None:
 
 
 def test_a_member_may_come_and_go_while_somebody_iterates() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with World(members_of(group, Member)) as world:
         for _ in range(3):
             world.connect()
@@ -269,13 +271,13 @@ def test_a_member_may_come_and_go_while_somebody_iterates() -> None:
 
 
 def test_slips_are_told_in_words() -> None:
-    group = Group()
+    group: Group[Any] = Group()
     with pytest.raises(TypeError, match=r"slow is SlowMember\.CLOSE or SlowMember\.SKIP, not 'skip'"):
         Group(slow="skip")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="give it an object, not the class Member"):
-        group.join(Member)  # type: ignore[arg-type]
+        group.join(Member)
     with pytest.raises(TypeError, match="members of a Group are connections, StreamHandlers for one, not 5"):
-        group.join(5)  # type: ignore[arg-type]
+        group.join(5)
     with pytest.raises(IllegalStateError, match=r"this Greeter is not open yet: join in its on_open\(\)"):
         group.join(Greeter())
     group.broadcast(b"to nobody")
