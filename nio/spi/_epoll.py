@@ -25,7 +25,7 @@ def share(fd: int) -> None:
 class EpollPoller:
     """Readiness by epoll."""
 
-    __slots__ = ("_epoll", "add", "close", "modify", "remove", "wait")
+    __slots__ = ("_epoll", "add", "close", "fileno", "modify", "remove", "wait")
 
     limit = None
 
@@ -36,12 +36,13 @@ class EpollPoller:
         self.remove = self._epoll.unregister
         self.wait = self._epoll.poll
         self.close = self._epoll.close
+        self.fileno = self._epoll.fileno
 
 
 class SharingEpollPoller:
     """Readiness by epoll, in a process that shares listeners with others."""
 
-    __slots__ = ("_epoll", "_exclusive", "close", "wait")
+    __slots__ = ("_epoll", "_exclusive", "close", "fileno", "wait")
 
     limit = None
 
@@ -50,6 +51,7 @@ class SharingEpollPoller:
         self._exclusive: set[int] = set()
         self.wait = self._epoll.poll
         self.close = self._epoll.close
+        self.fileno = self._epoll.fileno
 
     def add(self, fd: int, mask: int) -> None:
         if fd in _shared and mask == READABLE and os.fstat(fd).st_ino == _shared[fd]:

@@ -23,6 +23,7 @@ from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._report import logger
+from nio.reactor.loop._state import ReactorState
 from nio.spi import PipeEnd, SelectorProvider
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD")
@@ -84,9 +85,9 @@ class ChildReactor(Reactor):
         self._look()
 
     def _look(self) -> None:
-        """Is nobody left but the ear?"""
-        if self._drain.is_under_way and self._registry.all() == (self._ear,):
-            self._drained()
+        """When nobody is left but the ear, there is nothing more to hear."""
+        if self._state is ReactorState.DRAINING and self._ear is not None and self._registry.all() == (self._ear,):
+            self._ear.close()
 
 
 class Ear(Handler):

@@ -70,6 +70,12 @@ class Nursery:
             if place.child is not None:
                 place.fresh = self._spawn(place)
 
+    def reopen(self) -> None:
+        """Nobody is left: begin anew when there is something to do."""
+        self.is_ending = False
+        for place in self.places:
+            place.due = 0
+
     def close(self) -> None:
         """Give the pipe back; nobody is left to use it."""
         self._reader.close()

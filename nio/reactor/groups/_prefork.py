@@ -120,8 +120,8 @@ class Prefork:
     def register(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> None:
         """Have every child register its copy of ``channel`` and ``handler``; before ``run()``."""
         check_registration(channel, ops, handler)
-        if self._is_running or self._is_over:
-            raise IllegalStateError("register() belongs before run(): the children are there already")
+        if self._nursery.children or self._is_over:
+            raise IllegalStateError("register() belongs before run(), or after it: children are there")
         channels: list[SelectableChannel] = [channel]
         if self._reuses_port and isinstance(channel, ServerSocketChannel):
             if not channel.get_option("SO_REUSEPORT"):
@@ -134,16 +134,18 @@ class Prefork:
         self._plan.registrations.append(Registration(tuple(channels), ops, handler))
 
     def run(self) -> None:
-        """Fork the children and look after them until ``stop()``; in the main thread.
+        """Fork the children and look after them until ``stop()``; in the main thread. Then it can be called again.
 
         IllegalStateError where a fork is not safe, with the reason. In a child this call does not return: the process
         ends.
         """
-        if self._is_over or (self._ends and not self._nursery.children):
-            self._is_over = True
+        if self._is_over:
             return
         if self._is_running:
             raise IllegalStateError("run() was called from inside itself")
+        if self._ends and not self._nursery.children:
+            self._ends.clear()
+            return
         self._check_forkable()
         with self.provider.signal_wakeup() as wakeup:
             if wakeup is None:
@@ -154,7 +156,8 @@ class Prefork:
                     self._look_after(wakeup)
             finally:
                 self._wakeup, self._is_running = None, False
-        self._is_over = True
+        self._ends.clear()
+        self._nursery.reopen()
 
     def stop(self, drain: float | None = None) -> None:
         """End ``run`` and all children: at once, or with ``drain`` when what was received is answered.

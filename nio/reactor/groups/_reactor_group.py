@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import enum
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Self
 
@@ -33,6 +34,8 @@ from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import Progress, ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._state import ReactorState
+from nio.reactor.loop._timers import Timer
 from nio.spi import SelectorProvider
 
 _PATIENCE = 5.0  # seconds for a sub reactor's thread to end
@@ -71,7 +74,7 @@ class ReactorGroup(Reactor):
         self._balance = balance
         self._subs: list[SubReactor] = []
         self._next = 0
-        self._is_drained = False
+        self._latest: Timer | None = None  # when a drain that does not end is given up
         super().__init__(workers=workers, max_connections=max_connections, provider=provider)
         shared: int | Workers = 0
         if self.hand_off is not None:
@@ -116,20 +119,22 @@ class ReactorGroup(Reactor):
         self._start()
         try:
             super().run()
-        finally:
-            if self._stopped:
-                self._end_subs()
+        except LEAVING:
+            raise
+        except BaseException:
+            self._end_subs()
+            raise
+        self._end_subs()
 
-    def stop(self, drain: float | None = None) -> None:
-        """End ``run`` and every sub reactor: at once, or with ``drain`` when what was received is answered."""
-        super().stop(drain)
-        if drain is None:
-            for sub in self._subs:
-                sub.end()
+    def on_error(self, fn: Callable[[BaseException, str], object] | None) -> None:
+        """As ``Reactor.on_error``, for all reactors: ``fn`` is called in the thread of the one where it happened."""
+        super().on_error(fn)
+        for sub in self._subs:
+            sub.hear_errors(fn)
 
     def close(self) -> None:
         """Close every connection and all selectors; again is nothing."""
-        if self._closed:
+        if self._state is ReactorState.CLOSED:
             return
         self.owner.check("close")
         if not self._selector.is_forked:  # else there are no threads here
@@ -148,7 +153,7 @@ class ReactorGroup(Reactor):
         return tuple(sub.own_statistics() for sub in self._subs)
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "draining" if self._drain.is_under_way else "open"
+        state = self._state.name.lower()
         loads = ", ".join("dead" if sub.is_dead else str(sub.load) for sub in self._subs)
         return f"ReactorGroup({state}, provider={self.provider.name}, connections=[{loads}])"
 
@@ -165,16 +170,18 @@ class ReactorGroup(Reactor):
         sub.dealt += 1
         sub.post(sub.arrive, admit, channel)
 
-    def sub_ended(self, sub: SubReactor, error: BaseException | None) -> None:
+    def sub_ended(self, sub: SubReactor, run: int, error: BaseException | None) -> None:
         """As a tick: the thread of a sub reactor is at its end."""
+        if run != sub.run_number:
+            return
         sub.join(_PATIENCE)
         if isinstance(error, LEAVING):
             raise error
         if isinstance(error, WorkersLostError):
             self.fail(error)
-        elif not sub.is_dead and not (self._stopped or self._drain.is_under_way):
+        elif not sub.is_dead and self._state is ReactorState.OPEN:
             self._died(sub, error)
-        self._look()
+        self._drained()
 
     # parts
 
@@ -184,9 +191,9 @@ class ReactorGroup(Reactor):
         for sub in (*self._subs[self._next :], *self._subs[: self._next]):
             if sub.is_running:
                 able.append(sub)
-            elif sub.thread is not None and not sub.is_dead and not self._stopped:
-                self.sub_ended(sub, None)  # it ended without a word
-        if not able or self._closed:
+            elif sub.thread is not None and not sub.is_dead and self._state is ReactorState.OPEN:
+                self.sub_ended(sub, sub.run_number, None)  # it ended without a word
+        if not able or self._state is ReactorState.CLOSED:
             return None
         chosen = able[0] if self._balance is Balance.ROUND_ROBIN else min(able, key=_load)
         self._next = (self._subs.index(chosen) + 1) % len(self._subs)
@@ -203,8 +210,8 @@ class ReactorGroup(Reactor):
             self.fail(failure)
 
     def _start(self) -> None:
-        """Start whoever does not run, has not died and is not to stop."""
-        if not (self._stopped or self._closed):
+        """Start whoever does not run and has not died."""
+        if self._state is ReactorState.OPEN:
             for sub in self._subs:
                 if not sub.is_running and not sub.is_dead:
                     sub.start()
@@ -212,30 +219,34 @@ class ReactorGroup(Reactor):
     def _end_subs(self) -> None:
         """Have every thread end; name those that do not."""
         for sub in self._subs:
-            sub.end()
+            if sub.is_running:
+                sub.end()
         end = self.provider.clock() + int(_PATIENCE * 1e9)
         for sub in self._subs:
             sub.join(max(0.0, (end - self.provider.clock()) / 1e9))
+            sub.run_number += 1  # this end is no news
         stuck = ", ".join(sub.name for sub in self._subs if sub.is_running)
         if stuck:
             self.report("stuck", logging.WARNING, "still busy after %g s, left behind: %s", _PATIENCE, stuck)
 
     def _begin_drain(self, seconds: float) -> None:
-        is_first = not self._drain.is_under_way
+        is_first = self._state is ReactorState.OPEN
         super()._begin_drain(seconds)
         if is_first:
-            self.call_later(seconds + _PATIENCE, self.stop)
+            self._latest = self.call_later(seconds + _PATIENCE, self.stop)
             for sub in self._subs:
-                sub.end(seconds)
+                if sub.is_running:
+                    sub.end(seconds)
 
     def _drained(self) -> None:
-        self._is_drained = True
-        self._look()
-
-    def _look(self) -> None:
-        """Is everything drained?"""
-        if self._is_drained and not any(sub.is_running for sub in self._subs):
+        if not any(sub.is_running for sub in self._subs):
             super()._drained()
+
+    def _reopen(self) -> None:
+        super()._reopen()
+        if self._latest is not None:
+            self._latest.cancel()
+            self._latest = None
 
     def _places(self, wanted: int | None) -> Admission:
         return SharedAdmission(wanted, self.provider)

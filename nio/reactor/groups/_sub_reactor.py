@@ -14,6 +14,7 @@ from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._state import ReactorState
 from nio.spi import SelectorProvider, Thread
 
 Admit = Callable[[Reactor, SocketChannel], object]
@@ -36,7 +37,7 @@ class Main(Protocol):
 
     def statistics(self) -> ReactorStatistics: ...
 
-    def sub_ended(self, sub: SubReactor, error: BaseException | None) -> None: ...
+    def sub_ended(self, sub: SubReactor, run: int, error: BaseException | None) -> None: ...
 
 
 class SubReactor(Reactor):
@@ -47,6 +48,7 @@ class SubReactor(Reactor):
         self.name: str = name
         self.thread: Thread | None = None
         self.is_dead: bool = False  # it never runs again
+        self.run_number: int = 0  # news of an earlier one is old
         self.dealt: int = 0  # connections; the main reactor's thread counts these,
         self.arrived: int = 0  # and this one's thread those
         self.cost: int = 0  # connections that have ended with its thread
@@ -75,13 +77,19 @@ class SubReactor(Reactor):
         return self.thread is not None and self.thread.is_alive()
 
     def start(self) -> None:
-        """Run in a thread of its own."""
-        self.thread = self.provider.start_thread(self._live, name=self.name)
+        """Run in a thread of its own; a stop that came too late for the last run is not for this one."""
+        self._reopen()
+        self.run_number += 1
+        self.thread = self.provider.start_thread(self._live, self.run_number, name=self.name)
 
     def join(self, seconds: float) -> None:
         """Wait so long for the end of its thread."""
         if self.thread is not None:
             self.thread.join(seconds)
+
+    def hear_errors(self, fn: Callable[[BaseException, str], object] | None) -> None:
+        """Of ticks, timers and callbacks."""
+        self._registry.on_error = fn
 
     def end(self, drain: float | None = None) -> None:
         """As ``stop``, for this one alone."""
@@ -97,7 +105,7 @@ class SubReactor(Reactor):
         try:
             if self._selector.is_forked:
                 channel.close()  # it is the parent's
-            elif self._closed:
+            elif self._state is ReactorState.CLOSED:
                 self.group.post(self.group.deal, admit, channel)
             else:
                 admit(self, channel)
@@ -112,7 +120,7 @@ class SubReactor(Reactor):
         self.close()
         self._drop_ticks()  # what came after a close() of its own
 
-    def _live(self) -> None:
+    def _live(self, number: int) -> None:
         error: BaseException | None = None
         try:
             self.run()
@@ -123,7 +131,7 @@ class SubReactor(Reactor):
             self.cost = self.tally.open
             self.guarded(self.close)  # here, where its handlers have always been called
         finally:
-            self.group.post(self.group.sub_ended, self, error)
+            self.group.post(self.group.sub_ended, self, number, error)
 
     def _places(self, wanted: int | None) -> Admission:
         return self.group.admission

@@ -21,11 +21,12 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
+from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job, Reply
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_callbacks, check_framing, check_settings, explained
+from nio.reactor.streams._checks import check_framing, explained
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL

@@ -61,7 +61,6 @@ def test_as_many_children_as_asked_for_and_SIGTERM_drains_them(
         "process 101 (1) has ended: exit code 0",
         "process 102 (2) has ended: exit code 0",
     ]
-    parent.run()  # it is over
 
 
 def test_H09_a_second_SIGTERM_ends_them_at_once(parent: Parent) -> None:
@@ -103,6 +102,16 @@ def test_J01_stopped_before_it_runs_twice_and_afterwards(parent: Parent) -> None
     parent.prefork.stop(1)
     parent.run()
     assert not parent.kernel.made
+
+
+def test_it_can_run_again(parent: Parent) -> None:
+    parent.run(lambda: parent.prefork.stop(1), lambda: parent.end(101, 102))
+    parent.prefork.stop()
+    parent.run()  # the stop was for this one
+    parent.run(lambda: parent.ready(103, 104), parent.prefork.stop, lambda: parent.end(103, 104))
+    assert parent.kernel.made == [101, 102, 103, 104]
+    parent.prefork.close()
+    parent.run()
 
 
 def test_stopped_while_children_start(parent: Parent) -> None:
@@ -423,9 +432,13 @@ def test_what_is_registered_is_checked_and_closed(parent: Parent) -> None:
     with pytest.raises(TypeError, match="Acceptor"):
         parent.prefork.register(listener, ACCEPT, Greeter())
     parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
-    parent.run(lambda: parent.prefork.stop(1), lambda: parent.end(101, 102))
-    with pytest.raises(IllegalStateError, match="before run"):
-        parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+
+    def late() -> None:
+        with pytest.raises(IllegalStateError, match="before run"):
+            parent.prefork.register(listener, ACCEPT, Acceptor(Greeter))
+        parent.prefork.stop()
+
+    parent.run(late, lambda: parent.end(101, 102))
     parent.prefork.close()
     parent.prefork.close()
     assert not listener.is_open

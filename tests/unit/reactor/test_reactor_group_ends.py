@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from nio.channels import SelectionKey, ServerSocketChannel
-from nio.errors import IllegalStateError, WorkersLostError
+from nio.errors import ClosedSelectorError, IllegalStateError, WorkersLostError
 from nio.reactor import Acceptor, CloseReason, Handler, ReactorGroup
 from nio.reactor.groups import _reactor_group
 from nio.spi import Thread
@@ -54,6 +54,50 @@ def test_J01_stopped_twice_and_from_another_thread() -> None:
         in_a_thread(server.group.stop)
         server.ended()
         assert not server.errors
+
+
+def test_it_can_run_again_with_all_its_connections() -> None:
+    with ReactorGroup.open(reactors=2) as group:
+        listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
+        group.register(listener, ACCEPT, Acceptor(Greeter))
+        with group.in_thread():
+            clients = [dial(listener) for _ in range(4)]
+            for client in clients:
+                client.ask(b"ann")
+        for drain in (None, PATIENCE):
+            with group.in_thread(drain=drain):
+                for client in clients:
+                    client.ask(b"bob")
+        with group.in_thread():
+            for client in clients:
+                assert client.read_to_end() == b""
+                client.close()
+        assert group.statistics().timers == 0
+
+
+def test_errors_of_sub_reactors_are_told_to_whoever_hears_the_group_s() -> None:
+    heard: list[tuple[str, str, str]] = []
+
+    def hear(error: BaseException, kind: str) -> None:
+        heard.append((str(error), kind, threading.current_thread().name))
+
+    class Faulty(Greeter):
+        def on_open(self) -> None:
+            self.reactor.execute(self.fail)
+
+        @staticmethod
+        def fail() -> None:
+            raise ValueError("a tick")
+
+    group = ReactorGroup.open(reactors=1)
+    group.on_error(hear)
+    with group, group.in_thread():
+        listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
+        group.execute(group.register, listener, ACCEPT, Acceptor(Faulty))
+        with dial(listener) as client:
+            client.ask(b"ann")
+            client.ask(b"bob")
+    assert heard == [("a tick", "tick", "reactor-1")]
 
 
 @pytest.mark.parametrize("word", [b"stop", b"drain"])
@@ -415,6 +459,14 @@ def test_J04_closed_while_connections_are_on_their_way() -> None:
         for client in clients:
             assert client.read_to(1) == b""
             client.close()
+
+
+def test_a_closed_group_turns_and_runs_no_more() -> None:
+    with ReactorGroup.open(reactors=1) as group:
+        pass
+    group.run()
+    with pytest.raises(ClosedSelectorError):
+        group.turn(0)
 
 
 def test_close_belongs_to_the_thread_that_runs_it() -> None:
