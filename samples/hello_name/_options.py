@@ -45,6 +45,7 @@ go to stderr. SIGTERM or SIGINT: take no more clients, answer what was received,
 close, exit 0; connections left when the drain time is over are cut, exit 5. A
 second SIGINT: exit 130 at once. A worker process that was killed breaks the
 pool, and nobody could be answered any more: exit 7, for a supervisor to see.
+SIGHUP, with --reactor prefork: new processes take over, no client notices it.
 """
 
 _CLIENT = """\
@@ -102,6 +103,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 Complete = Callable[[argparse.Namespace], None]
 
+_FITTING = {
+    "workers": ("pooled", "multi", "prefork"),
+    "executor": ("pooled", "multi"),
+    "reactors": ("multi",),
+    "processes": ("prefork",),
+    "reuse_port": ("prefork",),
+}
+
 
 def _server(parser: argparse.ArgumentParser) -> Complete:
     add = parser.add_argument
@@ -109,17 +118,21 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add("--port", type=_whole(0, 65_535), default=PORT, metavar="P", help=f"port, 0 for any free one ({PORT})")
     add(
         "--reactor",
-        choices=("single", "pooled"),
+        choices=("single", "pooled", "multi", "prefork"),
         default="single",
-        help="greet on its own thread, or in workers (single)",
+        metavar="R",
+        help="single, pooled (workers greet), multi (several reactors), prefork (several processes) (single)",
     )
-    add("--workers", type=_whole(1, 1024), metavar="N", help="pooled: how many workers (4)")
+    add("--workers", type=_whole(1, 1024), metavar="N", help="pooled: how many workers (4); multi, prefork: some too")
+    add("--reactors", type=_whole(1, 1024), metavar="N", help="multi: how many sub reactors (one per processor)")
+    add("--processes", type=_whole(1, 1024), metavar="N", help="prefork: how many processes (one per processor)")
+    add("--reuse-port", action="store_true", help="prefork: a listener for each process; the kernel deals")
     add(
         "--executor",
         type=_executor,
         metavar="E",
-        help="pooled: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is given, "
-        "and returns a concurrent.futures.Executor (thread)",
+        help="pooled, multi: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is "
+        "given, and returns a concurrent.futures.Executor (thread)",
     )
     add(
         "--max-name",
@@ -153,9 +166,11 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     logs.add_argument("--quiet", action="store_true", help="log errors only")
 
     def complete(options: argparse.Namespace) -> None:
-        for option in ("workers", "executor"):
-            if options.reactor != "pooled" and getattr(options, option) is not None:
-                parser.error(f"--{option} fits --reactor pooled")
+        for option, fitting in _FITTING.items():
+            if options.reactor not in fitting and getattr(options, option):
+                parser.error(f"--{option.replace('_', '-')} fits --reactor {' or '.join(fitting)}")
+        if options.reactor == "multi" and options.executor and ":" not in options.executor:
+            options.workers = options.workers or _WORKERS
         options.executor = options.executor or "thread"
         if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS

@@ -1,7 +1,8 @@
 """What runs in a child process of Prefork: a reactor, and an ear for the parent.
 
-The parent's orders come through a pipe, whose end says that the parent is gone, however it went: then the child leaves
-at once. Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP
+The parent's orders come through a pipe, whose end says that the parent has no patience or is gone: then the child leaves
+at once. A second pipe, the lifeline, only ever ends. A thread waits for that, so that a child leaves its parent's port
+also when its loop is stuck in a handler. Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP
 to everybody: they are the parent's affair.
 
 A child that retires leaves the connections that wait at the listener to its successor. Those that it has just accepted
@@ -24,9 +25,10 @@ from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._report import logger
 from nio.reactor.loop._state import ReactorState
-from nio.spi import PipeEnd, SelectorProvider
+from nio.spi import READABLE, PipeEnd, SelectorProvider
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD")
+_MOMENT = 0.5  # seconds for a loop to notice that the parent is gone
 _FIRST_REQUEST = 0.3  # seconds for it, of whoever was accepted just before its process retires
 
 
@@ -117,8 +119,11 @@ class Ear(Handler):
 class ChildMain:
     """One child, from its first step to its exit code."""
 
-    def __init__(self, plan: Plan, place: int, orders: Pipe.SourceChannel, reports: PipeEnd) -> None:
+    def __init__(self, plan: Plan, place: int, orders: Pipe.SourceChannel, reports: PipeEnd, lifeline: PipeEnd) -> None:
         self._plan = plan
+        self._lifeline = lifeline
+        self._over = plan.provider.open_wakeup()
+        self._has_ended = plan.provider.event()
         self._place = place
         self._orders = orders
         self._reports = reports
@@ -129,7 +134,7 @@ class ChildMain:
         """Serve to the end; the exit code."""
         try:
             with self._plan.provider.handling_signals(_SIGNALS, self._signalled, overrule=True):
-                self._serve()
+                self._serve_while_the_parent_lives()
         except SystemExit as leaving:
             return leaving.code if isinstance(leaving.code, int) else 1
         except BaseException:
@@ -153,6 +158,22 @@ class ChildMain:
         """The parent is gone, or has no patience."""
         assert self._reactor is not None
         self._reactor.end()
+
+    def _serve_while_the_parent_lives(self) -> None:
+        watch = self._plan.provider.start_thread(self._watch, name="lifeline")
+        try:
+            self._serve()
+        finally:
+            self._has_ended.set()
+            self._over.set()
+            watch.join()
+
+    def _watch(self) -> None:
+        """In a thread: when the parent is gone, the loop has a moment to notice."""
+        provider = self._plan.provider
+        is_orphan = provider.wait_for(self._lifeline.fileno(), READABLE, self._over.fileno(), None)
+        if is_orphan and not self._has_ended.wait(_MOMENT):
+            provider.exit_process(1)
 
     def _serve(self) -> None:
         plan = self._plan

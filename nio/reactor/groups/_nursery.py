@@ -14,7 +14,7 @@ from nio.reactor.loop._report import Report
 from nio.spi import READABLE
 
 _SECOND = 1_000_000_000
-_GRACE = 2.0  # seconds from the end of the drain time to the kill
+_GRACE = 0.5  # seconds from the end of the drain time to the kill
 _AT_ONCE = 1.0  # seconds for leaving at once
 _ANSWER = 1.0  # seconds for the children to tell their counters
 
@@ -34,6 +34,7 @@ class Nursery:
         self._start_timeout = start_timeout
         self._past: list[ReactorStatistics] = []
         self._reader, self._writer = self.provider.open_pipe()
+        self._lifeline, self._hand = self.provider.open_pipe()  # the parent alone holds its writing end
 
     @property
     def descriptor(self) -> int:
@@ -77,9 +78,9 @@ class Nursery:
             place.due = 0
 
     def close(self) -> None:
-        """Give the pipe back; nobody is left to use it."""
-        self._reader.close()
-        self._writer.close()
+        """Give the pipes back; nobody is left to use them."""
+        for end in (self._reader, self._writer, self._lifeline, self._hand):
+            end.close()
 
     def spawn_due(self) -> None:
         """Make a child for every place whose time has come."""
@@ -137,7 +138,8 @@ class Nursery:
                 child.sink.close()
             pipe.sink.close()
             self._reader.close()
-            code = ChildMain(self.plan, place.number, pipe.source, self._writer).run()
+            self._hand.close()
+            code = ChildMain(self.plan, place.number, pipe.source, self._writer, self._lifeline).run()
         finally:
             self.provider.exit_process(code)
 
@@ -176,6 +178,8 @@ class Nursery:
         for child in self.children.values():
             if child.deadline is not None and now >= child.deadline:
                 child.deadline = None
+                if child.is_planned:
+                    child.was_cut()
                 why = "has not ended" if child.is_planned else "is not ready"
                 self.report("killed", logging.WARNING, "%r %s in time and is killed", child, why)
                 self.provider.signal_process(child.pid, "SIGKILL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from nio.channels import Pipe
 from nio.reactor.groups._reports import NOTHING, Order, order
@@ -36,6 +37,11 @@ class Child:
             self.sink.write(order(word, seconds))
         except OSError:
             pass  # its end is about to be heard of
+
+    def was_cut(self) -> None:
+        """It is killed with whatever connections it has left."""
+        lost = max(1, self.counts.open)
+        self.counts = replace(self.counts, abandoned=self.counts.abandoned + lost)
 
     def __repr__(self) -> str:
         return f"process {self.pid} ({self.place.number + 1})"

@@ -26,6 +26,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
@@ -35,7 +36,7 @@ from nio.errors import IllegalArgumentError, IllegalStateError
 from nio.reactor.groups._child import Plan, Registration
 from nio.reactor.groups._nursery import Nursery
 from nio.reactor.groups._place import Place
-from nio.reactor.loop._checks import check_registration
+from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import ReactorStatistics
@@ -58,7 +59,7 @@ class Prefork:
 
     With ``reuse_port`` each child has a listener of its own: set ``SO_REUSEPORT`` before you bind the one you register.
 
-    Concurrency: ``stop`` and ``reload`` from any thread and signal handler, all else in the main thread.
+    Concurrency: ``stop``, ``reload`` and ``execute`` from any thread and signal handler, all else in the main thread.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Prefork:
         self._reuses_port = reuse_port
         self._signals: deque[str] = deque()
         self._ends: deque[float | None] = deque()  # what stop() was told
+        self._calls: deque[Callable[[], object]] = deque()
         self._wakeup: Wakeup | None = None
         self._wants_reload = self._is_over = self._is_running = False
         self._nursery = Nursery(self._plan, self._places, check_seconds("start_timeout", start_timeout))
@@ -167,6 +169,12 @@ class Prefork:
         self._ends.append(None if drain is None else check_seconds("drain", drain))
         self._wake()
 
+    def execute(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` in the parent's ``run()``, soon; what it raises is logged."""
+        check_callable("execute", fn)
+        self._calls.append(partial(fn, *args))
+        self._wake()
+
     def reload(self) -> None:
         """Replace every child, as SIGHUP does."""
         self._wants_reload = True
@@ -188,6 +196,11 @@ class Prefork:
         """How many connections there may be in all, rounded up to equal shares; None: each child decides."""
         share = self._plan.max_connections
         return None if share is None else share * len(self._places)
+
+    @property
+    def processes(self) -> int:
+        """How many children serve at a time."""
+        return len(self._places)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -221,6 +234,7 @@ class Prefork:
     def _look_after(self, wakeup: Wakeup) -> None:
         nursery = self._nursery
         while True:
+            self._hear()  # first: of an end that is asked for nobody has died
             nursery.turn()
             self._hear()
             if nursery.is_ending and not nursery.children:
@@ -236,6 +250,11 @@ class Prefork:
 
     def _hear(self) -> None:
         """Do what signals and other threads ask for."""
+        while self._calls:
+            try:
+                self._calls.popleft()()
+            except Exception as error:
+                self._nursery.report("call", logging.ERROR, "a call of execute() raised", error=error)
         while self._signals:
             name = self._signals.popleft()
             if name == "SIGHUP":

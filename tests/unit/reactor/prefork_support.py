@@ -60,7 +60,7 @@ class Processes(Kernel):
         self.waits_for_children: list[float | None] = []
         self.is_main = True
         self._last: Ordered | None = None
-        self._has_reports = False
+        self._own_pipes = 2  # reports, lifeline
 
     def process_id(self) -> int:
         return 100
@@ -70,8 +70,8 @@ class Processes(Kernel):
 
     def open_pipe(self) -> Any:
         reader, writer = super().open_pipe()
-        if not self._has_reports:
-            self._has_reports = True
+        if self._own_pipes:
+            self._own_pipes -= 1
             return reader, writer
         self._last = Ordered(writer)
         return reader, self._last

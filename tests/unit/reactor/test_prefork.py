@@ -87,11 +87,12 @@ def test_whoever_does_not_end_in_time_is_killed(parent: Parent, caplog: pytest.L
         lambda: parent.ready(101, 102),
         lambda: parent.prefork.stop(3),
         lambda: parent.end(101),
-        lambda: parent.advance(4.9),
+        lambda: parent.advance(3.4),
         lambda: parent.advance(0.2),
         nothing,
     )
     assert parent.kernel.killed == [(102, "SIGKILL")]
+    assert parent.prefork.statistics().abandoned == 1
     assert "process 102 (2) has not ended in time and is killed" in caplog.text
 
 
@@ -101,6 +102,24 @@ def test_J01_stopped_before_it_runs_twice_and_afterwards(parent: Parent) -> None
     parent.prefork.stop(1)
     parent.run()
     assert not parent.kernel.made
+
+
+def test_calls_run_between_two_waits_and_cost_nothing(parent: Parent, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[object] = []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    def call() -> None:
+        parent.prefork.execute(fail)
+        parent.prefork.execute(seen.append, 1)
+
+    with pytest.raises(TypeError, match="takes a function"):
+        parent.prefork.execute(call())  # type: ignore[func-returns-value,arg-type]
+    parent.run(lambda: seen.append(0), parent.prefork.stop, lambda: parent.end(101, 102))
+    assert seen == [1, 0]
+    assert "a call of execute() raised" in caplog.text
+    caplog.clear()
 
 
 def test_it_can_run_again(parent: Parent) -> None:
@@ -311,7 +330,7 @@ def test_in_the_child_the_call_ends_the_process(parent: Parent, monkeypatch: pyt
     places = []
 
     class Main:
-        def __init__(self, plan: object, place: int, source: Any, writer: object) -> None:
+        def __init__(self, plan: object, place: int, source: Any, writer: object, lifeline: object) -> None:
             places.append(place)
             source.close()
 

@@ -29,18 +29,20 @@ class Nursling:
     """A ChildMain, its listener, and its parent's ends of the pipes."""
 
     def __init__(self, factory: Any = Greeter, setup: Any = None, *, listeners: int = 1, **plan: Any) -> None:
-        self.provider = SelectorProvider.default()
-        self.listeners = tuple(ServerSocketChannel.open().bind(("127.0.0.1", 0)) for _ in range(listeners))
-        self.orders = Pipe.open()
+        self.provider = plan.pop("provider", SelectorProvider.default())
+        self.listeners = tuple(
+            ServerSocketChannel.open(provider=self.provider).bind(("127.0.0.1", 0)) for _ in range(listeners)
+        )
+        self.orders = Pipe.open(provider=self.provider)
         self.reports = Pipe.open()
         self.reports.source.configure_blocking(False)
-        _, self.writer = self.provider.open_pipe()
-        self.reader = _
+        self.reader, self.writer = self.provider.open_pipe()
+        self.lifeline, self.hand = self.provider.open_pipe()
         self.acceptor = Acceptor(factory)
         options: dict[str, Any] = {"workers": 0, "max_connections": None, "drain": PATIENCE, **plan}
         self.plan = Plan(self.provider, setup, **options)
         self.plan.registrations.append(Registration(self.listeners, ACCEPT, self.acceptor))
-        self.main = ChildMain(self.plan, 0, self.orders.source, self.writer)
+        self.main = ChildMain(self.plan, 0, self.orders.source, self.writer, self.lifeline)
         self.codes: list[int] = []
         self.told: list[Told] = []
 
@@ -65,8 +67,8 @@ class Nursling:
     def close(self) -> None:
         self.orders.close()
         self.reports.close()
-        self.reader.close()
-        self.writer.close()
+        for end in (self.reader, self.writer, self.lifeline, self.hand):
+            end.close()
         for listener in self.listeners:
             listener.close()
 
@@ -90,7 +92,7 @@ def child(factory: Any = Greeter, setup: Any = None, *, act: Any, **options: Any
         nursling.codes.append(nursling.main.run())
         actor.join(PATIENCE)
         if errors:
-            raise errors[0]
+            raise errors.pop()
         yield nursling
     finally:
         actor.join(PATIENCE)
@@ -120,6 +122,44 @@ def test_I04_the_parent_s_end_is_its_end() -> None:
             client.ask(b"ann")
             nursling.orders.sink.close()
             assert client.read_to(1) == b""
+
+    with child(act=act) as nursling:
+        assert nursling.codes == [0]
+
+
+def test_I04_a_loop_that_is_stuck_ends_with_the_parent_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate()
+    exits: list[int] = []
+    monkeypatch.setattr("nio.reactor.groups._child._MOMENT", 0.01)
+
+    class Stuck(Greeter):
+        def process(self, record: bytes) -> bytes | None:
+            gate()
+            return record
+
+    class Provider(type(SelectorProvider.default())):  # type: ignore[misc]
+        def exit_process(self, code: int) -> None:
+            exits.append(code)
+            gate.release.set()
+
+    def act(nursling: Nursling) -> None:
+        with nursling.client() as client:
+            client.send(b"ann\n")
+            assert gate.begun.acquire(timeout=PATIENCE)
+            nursling.orders.sink.close()
+            nursling.hand.close()
+            assert client.read_to(4) in (b"", b"ann\n")
+
+    with child(Stuck, act=act, provider=Provider(SelectorProvider.default().name)) as nursling:
+        assert nursling.codes == [0]
+    assert exits == [1]
+
+
+def test_a_loop_that_notices_is_left_alone() -> None:
+    def act(nursling: Nursling) -> None:
+        nursling.hear(Word.READY)
+        nursling.hand.close()
+        nursling.orders.sink.close()
 
     with child(act=act) as nursling:
         assert nursling.codes == [0]
@@ -249,14 +289,16 @@ def test_setup_is_called_with_the_reactor() -> None:
         assert seen[0].statistics().turns > 0
 
 
-@pytest.mark.parametrize(("error", "code"), [(ValueError("no"), 1), (SystemExit(3), 3), (SystemExit("why"), 1)])
-def test_a_setup_that_raises_ends_the_child(error: BaseException, code: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("error", "code"), [((ValueError, "no"), 1), ((SystemExit, 3), 3), ((SystemExit, "why"), 1)])
+def test_a_setup_that_raises_ends_the_child(
+    error: tuple[type[BaseException], object], code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     def setup(reactor: Reactor) -> None:
-        raise error
+        raise error[0](error[1])
 
     with child(setup=setup, act=lambda nursling: None) as nursling:
         assert nursling.codes == [code]
-    assert ("cannot serve" in caplog.text) == isinstance(error, ValueError)
+    assert ("cannot serve" in caplog.text) == (error[0] is ValueError)
     caplog.clear()
 
 

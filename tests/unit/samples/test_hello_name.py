@@ -30,9 +30,9 @@ def refusal(capsys: Capture, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("server --workers 4", "--workers fits --reactor pooled"),
-        ("server --reactor single --workers 4", "--workers fits --reactor pooled"),
-        ("server --executor process", "--executor fits --reactor pooled"),
+        ("server --workers 4", "--workers fits --reactor pooled or multi or prefork"),
+        ("server --reactor single --workers 4", "--workers fits --reactor pooled or multi or prefork"),
+        ("server --executor process", "--executor fits --reactor pooled or multi"),
         ("server --delay-kind cpu", "--delay-kind fits --delay"),
         ("compare --delay-kind sleep", "--delay-kind fits --delay"),
         ("server --quiet --log-level debug", "argument --log-level: not allowed with argument --quiet"),
