@@ -1,9 +1,11 @@
 """What runs in a child process of Prefork: a reactor, and an ear for the parent.
 
-The parent's orders come through a pipe, whose end says that the parent has no patience or is gone: then the child leaves
-at once. A second pipe, the lifeline, only ever ends. A thread waits for that, so that a child leaves its parent's port
-also when its loop is stuck in a handler. Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP
-to everybody: they are the parent's affair.
+The parent's orders come through a pipe. Its end says that the parent is gone, or has no patience, and the child leaves
+at once. A second pipe, the lifeline, has nothing but an end. A thread waits for that: a child whose loop is stuck in a
+handler leaves its parent's port, too.
+
+Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP to
+everybody: they are the parent's affair.
 
 A child that retires leaves the connections that wait at the listener to its successor. Those that it has just accepted
 get a moment to send their first request before it drains.

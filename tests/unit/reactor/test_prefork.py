@@ -271,7 +271,7 @@ def test_the_limit_of_connections_is_shared_out() -> None:
 
 def test_as_many_as_processors() -> None:
     with Prefork(workers=lambda: ThreadPoolExecutor(1)) as prefork:
-        assert len(prefork._places) == SelectorProvider.default().cpu_count()
+        assert prefork.processes == SelectorProvider.default().cpu_count()
         assert repr(prefork) == f"Prefork(open, processes={len(prefork._places)}, pids=[])"
     assert repr(prefork).startswith("Prefork(over")
 
