@@ -3,6 +3,9 @@
 **Shared listeners.** Where several processes wait at one listener, a connection wakes them all, and all but one for
 nothing. With EPOLLEXCLUSIVE the kernel wakes one, or a few. A descriptor that is watched that way cannot be modified:
 it is taken out and put in again. Its inode tells it from a later one of the same number.
+
+The kernel wakes whoever has waited at the listener the longest, and an idle machine's first process would get every
+connection. So whoever was woken goes to the end of the queue, in the same way, before it waits again.
 """
 
 from __future__ import annotations
@@ -42,14 +45,14 @@ class EpollPoller:
 class SharingEpollPoller:
     """Readiness by epoll, in a process that shares listeners with others."""
 
-    __slots__ = ("_epoll", "_exclusive", "close", "fileno", "wait")
+    __slots__ = ("_epoll", "_exclusive", "_woken", "close", "fileno")
 
     limit = None
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._exclusive: set[int] = set()
-        self.wait = self._epoll.poll
+        self._woken: list[int] = []  # by these listeners
         self.close = self._epoll.close
         self.fileno = self._epoll.fileno
 
@@ -66,6 +69,14 @@ class SharingEpollPoller:
             self.add(fd, mask)
         else:
             self._epoll.modify(fd, mask)
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        for fd in self._woken:
+            if fd in self._exclusive:
+                self.modify(fd, READABLE)
+        events = self._epoll.poll(timeout)
+        self._woken = [fd for fd, _ in events if fd in self._exclusive]
+        return events
 
     def remove(self, fd: int) -> None:
         self._exclusive.discard(fd)

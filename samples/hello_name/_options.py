@@ -63,9 +63,10 @@ what they do, what comes back and why. Takes a few seconds; needs nothing else.
 """
 
 _COMPARE = """\
-The same load on the single and on the pooled reactor (4 threads; 4 processes
-too where greetings compute), in interleaved rounds, every reply checked. The
-servers are processes of their own.
+The same load on the four reactors, on a thread per connection and on a Protocol
+of asyncio, in interleaved rounds, every reply checked. Workers are 4 threads (4
+processes too where greetings compute), sub reactors and preforked processes as
+many as there are processors. The servers are processes of their own.
 """
 
 
@@ -94,7 +95,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "server": _server(command("server", "answer names until a signal comes", _SERVER, _SERVER_OUTPUT)),
         "client": _client(command("client", "send names, print and check the replies", _CLIENT)),
         "demo": _demo(command("demo", "see both reactors at work", _DEMO)),
-        "compare": _compare(command("compare", "measure both reactors under the same load", _COMPARE)),
+        "compare": _compare(command("compare", "measure all reactors under the same load", _COMPARE)),
     }
     options = parser.parse_args(arguments)
     complete[options.command](options)

@@ -89,8 +89,7 @@ def test_I06_a_child_that_is_killed_costs_its_own_requests_only(mode: tuple[str,
                 before = children(pid)
                 os.kill(min(before), signal.SIGKILL)
                 until(lambda old=before: len(children(pid) - old) == 1)  # type: ignore[misc]
-                answered = clients.answered
-                until(lambda: clients.answered > answered + 50)
+                until(lambda goal=clients.answered + 50: clients.answered > goal)  # type: ignore[misc]
         assert len(clients.failed) <= 2 * 4  # one of each client at a time
         assert not any(isinstance(error, ConnectionRefusedError) for error in clients.failed)
         ended = server.stop()

@@ -7,6 +7,8 @@ handler leaves its parent's port, too.
 Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP to
 everybody: they are the parent's affair.
 
+Where all children have one listener, a child accepts one connection a turn, so that a burst of them goes round.
+
 A child that retires leaves the connections that wait at the listener to its successor. Those that it has just accepted
 get a moment to send their first request before it drains.
 """
@@ -20,6 +22,7 @@ from dataclasses import dataclass, field
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, ServerSocketChannel
 from nio.reactor.groups._reports import ORDERS_SIZE, Order, Word, orders, report
+from nio.reactor.handlers._acceptor import Acceptor
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
@@ -196,7 +199,7 @@ class ChildMain:
                 self._tell(Word.COUNTS)
 
     def _share(self) -> None:
-        """Listeners of the other places are theirs; one that all have, wakes one of them."""
+        """Listeners of the other places are theirs; one that all have wakes one of them, who takes one connection."""
         for item in self._plan.registrations:
             mine = item.channel(self._place)
             for channel in item.channels:
@@ -204,6 +207,8 @@ class ChildMain:
                     channel.close()
             if isinstance(mine, ServerSocketChannel) and len(item.channels) == 1:
                 self._plan.provider.share_listener(mine.socket)
+                if isinstance(item.handler, Acceptor):
+                    item.handler.accepts_per_turn = 1
 
     def _stop_listening(self) -> None:
         for item in self._plan.registrations:

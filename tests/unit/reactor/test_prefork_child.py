@@ -310,10 +310,14 @@ def test_I07_a_listener_that_all_have_is_shared_and_of_the_others_own_ones_the_c
             shared.append(listener)
 
     for count in (1, 3):
+        shared.clear()
         nursling = Nursling(listeners=count)
         nursling.plan.provider = Watched(nursling.provider.name)
-        nursling.main._share()
-        assert len(shared) == 1
+        with ServerSocketChannel.open() as another:
+            nursling.plan.registrations.append(Registration((another,), ACCEPT, Handler()))
+            nursling.main._share()
+            assert len(shared) == (2 if count == 1 else 1)
+        assert nursling.acceptor.accepts_per_turn == (1 if count == 1 else 16)
         assert [listener.is_open for listener in nursling.listeners] == [True] + [False] * (count - 1)
         nursling.close()
 

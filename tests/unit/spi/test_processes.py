@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -139,10 +140,66 @@ def test_I07_a_connection_wakes_one_of_two_that_wait_exclusively(monkeypatch: py
             poller._epoll.modify(listener.fileno(), READABLE)
         with socket.create_connection(listener.getsockname()):
             assert poller.wait(10) == [(listener.fileno(), READABLE)]
+            assert poller.wait(10) == [(listener.fileno(), READABLE)]  # level-triggered, as ever
         poller.modify(listener.fileno(), READABLE | 4)
         poller.modify(listener.fileno(), READABLE)
         poller.remove(listener.fileno())
         assert poller.wait(0) == []
+        poller.close()
+
+
+@needs_epoll
+def test_I07_connections_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has been woken waits behind the other; the connections come one by one, and nobody is busy."""
+    monkeypatch.setattr(_epoll, "_shared", {})
+    got: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        _epoll.share(listener.fileno())
+        accepted = threading.Semaphore(0)
+
+        def serve(name: str) -> None:
+            poller = _epoll.open_poller()
+            poller.add(listener.fileno(), READABLE)
+            poller.add(ending.fileno(), READABLE)
+            waiting.release()
+            while ending.fileno() not in dict(poller.wait(10)):
+                try:
+                    listener.accept()[0].close()
+                except BlockingIOError:
+                    continue
+                got.append(name)
+                accepted.release()
+            poller.close()
+
+        waiting = threading.Semaphore(0)
+        ending, end = socket.socketpair()
+        threads = [threading.Thread(target=serve, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+            assert waiting.acquire(timeout=10)
+        for _ in range(40):
+            with socket.create_connection(listener.getsockname()):
+                assert accepted.acquire(timeout=10)
+        end.send(b"x")
+        for thread in threads:
+            thread.join(10)
+        ending.close()
+        end.close()
+    assert min(got.count("a"), got.count("b")) >= 10
+
+
+@needs_epoll
+def test_a_listener_that_was_taken_out_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_epoll, "_shared", {})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        _epoll.share(listener.fileno())
+        poller = _epoll.open_poller()
+        poller.add(listener.fileno(), READABLE)
+        with socket.create_connection(listener.getsockname()):
+            assert poller.wait(10)
+            poller.remove(listener.fileno())
+            assert poller.wait(0) == []
         poller.close()
 
 
