@@ -13,6 +13,7 @@ from nio.reactor.groups._modes import open_reactor as open_reactor
 from nio.reactor.groups._prefork import Prefork as Prefork
 from nio.reactor.groups._reactor_group import Balance as Balance
 from nio.reactor.groups._reactor_group import ReactorGroup as ReactorGroup
+from nio.reactor.groups._service_manager import ServiceManager as ServiceManager
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
 from nio.reactor.handlers._datagram_handler import DatagramHandler as DatagramHandler
 from nio.reactor.handlers._datagram_outlet import DatagramStatistics as DatagramStatistics
@@ -49,6 +50,7 @@ __all__ = [
     "ReactorGroup",
     "ReactorState",
     "ReactorStatistics",
+    "ServiceManager",
     "SlowMember",
     "State",
     "StreamHandler",

@@ -35,7 +35,7 @@ from nio.channels._per_kernel import shared_by_fork
 from nio.errors import IllegalArgumentError, IllegalStateError
 from nio.reactor.groups._child import Plan, Registration
 from nio.reactor.groups._nursery import Nursery
-from nio.reactor.groups._place import Place
+from nio.reactor.groups._place import Periodic, Place
 from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import Workers
@@ -90,6 +90,9 @@ class Prefork:
         self._signals: deque[str] = deque()
         self._ends: deque[float | None] = deque()  # what stop() was told
         self._calls: deque[Callable[[], object]] = deque()
+        self._on_start: list[Callable[[], object]] = []
+        self._on_stop: list[Callable[[], object]] = []
+        self._has_started = False
         self._wakeup: Wakeup | None = None
         self._wants_reload = self._is_over = self._is_running = False
         self._nursery = Nursery(self._plan, self._places, check_seconds("start_timeout", start_timeout))
@@ -160,6 +163,7 @@ class Prefork:
                 self._wakeup, self._is_running = None, False
         self._ends.clear()
         self._nursery.reopen()
+        self._has_started = False
 
     def stop(self, drain: float | None = None) -> None:
         """End ``run`` and all children: at once, or with ``drain`` when what was received is answered.
@@ -174,6 +178,24 @@ class Prefork:
         check_callable("execute", fn)
         self._calls.append(partial(fn, *args))
         self._wake()
+
+    def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` in the parent every ``period`` seconds while it runs; what it raises is logged."""
+        check_callable("call_every", fn)
+        nanoseconds = round(check_seconds("period", period) * 1e9)
+        if nanoseconds <= 0:
+            raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
+        self._nursery.clock_work.append(Periodic(partial(fn, *args), nanoseconds, self.provider.clock()))
+
+    def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` in the parent when every place has a child that serves, once in each ``run()``."""
+        check_callable("on_start", fn)
+        self._on_start.append(partial(fn, *args))
+
+    def on_stop(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` in the parent when the end begins."""
+        check_callable("on_stop", fn)
+        self._on_stop.append(partial(fn, *args))
 
     def reload(self) -> None:
         """Replace every child, as SIGHUP does."""
@@ -239,6 +261,7 @@ class Prefork:
             self._hear()
             if nursery.is_ending and not nursery.children:
                 return
+            self._look_at_places()
             nursery.spawn_due()
             self.provider.wait_for(nursery.descriptor, READABLE, wakeup.fileno(), nursery.time_left())
             wakeup.clear()
@@ -251,10 +274,7 @@ class Prefork:
     def _hear(self) -> None:
         """Do what signals and other threads ask for."""
         while self._calls:
-            try:
-                self._calls.popleft()()
-            except Exception as error:
-                self._nursery.report("call", logging.ERROR, "a call of execute() raised", error=error)
+            self._call(self._calls.popleft())
         while self._signals:
             name = self._signals.popleft()
             if name == "SIGHUP":
@@ -263,11 +283,29 @@ class Prefork:
                 self._ends.append(None if self._nursery.is_ending or self._ends else self._plan.drain)
         while self._nursery.asked_to_stop:
             self._ends.append(self._nursery.asked_to_stop.pop())
+        if self._ends and not self._nursery.is_ending:
+            for call in self._on_stop:
+                self._call(call)
         while self._ends:
             self._nursery.end(self._ends.popleft())
         if self._wants_reload and not self._nursery.is_ending and not any(place.fresh for place in self._places):
             self._wants_reload = False
             self._replace_all()
+
+    def _look_at_places(self) -> None:
+        if not self._has_started and all(place.child and place.child.is_ready for place in self._places):
+            self._has_started = True
+            for call in self._on_start:
+                self._call(call)
+        for periodic in self._nursery.clock_work:
+            if periodic.is_due(self.provider.clock()):
+                self._call(periodic.call)
+
+    def _call(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self._nursery.report("call", logging.ERROR, "a call of the parent's raised", error=error)
 
     def _replace_all(self) -> None:
         self._nursery.report("reload", logging.INFO, "reload: every process gets a successor")

@@ -30,6 +30,7 @@ from nio.errors import IllegalArgumentError, IllegalStateError, WorkersLostError
 from nio.reactor.groups._shared import SharedAdmission, total
 from nio.reactor.groups._sub_reactor import Admit, SubReactor
 from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._checks import check_callable
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import Progress, ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
@@ -131,6 +132,25 @@ class ReactorGroup(Reactor):
         super().on_error(fn)
         for sub in self._subs:
             sub.hear_errors(fn)
+
+    def when_all_turn(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` on the main reactor's thread as soon as every sub reactor has come to its ticks.
+
+        Not while one of them is stuck in a handler: so a watchdog knows that the whole group lives.
+        """
+        check_callable("when_all_turn", fn)
+        self.owner.check("when_all_turn")
+        running = [sub for sub in self._subs if sub.is_running]
+        missing = len(running)
+
+        def turned() -> None:
+            nonlocal missing
+            missing -= 1
+            if not missing:
+                fn(*args)
+
+        for sub in running:
+            sub.post(self.post, turned)
 
     def close(self) -> None:
         """Close every connection and all selectors; again is nothing."""

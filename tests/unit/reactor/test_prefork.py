@@ -118,8 +118,32 @@ def test_calls_run_between_two_waits_and_cost_nothing(parent: Parent, caplog: py
         parent.prefork.execute(call())  # type: ignore[func-returns-value,arg-type]
     parent.run(lambda: seen.append(0), parent.prefork.stop, lambda: parent.end(101, 102))
     assert seen == [1, 0]
-    assert "a call of execute() raised" in caplog.text
+    assert "a call of the parent's raised" in caplog.text
     caplog.clear()
+
+
+def test_hooks_and_periodic_calls_of_the_parent(parent: Parent) -> None:
+    seen: list[str] = []
+    parent.prefork.on_start(seen.append, "started")
+    parent.prefork.on_stop(seen.append, "stops")
+    parent.prefork.call_every(2, seen.append, "again")
+    with pytest.raises(IllegalArgumentError, match="period"):
+        parent.prefork.call_every(0, seen.append)
+    parent.run(
+        lambda: parent.ready(101),
+        lambda: parent.ready(102),
+        lambda: parent.advance(1.9),
+        lambda: parent.advance(0.1),
+        lambda: parent.advance(5),
+        lambda: parent.end(101),
+        lambda: parent.advance(0.5),
+        lambda: parent.ready(103),
+        lambda: parent.prefork.stop(1),
+        lambda: parent.prefork.stop(),
+        lambda: parent.end(102, 103),
+    )
+    assert seen == ["started", "again", "again", "stops"]
+    assert parent.kernel.waits_for_children[3] == pytest.approx(0.1)
 
 
 def test_it_can_run_again(parent: Parent) -> None:
