@@ -9,8 +9,11 @@ of its own, so that no wing knows the one above.
 from __future__ import annotations
 
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
+from nio.reactor.handlers._connector import Connector as Connector
 from nio.reactor.handlers._handler import Handler as Handler
+from nio.reactor.loop._backoff import Backoff as Backoff
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
+from nio.reactor.loop._connecting import Connecting as Connecting
 from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
 from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
@@ -23,8 +26,11 @@ from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
     "Acceptor",
+    "Backoff",
     "CloseReason",
+    "Connecting",
     "Connection",
+    "Connector",
     "EventHandler",
     "Handler",
     "Progress",

@@ -48,6 +48,17 @@ class AddressDoor:
             return host.removeprefix(_MAPPED), cast("int", address[1])
         return address
 
+    def resolve(self, host: str, port: int) -> list[tuple[ProtocolFamily, Address]]:
+        """Ask the system's resolver, which may wait for a name server."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise socket.gaierror(error.errno, f"{error.strerror}: {host!r}") from None
+        except UnicodeError:  # a label that is empty or longer than 63 characters
+            raise OSError(errno.EINVAL, f"{host!r} is no host name") from None
+        families = {number: family for family, number in FAMILIES.items()}
+        return [(families[one[0]], cast("Address", one[4])) for one in found if one[0] in families]
+
 
 def packed(host: str) -> tuple[int, bytes] | None:
     """The family and the bytes of a numeric address, IPv4 for both of its spellings; None for any other text."""

@@ -160,6 +160,10 @@ class SelectorProvider(ABC):
         """Whether a connection that has just come about has this socket at both ends."""
         return False
 
+    def resolve(self, host: str, port: int) -> list[tuple[ProtocolFamily, Address]]:
+        """The addresses of a host name for streams, the best first, by the resolver, which waits; OSError if none."""
+        raise self._lacks("a resolver")
+
     def max_backlog(self) -> int:
         """The longest queue of pending connections that ``listen`` grants."""
         return sys.maxsize
@@ -197,6 +201,10 @@ class SelectorProvider(ABC):
     @abstractmethod
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:
         """Run ``target(*args)`` in a daemon thread that is already started; whoever needs its end joins it."""
+
+    def random(self) -> float:
+        """A number from 0 up to but not 1, for what is to differ from one process to the next."""
+        return 0.5
 
     def descriptor_limit(self) -> int:
         """How many descriptors this process may have open."""

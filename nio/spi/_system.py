@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import random
 import resource
 import select
 import signal
@@ -170,6 +171,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
     thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    random: Callable[[], float] = staticmethod(random.random)
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, name=name, daemon=True)

@@ -100,6 +100,10 @@ class Handler:
     def handle_replaced(self) -> None:
         """Another handler has the channel from now on, which stays open."""
 
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """``reactor.connect`` was to connect this handler, which never had a key, and there will be no connection."""
+        self.reactor = reactor
+
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once and leave the reactor; closing again is nothing.
 

@@ -28,6 +28,7 @@ from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable, check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connecting import Connects
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._event_handler import EventHandler
@@ -36,15 +37,17 @@ from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
+from nio.reactor.loop._resolver import Resolver
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.reactor.loop._undertakings import Undertakings
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
 _TICKS_PER_TURN = 256
 
 
-class Reactor:
+class Reactor(Connects):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -87,6 +90,7 @@ class Reactor:
         self._drain = Drain(self._registry, self.tally, self.stop)
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
+        self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
         self._thread_id = self.provider.thread_id
         self.owner: Owner = Owner(self._thread_id)
         self._stopped = self._closed = False
@@ -221,7 +225,7 @@ class Reactor:
         self.owner.check("close")
         self.owner.settle()
         self._closed = self._stopped = True
-        steps: list[Callable[[], None]] = [partial(self._registry.end_all, CloseReason.LOCAL)]
+        steps: list[Callable[[], None]] = [self.undertakings.close, partial(self._registry.end_all, CloseReason.LOCAL)]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
         if self.hand_off is not None:
@@ -345,6 +349,7 @@ class Reactor:
     def _begin_drain(self, seconds: float) -> None:
         if not self._drain.is_under_way:
             self.call_later(seconds, self._drain.end)
+            self.undertakings.end_all(CloseReason.DRAIN)
             self._drain.begin()
 
     # the handlers

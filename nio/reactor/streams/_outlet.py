@@ -48,6 +48,7 @@ class Outlet(Handler):
         "_detail",
         "_ending",
         "_eof",
+        "_error",
         "_handling",
         "_lingered",
         "_mark",
@@ -71,6 +72,7 @@ class Outlet(Handler):
     _deadlines: Deadlines
     _handling: bool
     _detail: str
+    _error: BaseException | None
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -149,6 +151,14 @@ class Outlet(Handler):
         return self._reason
 
     @property
+    def close_error(self) -> BaseException | None:
+        """What the connection ended with, if it was an error: the system's, the peer's or the handler's own.
+
+        It has no traceback any more. None while nothing has failed.
+        """
+        return getattr(self, "_error", None)
+
+    @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
         return self._outbox.size
@@ -174,7 +184,11 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail, self._error = (
+            CloseReason.LOCAL,
+            "",
+            None,
+        )  # and what the peer or the system did, for the log
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
         self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
@@ -182,6 +196,15 @@ class Outlet(Handler):
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """No connection came about: ``on_close`` is all that is called."""
+        super().handle_unconnected(reactor, reason, error)
+        self._state = self._rest = CLOSED
+        self._reason, self._error, self._ending = reason, error, None
+        self._outbox, self._steady = Outbox(), False
+        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
+        reactor.guarded(self.on_close, reason)
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -321,16 +344,17 @@ class Outlet(Handler):
         else:
             name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
+            self._error = error.with_traceback(None)  # which would keep the frames, and these the handler
             self._begin_end(CloseReason.HANDLER_ERROR)
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
 
 

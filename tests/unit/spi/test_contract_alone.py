@@ -424,6 +424,7 @@ LEFT_OUT: list[Callable[[SelectorProvider], object]] = [
     lambda provider: provider.set_multicast_interface(None, 1),
     lambda provider: provider.check_group(INET, "224.0.0.1", None),
     lambda provider: provider.join_group(None, 1, "224.0.0.1", None),
+    lambda provider: provider.resolve("localhost", 80),
     lambda provider: provider.leave_group(None, 1, "224.0.0.1", None),
     lambda provider: provider.open_file("t", {"READ"}),
     lambda provider: DatagramChannel.open(provider=provider),
@@ -444,6 +445,7 @@ def test_what_has_an_answer_that_fits(memory: MemoryProvider) -> None:
     assert memory.send_file(1, 2, 0, 1) is None
     assert memory.inherited_socket() is None
     assert memory.cpu_count() == 1
+    assert memory.random() == 0.5
     assert memory.descriptor_limit() > 2**31
     assert not memory.is_connected_to_itself(memory.open_socket(INET))
     with memory.signal_wakeup() as wakeup:
