@@ -8,10 +8,11 @@ import os
 from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
+from nio.channels._hand_over import GONE
 from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
-from nio.errors import AlreadyBoundError
-from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
+from nio.errors import AlreadyBoundError, IllegalArgumentError
+from nio.spi import OPTIONS, OPTIONS6, Address, Inherited, OptionSpec, ProtocolFamily, SelectorProvider, Socket
 
 
 class StandardSocketOptions:
@@ -90,6 +91,20 @@ class NetworkChannel(SelectableChannel):
         It is the provider's: over the operating system a ``socket.socket``.
         """
         return self._sock
+
+    def detach(self) -> Any:
+        """Give the socket to whoever calls, open and in blocking mode; the channel is closed, the connection is not.
+
+        Its keys are cancelled, and no selector's kernel knows the descriptor any more: at once in the thread that
+        selects, from another thread after waking that one and waiting for it. A thread that sleeps in the channel gets
+        AsynchronousCloseError. An addition to java.nio.
+
+        Raises ClosedChannelError once closed, IllegalStateError in a signal handler that interrupted a selection.
+        """
+        self._give_away()
+        sock, self._sock = self._sock, GONE
+        self._provider.release_socket(sock)
+        return sock
 
     @property
     def supported_options(self) -> frozenset[str]:
@@ -183,3 +198,29 @@ def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
     if spec.kind == "linger" and number < 0:
         return number
     return check_range(option, number, spec.high)
+
+
+def adopted(provider: SelectorProvider, sock: object, kind: str) -> Inherited:
+    """The socket and what it is; IllegalArgumentError if it is not for a channel of that ``kind``."""
+    found = provider.adopt_socket(sock)
+    fits = "DatagramChannel" if found.is_datagram else "ServerSocketChannel" if found.is_listening else "SocketChannel"
+    if fits == kind:
+        return found
+    provider.release_socket(found.socket)
+    if kind == "ServerSocketChannel" and fits == "SocketChannel":
+        raise IllegalArgumentError("the socket does not listen: call its listen() first, or SocketChannel.adopt")
+    raise IllegalArgumentError(f"the socket is for {fits}.adopt")
+
+
+def peer_of(sock: Socket) -> Address | None:
+    """The peer's address; None when there is no peer, or when it has reset the connection already."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None
+
+
+def is_named(sock: Socket) -> bool:
+    """The socket has a local address."""
+    name = sock.getsockname()
+    return name[1] != 0 if isinstance(name, tuple) else len(name) > 0

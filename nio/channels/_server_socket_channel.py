@@ -7,7 +7,7 @@ from typing import Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, named, supported
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, adopted, check_family, named, supported
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
@@ -43,6 +43,19 @@ class ServerSocketChannel(NetworkChannel):
         if family is not ProtocolFamily.UNIX:
             channel.set_option("SO_REUSEADDR", True)
         return channel
+
+    @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> ServerSocketChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It listens already. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "ServerSocketChannel")
+        return cls._of_listening(provider, found.socket, found.family)
 
     @classmethod
     def _of_listening(cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> ServerSocketChannel:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 from nio.spi._base import (
     Address,
     Condition,
+    Descriptor,
     Event,
     File,
     Inherited,
@@ -274,6 +275,23 @@ class SelectorProvider(ABC):
 
     def inherited_socket(self) -> Inherited | None:
         """The socket that this process was started with, non-blocking; None when there is none that has a channel."""
+        return None
+
+    # what somebody else has opened
+
+    def adopt_socket(self, sock: object) -> Inherited:
+        """Take over a socket of the user's; TypeError for what is none, UnsupportedOperation if it has no channel."""
+        raise self._lacks("sockets that others have opened")
+
+    def release_socket(self, sock: OwnSocket) -> None:  # noqa: B027  # nothing, where it goes as it is
+        """The socket goes to the user, in the mode that is usual for one."""
+
+    def adopt_descriptor(self, fd: int) -> Descriptor:
+        """Take over a descriptor; OSError for what is not open, UnsupportedOperation for what is always ready."""
+        raise self._lacks("descriptors that others have opened")
+
+    def peer_has_ended(self, sock: OwnSocket) -> bool | None:
+        """The other side sends no more: it has ended its output, or all; None where nobody can tell."""
         return None
 
     def _lacks(self, what: str) -> io.UnsupportedOperation:

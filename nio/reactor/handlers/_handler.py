@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nio.channels import SelectableChannel, SelectionKey
 from nio.errors import IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
@@ -103,6 +105,17 @@ class Handler:
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         """``reactor.connect`` was to connect this handler, which never had a key, and there will be no connection."""
         self.reactor = reactor
+
+    def detach(self) -> Any:
+        """Give the channel's socket, or its descriptor, to whoever calls, open; this handler ends with DETACHED.
+
+        For the reactor's thread; see ``detach`` of the channel.
+        """
+        self.reactor.owner.check("detach")
+        channel: Any = self.channel
+        taken = channel.detach()
+        self.close(CloseReason.DETACHED)
+        return taken
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once and leave the reactor; closing again is nothing.

@@ -197,15 +197,6 @@ class Outlet(Handler):
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
 
-    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
-        """No connection came about: ``on_close`` is all that is called."""
-        super().handle_unconnected(reactor, reason, error)
-        self._state = self._rest = CLOSED
-        self._reason, self._error, self._ending = reason, error, None
-        self._outbox, self._steady = Outbox(), False
-        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
-        reactor.guarded(self.on_close, reason)
-
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
         code = self.reactor.provider.connect_error(self.channel.socket) or errno.ECONNRESET
@@ -321,7 +312,10 @@ class Outlet(Handler):
             return
         self._state = LINGERING
         self._transport.shutdown_output()
-        self._deadlines.watch_output()
+        if self.channel.is_open:
+            self._deadlines.watch_output()
+        else:
+            self.close(self._reason)  # a descriptor, which has no half that could be ended alone
 
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""

@@ -425,6 +425,8 @@ LEFT_OUT: list[Callable[[SelectorProvider], object]] = [
     lambda provider: provider.check_group(INET, "224.0.0.1", None),
     lambda provider: provider.join_group(None, 1, "224.0.0.1", None),
     lambda provider: provider.resolve("localhost", 80),
+    lambda provider: provider.adopt_socket(None),
+    lambda provider: provider.adopt_descriptor(0),
     lambda provider: provider.leave_group(None, 1, "224.0.0.1", None),
     lambda provider: provider.open_file("t", {"READ"}),
     lambda provider: DatagramChannel.open(provider=provider),
@@ -451,6 +453,8 @@ def test_what_has_an_answer_that_fits(memory: MemoryProvider) -> None:
     with memory.signal_wakeup() as wakeup:
         assert wakeup is None
     assert memory.watch_limit is None
+    with SocketChannel.open(provider=memory) as channel:
+        assert memory.peer_has_ended(channel.detach()) is None
     memory.after_fork(lambda: None)
 
 
