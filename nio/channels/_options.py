@@ -14,6 +14,12 @@ from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError, IllegalArgumentError
 from nio.spi import OPTIONS, OPTIONS6, Address, Inherited, OptionSpec, ProtocolFamily, SelectorProvider, Socket
 
+_OF_A_PATH = {
+    True: "a server has it",
+    False: "the file of a server that has ended; bind(path, replace_stale=True) of a ServerSocketChannel replaces it",
+    None: "there is a file of that name",
+}
+
 
 class StandardSocketOptions:
     """The names of the options; ``supported_options`` tells which of them a channel has."""
@@ -47,11 +53,11 @@ _INET6_OPTIONS = frozenset({"IPV6_V6ONLY"}) & frozenset(OPTIONS6)
 KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
 
 
-def named(error: OSError, address: Address) -> OSError:
-    """The same error, with the address it is about."""
+def named(error: OSError, address: Address, provider: SelectorProvider) -> OSError:
+    """The same error, with the address it is about, and for the file of a Unix-domain socket whether it is in use."""
     words = f"{error.strerror}: {address!r}"
     if error.errno == errno.EADDRINUSE and isinstance(address, str):
-        words += " (the file of a server that has ended stays; remove it before you bind)"
+        words += f" ({_OF_A_PATH[provider.is_served(address)]})"
     return OSError(error.errno, words)
 
 
@@ -186,7 +192,7 @@ class NetworkChannel(SelectableChannel):
         try:
             self._sock.bind(checked)
         except OSError as error:
-            raise named(error, told) from None
+            raise named(error, told, self._provider) from None
 
 
 def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:

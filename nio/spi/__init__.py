@@ -116,7 +116,8 @@ What a provider may leave out
 26. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
     ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
-    is the one method besides those of 3 that may wait, and is called in a thread of its own.
+    is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and
+    ``remove_stale`` are about the files of Unix-domain sockets.
 
 Of the operating system
 =======================

@@ -125,6 +125,14 @@ class SelectorProvider(ABC):
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
         """The address as the sockets take it; refuses one of another family or one that would need the resolver."""
 
+    def is_served(self, path: str) -> bool | None:
+        """Whether a socket is bound to that file now; None if it is no file of a socket, or nobody can tell."""
+        return None
+
+    def remove_stale(self, path: str) -> bool:
+        """Remove the file of a socket that nobody serves any more, and nothing else; whether it was one."""
+        return False
+
     def unread(self, sock: OwnSocket) -> int | None:
         """Bytes that wait to be received; None where nobody can tell."""
         return None

@@ -448,6 +448,8 @@ def test_what_has_an_answer_that_fits(memory: MemoryProvider) -> None:
     assert memory.inherited_socket() is None
     assert memory.cpu_count() == 1
     assert memory.random() == 0.5
+    assert memory.is_served("/path") is None
+    assert not memory.remove_stale("/path")
     assert memory.descriptor_limit() > 2**31
     assert not memory.is_connected_to_itself(memory.open_socket(INET))
     with memory.signal_wakeup() as wakeup:
