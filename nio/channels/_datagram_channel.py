@@ -37,6 +37,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     __slots__ = ("_checked_remote", "_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
     _valid_ops = OP_READ | OP_WRITE
+    _is_freed_early = True
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",

@@ -13,7 +13,8 @@ that with one search and one slice, and holds nothing. Everything else goes thro
   however it arrives;
 - once an ending is known to be there, a window of ``_WINDOW`` bytes is cut with one ``bytes.split``, which costs a
   fifth of a search per record. ``maxsplit`` keeps to the limit, and what it leaves is a part of the window, never of
-  all that is held: a block of pipelined records is not copied once per 64 of them.
+  all that is held: a block of pipelined records is not copied once per 64 of them. Where one record is asked for, the
+  window is that record.
 
 With the ending LF, two kinds of record cannot be sent: one that holds LF, which the peer would read as two, and one
 that ends in CR, which the peer would drop.
@@ -129,6 +130,14 @@ class LinesDecoder:
         if self._held.find(self._ending, self._searched) < 0:
             self._judge()
 
+    def rest(self) -> bytes:
+        """Give back every byte that no record was returned for, as it came; the decoder's work is over."""
+        rest = bytes(self._held)
+        self._held.clear()
+        self._ended = True
+        self.clean = False
+        return rest
+
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
         if type(limit) is not int or limit < 1:
@@ -150,7 +159,7 @@ class LinesDecoder:
             if end < 0:
                 self._judge()
                 break
-            window = bytes(held[: max(end + self._width, _WINDOW)])
+            window = bytes(held[: max(end + self._width, _WINDOW if room > 1 else 0)])
             cut = window.split(self._ending, room)
             del held[: len(window) - len(cut.pop())]
             self._searched = 0

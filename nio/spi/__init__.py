@@ -41,7 +41,8 @@ Readiness
    ``wait`` may report it as ``INVALID``, but still reports the others. ``add`` of what is watched already may raise
    FileExistsError. A signal handler's exception may come out of each of the three, before or after it did its work:
    what it is told next counts. ``limit`` is None, or the first number that cannot be watched; ``watch_limit`` of the
-   provider says the same before there is a poller. ``close()`` may be called twice.
+   provider says the same before there is a poller. ``close()`` may be called twice. A
+   poller may have ``fileno()``: a descriptor that is readable while a ``wait`` would report something.
 9. ``wait(timeout)`` returns ``[(fd, mask), ...]`` as soon as there is something to report: seconds, rounded *up* to the
    kernel's grain; None for ever; 0 polls. It is level-triggered: a descriptor is reported again as long as it is ready.
    Only the bits of its mask and those of a fault are reported. A wait that ends with an empty list has lasted
