@@ -78,9 +78,9 @@ def test_the_program_shows_its_connections(tmp_path: Path) -> None:
         child.process.send_signal(signal.SIGUSR1)
         assert re.fullmatch(r"Reactor\(open, provider=\w+, connections=\d, turns=\d+\)\n", output.readline())
         shown = output.readline()
-        while shown.startswith("Echo("):
-            if f"remote={sock.getsockname()!r}" in shown:
-                assert shown.endswith(", reading, unsent=0)\n")
+        while shown.startswith("ConnectionInfo(handler='Echo', peer="):
+            if f"peer={sock.getsockname()!r}" in shown:
+                assert ", state='reading', interest=1, queued=0, " in shown
             shown = output.readline()
         assert shown.startswith("ReactorStatistics(connections=2, ")
         assert "requests=2, dropped=0, bytes_in=9, bytes_out=4" in shown
