@@ -13,6 +13,10 @@ that only the parent has may hold the old ones; the same goes for a channel that
 
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
+
+The read and the write lock are made when somebody first goes in, with the state lock held. So whoever holds the state
+lock and finds none knows that nobody is inside. Once the channel is closed nobody comes in any more: then it is enough
+to look. A reactor's connections, which are read and written past the channel, never make them.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._selection_key import SelectionKey, check_ops
 from nio.errors import IllegalBlockingModeError, IllegalSelectorError
-from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket
+from nio.spi import BROKEN, HUNG_UP, Lock, PipeEnd, SelectorProvider, Socket
 
 if TYPE_CHECKING:
     from nio.channels._selector import Selector
@@ -38,7 +42,7 @@ class SelectableChannel(InterruptibleChannel):
     Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
     """
 
-    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_read_lock", "_write_lock")
+    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_reading", "_writing")
 
     _valid_ops: int = 0
     _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
@@ -51,8 +55,22 @@ class SelectableChannel(InterruptibleChannel):
             False  # if True, a kernel's mask that equals the interest set is the ready set, unchanged
         )
         self._keys: dict[Selector, SelectionKey] = {}
-        self._read_lock = provider.rlock()
-        self._write_lock = provider.rlock()
+        self._reading: Lock | None = None
+        self._writing: Lock | None = None
+
+    @property
+    def _read_lock(self) -> Lock:
+        with self._state_lock:
+            if self._reading is None:
+                self._reading = self._provider.rlock()
+            return self._reading
+
+    @property
+    def _write_lock(self) -> Lock:
+        with self._state_lock:
+            if self._writing is None:
+                self._writing = self._provider.rlock()
+            return self._writing
 
     @property
     def is_blocking(self) -> bool:
@@ -80,6 +98,10 @@ class SelectableChannel(InterruptibleChannel):
         """
         if not isinstance(blocking, bool):
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        with self._state_lock:
+            if self._reading is self._writing is None and self._open and not self._keys:
+                self._blocking = blocking
+                return self
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             if blocking and not self._blocking and any(key._valid for key in self._keys.values()):
@@ -121,14 +143,20 @@ class SelectableChannel(InterruptibleChannel):
             keys = tuple(self._keys.values())
         for key in keys:
             key.cancel()
-        with self._read_lock, self._write_lock:
-            try:
-                if self._keys:  # unless the selectors have released the channel meanwhile
-                    self._announce_close()
-                    if self._is_freed_early and self._are_done(keys):
-                        self._end.close()
-            finally:
-                self._give_back(may_wait=self._blocking)
+        if self._reading is self._writing is None:
+            self._depart(keys)
+        else:
+            with self._read_lock, self._write_lock:
+                self._depart(keys)
+
+    def _depart(self, keys: tuple[SelectionKey, ...]) -> None:
+        try:
+            if self._keys:  # unless the selectors have released the channel meanwhile
+                self._announce_close()
+                if self._is_freed_early and self._are_done(keys):
+                    self._end.close()
+        finally:
+            self._give_back(may_wait=self._blocking)
 
     def _announce_close(self) -> None:
         """Tell the peer now, although the descriptor stays open until the selectors release it."""
@@ -157,13 +185,15 @@ class SelectableChannel(InterruptibleChannel):
                 del self._keys[key._selector]
             if self._open:
                 return
-        with self._read_lock, self._write_lock:
+        if self._reading is self._writing is None:
             self._give_back(may_wait=False)
+        else:
+            with self._read_lock, self._write_lock:
+                self._give_back(may_wait=False)
 
     def _forget(self) -> None:
         super()._forget()
-        self._read_lock = self._provider.rlock()
-        self._write_lock = self._provider.rlock()
+        self._reading = self._writing = None
 
     def _to_ops(self, mask: int, interest: int) -> int:
         """The kernel's mask as a ready set: a fault makes the key ready for all it is interested in."""

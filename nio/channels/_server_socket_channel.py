@@ -79,7 +79,7 @@ class ServerSocketChannel(NetworkChannel):
         meanwhile, and what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with
         ``EMFILE``).
         """
-        with self._read_lock:
+        with self._reading or self._read_lock:
             if not self._open and self._blocking:
                 raise AsynchronousCloseError(f"{self!r}")
             self._ensure_open()
@@ -89,7 +89,8 @@ class ServerSocketChannel(NetworkChannel):
         if accepted is None:
             return None
         sock, address = accepted
-        return SocketChannel._of_connected(self._provider, sock, self._family, self._provider.told_address(address))
+        address = self._provider.told_address(address)
+        return SocketChannel._of_connected(self._provider, sock, self._family, address, self._is_strange)
 
     def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too

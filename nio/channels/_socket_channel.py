@@ -91,13 +91,30 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     @classmethod
     def _of_connected(
-        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
+        cls,
+        provider: SelectorProvider,
+        sock: Socket,
+        family: ProtocolFamily,
+        address: Address | None,
+        is_strange: bool = True,
     ) -> SocketChannel:
-        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection."""
-        channel = cls(provider, sock, family)
-        channel._bound = True
+        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
+
+        Flat, without the constructors: this is done for every connection.
+        """
+        channel = cls.__new__(cls)
+        channel._provider = provider
+        channel._fd = sock.fileno()
+        channel._state_lock = provider.rlock()
+        channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
+        channel._wakeup = channel._reading = channel._writing = None
+        channel._end = channel._sock = sock
+        channel._keys = {}
+        channel._family = family
+        channel._connection = _CONNECTED
         channel._remote_address = address
-        channel._established()
+        channel._input_shut = channel._output_shut = channel._reset = False
+        channel._is_strange = is_strange
         return channel
 
     @property
@@ -265,13 +282,13 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         if self._connection == _CONNECTED and not self._blocking:
             try:
-                if self._stop_lingering():
+                if not self._is_strange or self._stop_lingering():
                     self._shutdown(self._provider.shutdown_output)
             except OSError:
                 pass  # somebody has closed the descriptor: the close that follows says so
 
     def _be_quick(self) -> None:
-        if self._connection and self._may_linger:
+        if self._connection and self._is_strange and self._may_linger:
             try:
                 self._stop_lingering()
             except OSError:
