@@ -134,6 +134,43 @@ class SelectableChannel(InterruptibleChannel):
                 raise IllegalSelectorError(f"{self!r} is of {self._provider!r}, {selector!r} of {selector.provider!r}")
             return selector._register(self, ops, attachment)
 
+    def release(self) -> None:
+        """As ``close()``, at once, for a reactor and a peer that has ended: the key and the descriptor go in this call.
+
+        The peer is told by the descriptor's close alone, without a shutdown before it. Where another thread selects or
+        is inside, where there is not one key, or where there are more, this is ``close()``.
+        """
+        try:
+            if not self._gone_at_once():
+                self.close()
+        except BaseException:  # interrupted: what has not been done is the next selection's
+            self.close()
+            for key in tuple(self._keys.values()):
+                key._valid = False
+                key._selector._cancelled.append(key)
+            raise
+
+    def _gone_at_once(self) -> bool:
+        with self._state_lock:
+            if len(self._keys) != 1 or not self._open or self._reading or self._writing or self._wakeup:
+                return False
+            [key] = self._keys.values()
+            selector = key._selector
+            if not key._valid or not selector._unwatch(key):
+                return False
+            self._open = key._valid = False
+            self._be_quick()
+            try:
+                self._end.close()
+            except OSError:
+                pass  # somebody has closed the descriptor before
+            selector._selected_key_set._drop(key)
+            selector._keys.discard(key)
+            self._keys.clear()  # last: an interruption finds the key here
+        if selector.on_cancel is not None:
+            selector.on_cancel(key)
+        return True
+
     def _finish_close(self) -> None:
         super()._finish_close()
         self._let_go()

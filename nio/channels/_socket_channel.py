@@ -23,6 +23,7 @@ from nio.errors import (
 from nio.spi import INVALID, OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
+_UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
@@ -195,6 +196,15 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             if code:
                 self._fail(code)
             return self._succeed()
+
+    def undelayed_socket(self) -> Socket:
+        """The socket underneath, for a reactor, after ``TCP_NODELAY`` was set where there is such an option."""
+        if self._family is not _UNIX:
+            try:
+                self._provider.set_option(self._sock, _NO_DELAY, True)
+            except OSError:
+                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
+        return self._sock
 
     def shutdown_input(self) -> Self:
         """Read no more: reads return EOF at once, even if data waits. A second call does nothing.

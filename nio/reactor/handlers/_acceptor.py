@@ -60,14 +60,14 @@ class Acceptor(Handler):
         self._accept(self.accepts_per_turn)
 
     def _accept(self, most: int) -> None:
-        key = self.key
+        key, channel, admission = self.key, self.channel, self.reactor.admission
         ops = key.interest_ops if key.is_valid else 0
         for _ in range(most):
-            if self.reactor.admission.is_full:
+            if admission.taken >= admission.limit:
                 self._suspend()
                 return
             try:
-                channel = self.channel.accept()
+                accepted = channel.accept()
             except ClosedChannelError:
                 self.close()
                 return
@@ -83,10 +83,10 @@ class Acceptor(Handler):
                     return
                 self.reactor.report("accept", logging.DEBUG, "a connection was lost before its accept: %s", error)
                 continue
-            if channel is None:
+            if accepted is None:
                 return
             self._starving = False
-            self._admit(channel)
+            self._admit(accepted)
             if not (key.is_valid and key.interest_ops == ops):
                 return  # the handler made just now has closed this listener, or told it to wait
 

@@ -117,8 +117,15 @@ class Deadlines:
 
     def watch(self) -> None:
         """Look when the next deadline may have passed, soon if it has: nobody is closed from in here."""
-        if self._watched is not None:
-            self._look_at(min(self._of(self._watched, self._clock()), key=_when, default=(0, None))[0])
+        watched = self._watched
+        if watched is None:
+            return
+        idle = watched.idle_timeout
+        if idle is not None and not self.record_due and watched.state is READING and not watched.unsent:
+            heard, took = self.heard_at, self._took_at  # as in _of, for nearly every connection that opens
+            self._look_at((heard if heard > took else took) + int(idle * 1e9))
+        else:
+            self._look_at(min(self._of(watched, self._clock()), key=_when, default=(0, None))[0])
 
     def _look_at(self, due: int) -> None:
         watched, timer = self._watched, self._timer
