@@ -98,6 +98,8 @@ class SelectableChannel(InterruptibleChannel):
         """
         if not isinstance(blocking, bool):
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        if blocking is self._blocking and self._open:
+            return self
         with self._state_lock:
             if self._reading is self._writing is None and self._open and not self._keys:
                 self._blocking = blocking
@@ -118,9 +120,11 @@ class SelectableChannel(InterruptibleChannel):
         provider, ClosedSelectorError. It does not wait for a thread that selects; the key counts from the next
         selection on.
         """
-        ops = check_ops(ops, self._valid_ops)
+        if type(ops) is not int or ops & ~self._valid_ops:
+            ops = check_ops(ops, self._valid_ops)
         with self._state_lock:
-            self._ensure_open()
+            if not self._open:
+                self._ensure_open()
             if self._blocking:
                 raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
             if not hasattr(selector, "_register"):
@@ -130,7 +134,7 @@ class SelectableChannel(InterruptibleChannel):
                 key._attachment = attachment
                 key.interest_ops = ops
                 return key
-            if selector.provider is not self._provider:
+            if selector._provider is not self._provider:
                 raise IllegalSelectorError(f"{self!r} is of {self._provider!r}, {selector!r} of {selector.provider!r}")
             return selector._register(self, ops, attachment)
 

@@ -67,7 +67,7 @@ class Acceptor(Handler):
                 self._suspend()
                 return
             try:
-                accepted = channel.accept()
+                accepted = channel.accept(blocking=False)
             except ClosedChannelError:
                 self.close()
                 return

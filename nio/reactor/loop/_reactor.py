@@ -37,7 +37,7 @@ from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._spins import SpinWatch
-from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.reactor.loop._timers import Schedule, Timer, TimerQueue
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
@@ -80,6 +80,7 @@ class Reactor:
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._timers = TimerQueue()
+        self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)

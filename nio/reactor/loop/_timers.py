@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from heapq import heappush
+from typing import Protocol
 
 _SWEEP_ABOVE = 64
 
@@ -44,6 +46,12 @@ class Timer:
         return None if fn is None else (fn, args)
 
 
+class Schedule(Protocol):
+    """How a timer is set: ``schedule(when, fn, *args)``."""
+
+    def __call__(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer: ...
+
+
 class TimerQueue:
     """The timers of one reactor; for its thread only."""
 
@@ -57,11 +65,11 @@ class TimerQueue:
     def __len__(self) -> int:
         return len(self._heap) - self._dead
 
-    def schedule(self, when: int, fn: Callable[..., object], *args: object) -> Timer:
+    def schedule(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Timer(self, when, fn, args)
         self._sequence += 1
-        heapq.heappush(self._heap, (when, self._sequence, timer))
+        heappush(self._heap, (when, self._sequence, timer))
         return timer
 
     def next_due(self) -> int | None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._timers import Timer
+from nio.reactor.loop._timers import Schedule, Timer
 from nio.reactor.streams._state import CLOSING, LINGERING, PROCESSING, READING, SENDING, State
 
 _LINGER_NS = 2_000_000_000
@@ -61,7 +61,8 @@ class Watched(Protocol):
 class Timekeeper(Protocol):
     """What a reactor does for deadlines."""
 
-    def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer: ...
+    @property
+    def schedule(self) -> Schedule: ...
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
@@ -132,7 +133,7 @@ class Deadlines:
         if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
             if timer is not None:
                 timer.cancel()
-            self._timer = self._timekeeper.call_at(due, self._timekeeper.post, watched.enforce_deadlines)
+            self._timer = self._timekeeper.schedule(due, self._timekeeper.post, watched.enforce_deadlines)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""
