@@ -7,6 +7,8 @@ that sleep in it. The descriptor itself is closed when no operation is inside an
 registered. So the kernel cannot give its number to another file while a selector still watches it. A connected channel
 that is closed while registered, in non-blocking mode, shuts its output down at once, so that the peer does not wait for
 a selector. A descriptor that a selector closes, or that is closed in non-blocking mode, never makes anybody wait.
+``release()`` does it all in one call where nobody can be in the way: the poller forgets the descriptor before it is
+closed, so a child that was forked meanwhile, and has a copy, keeps no entry of it alive.
 
 **In a forked child** a channel that a selector watched is registered no more. Its locks are new ones, because a thread
 that only the parent has may hold the old ones; the same goes for a channel that a thread has slept in.
@@ -141,8 +143,8 @@ class SelectableChannel(InterruptibleChannel):
     def release(self) -> None:
         """As ``close()``, at once, for a reactor and a peer that has ended: the key and the descriptor go in this call.
 
-        The peer is told by the descriptor's close alone, without a shutdown before it. Where another thread selects or
-        is inside, where there is not one key, or where there are more, this is ``close()``.
+        The peer is told by the descriptor's close alone, without a shutdown before it. It is ``close()`` where the
+        channel has not exactly one key, where another thread selects, and after a ``read()`` or ``write()`` of it.
         """
         try:
             if not self._gone_at_once():
