@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from nio.errors import ClosedSelectorError
+from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
-from nio.reactor.loop._owner import Owner
+from nio.reactor.loop._state import ReactorState
 from nio.spi import Address
 
 Target: TypeAlias = "Address | bytes | os.PathLike[str]"
@@ -62,12 +63,10 @@ class Opener(Protocol):
     ) -> Connecting: ...
 
 
-class Connects:
+class Connects(Agenda):
     """The part of a Reactor that connects."""
 
     _opener: ClassVar[Opener]  # set when nio.reactor is imported
-    _closed: bool
-    owner: Owner
 
     def connect(
         self,
@@ -90,6 +89,6 @@ class Connects:
         from a thread that does not run the reactor while another does, ClosedSelectorError.
         """
         self.owner.check("connect")
-        if self._closed:
+        if self._state is ReactorState.CLOSED:
             raise ClosedSelectorError("the reactor is closed")
         return type(self)._opener(self, address, handler, timeout=timeout, local=local, retry=retry)

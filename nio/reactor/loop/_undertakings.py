@@ -47,6 +47,10 @@ class Undertakings:
         self._reason = reason
         each(tuple(self._all), lambda undertaking: self._guarded(undertaking.end, reason))
 
+    def reopen(self) -> None:
+        """The loop has stopped and may run again."""
+        self._reason = None
+
     def close(self) -> None:
         """The end of the reactor."""
         self.resolver.close()

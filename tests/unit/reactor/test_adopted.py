@@ -241,8 +241,9 @@ def test_close_error_is_the_systems_or_the_peers_and_not_the_handlers_own() -> N
             assert world.handler.close_error is None
             peer.send(record)
             peer.half_close()
-            world.until(lambda world=world: world.handler.reasons)
-            assert type(world.handler.close_error) is kind
+            handler = world.handler
+            world.until(handler.reasons.__len__)
+            assert type(handler.close_error) is kind
     with World(Greeter) as world:
         world.connect().reset()
         world.until(lambda: world.handler.reasons)

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from nio.channels import SelectionKey
+from nio.errors import ClosedSelectorError
 from nio.reactor import Backoff, CloseReason, Connecting
 from nio.reactor.handlers._connector import _Attempt
 from nio.spi import Address, ProtocolFamily
@@ -313,3 +314,17 @@ def test_attempt_is_not_counted_twice(desk: Desk, attempt: tuple[Connecting, _At
     connecting._under_way.clear()  # type: ignore[attr-defined]
     tried.close()
     assert connecting.reason is CloseReason.CONNECT_FAILED
+
+
+def test_after_the_close_of_the_reactor() -> None:
+    with Desk() as desk:
+        pass
+    with pytest.raises(ClosedSelectorError, match="the reactor is closed"):
+        desk.reactor.connect(("127.0.0.1", 1), Dialer)
+
+
+def test_end_is_one_line_of_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "nio.reactor"):
+        desk.settled(desk.reactor.connect(refusing(), Dialer))
+    [line] = caplog.messages
+    assert line.startswith("Dialer ended: CONNECT_FAILED, ConnectionRefusedError")

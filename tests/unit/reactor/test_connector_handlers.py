@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
 
-from nio.errors import (
-    ClosedSelectorError,
-)
 from nio.reactor import (
     CloseReason,
     Connector,
@@ -120,13 +116,6 @@ def test_unconnected_handler_answers_what_an_ended_one_does(desk: Desk) -> None:
     assert repr(greeter) == "Greeter(not open)"
 
 
-def test_end_is_one_line_of_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "nio.reactor"):
-        desk.settled(desk.reactor.connect(refusing(), Dialer))
-    [line] = caplog.messages
-    assert line.startswith("Dialer ended: CONNECT_FAILED, ConnectionRefusedError")
-
-
 def test_it_is_a_connector_and_says_where_it_stands(desk: Desk) -> None:
     with listener() as server:
         connecting = desk.reactor.connect(server.getsockname(), Dialer)
@@ -134,13 +123,6 @@ def test_it_is_a_connector_and_says_where_it_stands(desk: Desk) -> None:
         assert repr(connecting) == f"Connector({server.getsockname()!r}, pending, attempts=0)"
         desk.settled(connecting)
         assert "connected, attempts=1" in repr(connecting)
-
-
-def test_after_the_close_of_the_reactor() -> None:
-    with Desk() as desk:
-        pass
-    with pytest.raises(ClosedSelectorError, match="the reactor is closed"):
-        desk.reactor.connect(("127.0.0.1", 1), Dialer)
 
 
 def test_stream_handler_registered_for_connect_is_told_what_is_missing(reactor: Reactor) -> None:
