@@ -80,6 +80,8 @@ class ServerSocketChannel(NetworkChannel):
         backlog = check_int("backlog", backlog)
         if backlog > _LONGEST_BACKLOG:
             raise IllegalArgumentError(f"backlog must be at most {_LONGEST_BACKLOG}, not {backlog}")
+        if not isinstance(replace_stale, bool):
+            raise TypeError(f"replace_stale must be True or False, not {replace_stale!r}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             try:

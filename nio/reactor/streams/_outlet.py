@@ -172,9 +172,9 @@ class Outlet(Handler):
 
     @property
     def close_error(self) -> BaseException | None:
-        """What the connection ended with, if it was an error: the system's, the peer's or the handler's own.
+        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
 
-        It has no traceback any more. None while nothing has failed.
+        None while nothing has failed, and for what the handler raised itself: that is in the log.
         """
         return getattr(self, "_error", None)
 
@@ -378,7 +378,6 @@ class Outlet(Handler):
         else:
             name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
-            self._error = error.with_traceback(None)  # which would keep the frames, and these the handler
             self._begin_end(CloseReason.HANDLER_ERROR)
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
