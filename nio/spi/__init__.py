@@ -112,9 +112,15 @@ What a provider may leave out
     are told by it that they are in a child now.
 25. **Processes**: without ``fork`` nothing of that part is ever asked, but ``notify``. What the parent has open, the
     child has, too. Every signal that ``handling_signals`` names sets ``signal_wakeup``.
-26. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
+26. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
+    the user has opened, and raise, with nothing changed, for what cannot be a channel. ``release_socket`` makes a
+    socket fit to be given away. ``peer_has_ended`` says whether the other side sends no more, whatever waits to be read
+    before its end; None where nobody can tell.
+27. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
-    ``watch_limit`` (no bound), ``cpu_count`` (1).
+    ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
+    is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and
+    ``remove_stale`` are about the files of Unix-domain sockets.
 
 Of the operating system
 =======================
@@ -135,6 +141,7 @@ from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
 from nio.spi._base import Address as Address
 from nio.spi._base import Condition as Condition
+from nio.spi._base import Descriptor as Descriptor
 from nio.spi._base import Event as Event
 from nio.spi._base import File as File
 from nio.spi._base import Inherited as Inherited
@@ -164,6 +171,7 @@ __all__ = [
     "WRITABLE",
     "Address",
     "Condition",
+    "Descriptor",
     "Event",
     "File",
     "Inherited",
