@@ -169,6 +169,7 @@ def test_I07_connections_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
                 except BlockingIOError:
                     continue
                 got.append(name)
+                poller.wait(0)  # to the end of the queue, before the next one comes
                 accepted.release()
             poller.close()
 
@@ -186,7 +187,7 @@ def test_I07_connections_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
             thread.join(10)
         ending.close()
         end.close()
-    assert min(got.count("a"), got.count("b")) >= 10
+    assert min(got.count("a"), got.count("b")) >= 15
 
 
 @needs_epoll
