@@ -39,6 +39,7 @@ from nio.spi import READABLE, SelectorProvider
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
+Take = Callable[[Events, Watch[SelectionKey]], int]
 OnLostKey = Callable[[SelectionKey, OSError], object]
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
 _IDLE, _SELECTING, _HANDING_OVER = range(3)
@@ -123,6 +124,7 @@ class Selector:
         self._updates = self._watch.updates
         self._by_fd = self._watch.by_fd
         self._waking = Waking(self._provider, self._poller)
+        self._watch.on_unknown = self._waking.silence
         self._wakeup_fd = self._waking.fd
         self._watch.check_limit(self._wakeup_fd)
         self._poller.add(self._wakeup_fd, READABLE)
@@ -184,20 +186,61 @@ class Selector:
         Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError when called
         from an ``action`` of this selector.
         """
-        if timeout is not None and not (type(timeout) is float and timeout >= 0):
-            check_seconds("timeout", timeout)
         if action is None:
-            return self._select(timeout, None)
+            return self.serve(timeout, None)
         check_action(action)
-        return self._select(timeout, lambda key, attachment, ready: action(key))
+        return self.dispatch(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
         """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
+        check_action(action)
+        return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
+
+    def serve(self, timeout: float | None, take: Take | None, end: float | None = None) -> int:
+        """As ``dispatch``, for a reactor: ``take(events, watch)`` goes through the kernel's answer itself.
+
+        It returns how many keys were handed over, and gives to ``watch.hand_over(events, action)`` what it does not
+        know. ``end`` is when the timeout is over by the provider's clock, for whoever has read that anyway.
+        """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
-        if not callable(action):
-            check_action(action)
-        return self._select(timeout, action)
+        with self._lock:
+            if not self._open:
+                self._ensure_open()
+            if self._selecting:
+                raise IllegalStateError("select() called from inside a selection of the same selector")
+            try:
+                self._selecting, watch = _SELECTING, self._watch
+                watch.unasked = count = 0
+                if self._updates:
+                    timeout = watch.apply(timeout)
+                if self._cancelled:
+                    self._flush_cancelled()
+                if timeout and end is None:
+                    end = self._provider.clock() + min(timeout, LONGEST) * 1e9
+                while True:
+                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
+                    events = self._poller.wait(sleep)
+                    if self._cancelled:
+                        self._flush_cancelled()
+                    if events:
+                        count = self._answer(events, take)
+                        if watch.stale < len(events) or self._waking.was_set:
+                            break
+                        self._selecting = _SELECTING
+                    elif sleep == timeout:
+                        break
+                    if timeout is not None and (timeout := ((end or 0) - self._provider.clock()) / 1e9) <= 0:
+                        break
+                self._selecting = _IDLE
+            except BaseException:
+                self._selecting = _IDLE
+                self._waking.interrupted()
+                raise
+            finally:
+                if not self._open:
+                    self._close()
+            return count
 
     def select_now(self, action: Action | None = None) -> int:
         """As ``select(0, action)``; uses up a pending wake-up."""
@@ -228,13 +271,8 @@ class Selector:
         which may be never. Outside the main thread, where no handler runs, it changes nothing.
         """
         self._ensure_open()
-        with self._provider.signal_wakeup() as signals:
-            if signals is None:
-                yield
-                return
-            self._watch.check_limit(signals.fileno())
-            with self._waking.on(signals):
-                yield
+        with self._waking.on_signals(self._provider, self._watch.check_limit):
+            yield
 
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
@@ -317,54 +355,15 @@ class Selector:
         finally:
             self._lock.release()
 
-    def _select(self, timeout: float | None, action: Dispatch | None) -> int:
-        with self._lock:
-            if not self._open:
-                self._ensure_open()
-            if self._selecting:
-                raise IllegalStateError("select() called from inside a selection of the same selector")
-            try:
-                self._selecting = _SELECTING
-                watch = self._watch
-                watch.unasked = count = 0
-                if self._updates:
-                    timeout = watch.apply(timeout)
-                if self._cancelled:
-                    self._flush_cancelled()
-                end = self._provider.clock() + min(timeout, LONGEST) * 1e9 if timeout else 0
-                while True:
-                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
-                    events = self._poller.wait(sleep)
-                    if self._cancelled:
-                        self._flush_cancelled()
-                    if events:
-                        watch.stale = 0
-                        count = self._answer(events, action)
-                        if watch.stale < len(events):
-                            break
-                        self._selecting = _SELECTING
-                    elif sleep == timeout:
-                        break
-                    if timeout is not None and (timeout := (end - self._provider.clock()) / 1e9) <= 0:
-                        break
-                self._selecting = _IDLE
-            except BaseException:
-                self._selecting = _IDLE
-                self._waking.interrupted()
-                raise
-            finally:
-                if not self._open:
-                    self._close()
-            return count
-
-    def _answer(self, events: Events, action: Dispatch | None) -> int:
-        waking = self._waking
-        if waking.event in events or waking.signal_event in events:
-            waking.clear(events)
-        if action is None:
-            return self._watch.sort(events, self._selected_key_set)
+    def _answer(self, events: Events, take: Take | None) -> int:
+        waking, watch = self._waking, self._watch
+        watch.stale, waking.was_set = 0, waking.is_set
+        if waking.was_set:
+            waking.clear()
+        if take is None:
+            return watch.sort(events, self._selected_key_set)
         self._selecting = _HANDING_OVER
-        handed = self._watch.hand_over(events, action)
+        handed = take(events, watch)
         if not self._open and handed:
             self._ensure_open()
         return handed

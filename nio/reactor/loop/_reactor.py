@@ -36,6 +36,7 @@ from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
+from nio.reactor.loop._serving import Events, Serving, Take, Watch
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
@@ -82,6 +83,9 @@ class Reactor:
         self._timers = TimerQueue()
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+        self._clock = self.provider.clock
+        self._take: Take = self._hand_over
+        self.serves = False  # a handler has brought a loop of its own
         self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
         self.guarded: Guarded = self._registry.guarded
         self._drain = Drain(self._registry, self.tally, self.stop)
@@ -140,42 +144,52 @@ class Reactor:
         if owner.thread is not None:
             owner.enter("turn")
         owner.thread = owner.home = thread_id()  # as enter() does, without the call
+        tally = self.tally
+        connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
+        ticks, timers = tally.ticks, tally.timers
         try:
-            return self._turn(timeout)
+            self._turn(timeout)
         finally:
             owner.thread = None
+        new = tally.connections - connections
+        closed = were_open + new - tally.open
+        bytes_in, bytes_out = tally.bytes_in - bytes_in, tally.bytes_out - bytes_out
+        return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
-    def _turn(self, timeout: float | None) -> Progress:
-        tally = self.tally
+    def _turn(self, timeout: float | None) -> None:
+        tally, hand_off = self.tally, self.hand_off
         tally.turns += 1
-        connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
-        timers = 0
+        bytes_in, bytes_out, end = tally.bytes_in, tally.bytes_out, None
+        connections, were_open, moved = tally.connections, tally.open, False
         due = 0 if self._due else self._timers.next_due()
         if due is not None:
-            left = (due - self.provider.clock()) / 1e9
+            left = (due - self._clock()) / 1e9
             if left <= 0:
                 timers = self._run_timers()
+                tally.timers += timers
+                moved = timers > 0
+                timeout = 0.0
             elif timeout is None or left < timeout:
-                timeout = left
+                timeout, end = left, due
         try:
-            handed = self._selector.dispatch(0 if timers or self._ticks or self._stopped else timeout, self._dispatch)
+            handed = self._selector.serve(0.0 if self._ticks or self._stopped else timeout, self._take, end)
         except ClosedSelectorError:
             if not self._closed:
                 raise
             handed = 0  # a handler closed the reactor
-        if self.hand_off is not None:
-            self.hand_off.flush()
-        ticks = self._run_ticks() if self._ticks else 0
-        if ticks and self.hand_off is not None:
-            self.hand_off.flush()  # a completion may have brought its connection's next record
-        new = tally.connections - connections
-        closed = were_open + new - tally.open
-        progress = Progress(new, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, closed, ticks, timers)
-        if (handed or self._selector.stale_events) and not any(progress):
+        if hand_off is not None and hand_off.jobs:
+            hand_off.flush()
+        if self._ticks:
+            moved = self._run_ticks() > 0
+            if hand_off is not None and hand_off.jobs:
+                hand_off.flush()  # a completion may have brought its connection's next record
+        moved = moved or bytes_in != tally.bytes_in or bytes_out != tally.bytes_out
+        if moved or connections != tally.connections or were_open != tally.open:
+            self._spins.idle = 0
+        elif handed or self._selector.stale_events:
             self._spins.idle_turn()
         else:
             self._spins.idle = 0
-        return progress
 
     def run(self) -> None:
         """Turn until ``stop()``; in the main thread, signals are handled at once.
@@ -291,11 +305,18 @@ class Reactor:
         self._ticks.append((fn, args))
         self._selector.wakeup()
 
+    def serve_by(self, make: Callable[..., Serving]) -> None:
+        """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
+        self._take, self.serves = make(self._dispatch, self._registry.failed, self.tally, self._clock).serve, True
+
     def fail(self, error: Exception) -> None:
         """Stop, and have ``run()`` raise ``error``."""
         self._failure, self._stopped = error, True
 
     # one turn's parts
+
+    def _hand_over(self, events: Events, watch: Watch) -> int:
+        return watch.hand_over(events, self._dispatch)
 
     def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:
         """Call the attachment, which may have replaced the handler registered: Lea's handlers change state that way."""
@@ -324,15 +345,19 @@ class Reactor:
         return count
 
     def _run_ticks(self) -> int:
-        queued = min(len(self._ticks), _TICKS_PER_TURN)
+        ticks = self._ticks
+        queued = min(len(ticks), _TICKS_PER_TURN)
         count = 0
-        while count < queued and self._ticks:  # close() in a tick takes all the others
-            count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except BaseException as error:
-                self._raised("tick", fn, error)
+        try:
+            while count < queued and ticks:  # close() in a tick takes all the others
+                count += 1
+                fn, args = ticks.popleft()
+                try:
+                    fn(*args)
+                except BaseException as error:
+                    self._raised("tick", fn, error)
+        finally:
+            self.tally.ticks += count
         return count
 
     def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:

@@ -38,6 +38,10 @@ class Watched(Protocol):
     def reason(self) -> CloseReason: ...
 
     @property
+    def heard_at(self) -> int:
+        """When the peer was last heard, or had to wait for this side."""
+
+    @property
     def unsent(self) -> int: ...
 
     @property
@@ -78,7 +82,6 @@ class Deadlines:
         "_timer",
         "_took_at",
         "_watched",
-        "heard_at",
         "noted",
         "process_due",
         "record_due",
@@ -91,7 +94,7 @@ class Deadlines:
         self._timekeeper = timekeeper
         self._clock = clock
         self._timer: Timer | None = None
-        self.heard_at = self.sent_at = self._took_at = clock()
+        self.sent_at = self._took_at = clock()
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
         self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
         self.noted = 0  # how many of them when output was last found waiting
@@ -169,9 +172,9 @@ class Deadlines:
         before, self._seen = self._seen, self._taken(watched)
         return self._seen > before
 
-    def _last_sign(self) -> int:
+    def _last_sign(self, watched: Watched) -> int:
         """When the peer was last heard, or seen to take something."""
-        return max(self.heard_at, self._took_at)
+        return max(watched.heard_at, self._took_at)
 
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
@@ -194,12 +197,12 @@ class Deadlines:
         if watched.idle_timeout is not None:
             if state is READING and not watched.unsent:
                 idle = _ns(watched.idle_timeout)
-                if self._last_sign() + idle <= now and self.sent_at > self._last_sign():
+                if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
                     if not watched.unacknowledged():
                         self._took_at = self.sent_at  # whoever takes what we send is not idle
                     elif self._took_more(watched):
                         self._took_at = now
-                yield self._last_sign() + idle, CloseReason.IDLE_TIMEOUT
+                yield self._last_sign(watched) + idle, CloseReason.IDLE_TIMEOUT
             else:
                 yield now + _ns(watched.idle_timeout), None
 

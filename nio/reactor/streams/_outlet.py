@@ -49,14 +49,17 @@ class Outlet(Handler):
         "_ending",
         "_eof",
         "_handling",
+        "_heard",
         "_lingered",
         "_mark",
         "_ops",
         "_outbox",
         "_reason",
         "_recv",
+        "_replies",
         "_rest",
         "_send",
+        "_serves",
         "_state",
         "_steady",
         "_tally",
@@ -71,6 +74,8 @@ class Outlet(Handler):
     _deadlines: Deadlines
     _handling: bool
     _detail: str
+    _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
+    _steady: object  # the handler itself while it is steady
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -103,12 +108,14 @@ class Outlet(Handler):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
             return True
+        if self._replies and not self._put_replies():
+            return False
         outbox = self._outbox
         if outbox.size and outbox.size + len(data) > self.max_output:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
-        self._steady = False
+        self._steady = None
         if not self._handling and (not outbox.size or outbox.size < self._mark <= outbox.size + len(data)):
             self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
         outbox.append(data)
@@ -132,7 +139,7 @@ class Outlet(Handler):
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
-        self._state, self._reason, self._steady = CLOSED, reason, False
+        self._state, self._reason, self._steady = CLOSED, reason, None
         self._deadlines.cancel()
         self._outbox = Outbox()
         super().close(reason)
@@ -176,12 +183,17 @@ class Outlet(Handler):
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
         self._ending = None  # why to finish once everything received was dealt with
-        self._eof = self._handling = False
-        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._eof = self._handling = self._serves = False
+        self._steady, self._replies = None, ()
         self._writable = True
         self._clock = reactor.provider.clock
+        self._heard = [self._clock()]  # one list for all who were heard in one turn; 0 while that is under way
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
+
+    @property
+    def heard_at(self) -> int:
+        return self._heard[0] or self._clock()
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -254,6 +266,24 @@ class Outlet(Handler):
         if self._state is CLOSING:
             self._end_output()
 
+    def _keep(self, data: bytes, took: int) -> None:
+        """Of what was sent past the outbox the kernel has taken so much."""
+        self._outbox.append(memoryview(data)[took:])
+        self._deadlines.sent += took
+        self._left_over()
+        self.send_queued()
+
+    def _unsent(self, data: bytes, error: OSError) -> None:
+        """The kernel has taken nothing of it: is there no room, or no peer?"""
+        if isinstance(error, BlockingIOError):
+            self._keep(data, 0)
+        else:
+            self._lost(error)
+
+    def _put_replies(self) -> bool:
+        """Put the replies made so far into the outbox; False when one of them ends the connection."""
+        return True
+
     def _left_over(self) -> None:
         """Not all was taken."""
         deadlines = self._deadlines
@@ -266,7 +296,8 @@ class Outlet(Handler):
         if state is CLOSED:
             return
         unsent = self._outbox.size or self._transport.wants_write
-        self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
+        owes = unsent or self._ending or self._deadlines.record_due
+        self._steady = self if self._serves and state is READING and not owes else None
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
@@ -288,7 +319,7 @@ class Outlet(Handler):
             self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
-        self._state, self._reason, self._steady = CLOSING, reason, False
+        self._state, self._reason, self._steady = CLOSING, reason, None
         self._deadlines.watch_rate()
 
     def _end_output(self) -> None:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from nio.channels import SelectionKey
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor.loop._close_reason import CloseReason
@@ -26,6 +27,9 @@ from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
 
+_LF, _CR = b"\n\r"
+_READ = int(SelectionKey.OP_READ)
+_AWAY = object()  # in place of a steady handler: a worker has its record
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
 _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
@@ -48,7 +52,7 @@ class StreamHandler(Connection):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoder", "_encode", "_job", "_more", "_process", "_records")
+    __slots__ = ("_decoder", "_encode", "_job", "_max_length", "_more", "_process", "_records")
 
     _records: Iterator[bytes]
     _job: Job | None
@@ -85,6 +89,7 @@ class StreamHandler(Connection):
             self._records, self._more = _NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
             self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
+            self._steady = None
         else:
             super().finish(reason)
 
@@ -124,18 +129,28 @@ class StreamHandler(Connection):
         self._process, self._job = self.process, None
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
-        self._encode, self._decoder = self.framing.encode, self.framing.decoder()
+        framing = self.framing
+        self._encode, self._decoder = framing.encode, framing.decoder()
+        if type(framing) is Lines and framing.ending == b"\n":
+            self._max_length = framing.max_length
+            self._longest = min(framing.max_length + 1, self._read_size - 1)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
+            if self.process_timeout is None:
+                self._process = self._send_off
+            else:
+                self._longest = -1
 
     def handle_reply(self, reply: bytes | None) -> None:
         """A worker's completion."""
         if self._state is not PROCESSING:
             self._tally.dropped += 1
             return
-        clock, encode, outbox = self._clock, self._encode, self._outbox
+        if self._steady is _AWAY and self._answer_at_once(reply):
+            return
+        encode, outbox = self._encode, self._outbox
         self._state = self._rest
-        self._deadlines.heard_at = clock()  # the peer waited for us, not we for the peer
+        self._heard = [self._clock()]  # the peer waited for us, not we for the peer
         if reply is not None:
             try:
                 outbox.append(encode(reply))
@@ -146,6 +161,40 @@ class StreamHandler(Connection):
         if outbox.size >= self._mark:
             self._flush_to_mark()
         self._work()
+
+    def _send_off(self, record: bytes) -> None:
+        """``process`` of a steady connection with workers: nothing is armed, as the poller keeps what it was told."""
+        job: Any = self._job
+        self._state, self._steady = PROCESSING, _AWAY
+        self._ops = self.key._interest = 0
+        job.record, job.has_begun = record, False
+        add = job.hand_off.add
+        add(job)
+
+    def _answer_at_once(self, reply: bytes | None) -> bool:
+        """The reply to a record that was sent off, while the connection owes and holds nothing else; False: not so."""
+        key = self.key
+        if not key._valid or (reply is not None and (type(reply) is not bytes or _LF in reply or _CR in reply)):
+            return False
+        self._heard = [self._clock()]
+        self._state, self._steady = READING, self
+        self._ops = _READ
+        if key._kernel_mask == _READ:
+            key._interest = _READ
+        else:
+            key.set_interest(_READ)
+        if reply is None:
+            return True
+        send, data = self._send, reply + b"\n"
+        try:
+            took = send(data, NO_SIGNAL)
+        except OSError as error:
+            self._unsent(data, error)
+            return True
+        self._tally.bytes_out += took
+        if took != len(data):
+            self._keep(data, took)
+        return True
 
     def handle_failure(self, error: BaseException) -> None:
         """A worker's completion: process raised."""
@@ -171,43 +220,58 @@ class StreamHandler(Connection):
     def _receive(self, data: bytes) -> None:
         decoder = self._decoder
         records = decoder.feed(data, _BATCH)
-        if self._job is not None or not (self._steady and len(records) == 1 and decoder.clean):
+        if self._job is not None or not (self._steady is self and len(records) == 1 and decoder.clean):
             if records:
                 self._deadlines.record_due = 0
                 self._more = len(records) == _BATCH
                 self._records = iter(records)
             self._work()
             return
-        process, encode, reply = self._process, self._encode, None
-        send, transport, tally = self._send, self._transport, self._tally
-        tally.requests += 1
+        process = self._process
+        self._tally.requests += 1
         try:
             reply = process(records[0])
-            if reply is None:
-                if transport.wants_write:
-                    self._arm()
-                return
-            data = encode(reply)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error)
+            return
+        if reply is not None:
+            self._answer(reply)
+
+    def _answer(self, reply: bytes) -> None:
+        """To one record that came alone, on a connection that was steady before."""
+        try:
+            data = self._encode(reply)
         except LEAVING:
             raise
         except BaseException as error:
             self._raised(self._explained(reply, error))
             return
-        if self._steady:
+        if self._steady is self:
+            send = self._send
             try:
-                sent = send(data, NO_SIGNAL)
-            except OSError:
-                sent = 0  # the second attempt, in _flush, tells no room from no peer
-            tally.bytes_out += sent
-            if sent < len(data) or transport.wants_write:
-                self._outbox.append(memoryview(data)[sent:])
-                self._deadlines.sent += sent
-                self._left_over()
-                self.send_queued()
+                took = send(data, NO_SIGNAL)
+            except OSError as error:
+                self._unsent(data, error)
+                return
+            self._tally.bytes_out += took
+            if took < len(data):
+                self._keep(data, took)
         elif self._state is not CLOSED:
             self._outbox.append(data)  # behind what process() sent itself, which is on its way
             if self._state is SUSPENDED:
                 self.send_queued()
+
+    def _grow(self) -> None:
+        super()._grow()
+        if self._longest >= 0:
+            self._longest = min(self._max_length + 1, self._read_size - 1)
+
+    def _arm(self) -> None:
+        super()._arm()
+        if self._steady is self and not self._decoder.clean:
+            self._steady = None
 
     def _receive_end(self) -> None:
         self._decoder.end()
@@ -227,6 +291,40 @@ class StreamHandler(Connection):
             self._arm()
         else:
             super()._work()
+
+    def _go_on_with(self, replies: list[Any], reply: object, left: list[bytes]) -> None:
+        """A row of lines has ended early: these replies and this one are made, and these records are left."""
+        if reply is not None:
+            replies.append(reply)
+        if self._end_row(replies, None) and self._state is not CLOSED:
+            self._records, self._more = iter(left), False
+            if self._outbox.size >= self._mark:
+                self._flush_to_mark()
+            self._work()
+
+    def _end_row(self, replies: list[Any], error: BaseException | None) -> bool:
+        """These replies are made, and ``process`` has raised this; False when the connection ends with that."""
+        self._replies = replies
+        all_good = self._state is CLOSED or self._put_replies()
+        self._replies = ()
+        if not all_good:
+            self._answer(replies[0])  # which raises, and ends the connection
+        elif error is not None:
+            self._raised(error)
+        return all_good and error is None
+
+    def _put_replies(self) -> bool:
+        replies: Any = self._replies
+        while replies:
+            try:
+                data = self._encode(replies[0])
+            except LEAVING:
+                raise
+            except BaseException:
+                return False
+            self._outbox.append(data)
+            del replies[0]
+        return True
 
     def _process_records(self) -> None:
         process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally

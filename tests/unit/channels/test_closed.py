@@ -49,7 +49,7 @@ CLOSED = [
     Closed("over_stream", "close", ClosedChannelError, "read write"),
     Closed("lock", "release", ClosedChannelError, ""),
     Closed("membership", "drop", ClosedChannelError, ""),
-    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys"),
+    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys serve"),
     Closed(
         "key",
         "cancel",
@@ -62,6 +62,7 @@ SHUTDOWNS = {"shutdown_input", "shutdown_output"}
 ARGUMENTS: dict[str, Callable[[World], tuple[object, ...]]] = {
     "watch_faults": lambda world: (print,),
     "dispatch": lambda world: (0, print),
+    "serve": lambda world: (0, print),
     "set_interest": lambda world: (1,),
     "configure_blocking": lambda world: (False,),
     "register": lambda world: (world.selector, 0),
