@@ -12,7 +12,7 @@ after all was done for it, and what is done twice does no harm.
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
 selection. A listener or datagram channel closed between two of them, or in an action, leaves its port free at once.
 
-**A fork** copies the poller's descriptor, too. Were the child to take a key out, the parent would hear of the channel no
+**A fork** copies the poller's descriptor. Were the child to take a key out, the parent would hear of its channel no
 more. So in the child a selector has no keys, and its copy is closed before anything else runs there.
 """
 
