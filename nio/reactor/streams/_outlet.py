@@ -33,11 +33,12 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
-_WRITE = int(SelectionKey.OP_WRITE)
+_READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_LOCAL = CloseReason.LOCAL
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -142,10 +143,15 @@ class Outlet(Handler):
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
-        self._outbox = Outbox()
-        super().close(reason)
+        self._outbox = NOWHERE
+        reactor = self.reactor
+        reactor.forget(self.key, reason)
+        if self._eof:
+            self.channel.release()
+        else:
+            self.channel.close()
         self._leave_all()
-        self.reactor.guarded(self.on_close, reason)
+        reactor.guarded(self.on_close, reason)
 
     def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
         """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
@@ -190,7 +196,7 @@ class Outlet(Handler):
         return self._state is not LINGERING
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        Handler.handle_open(self, reactor, key)
         self._transport = transport = type(self).transport(self.channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
@@ -198,11 +204,11 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
         self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
-        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._steady = self._ops == _READ  # nothing is owed, held or ending: answer past the outbox
         self._writable = True
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
@@ -319,10 +325,14 @@ class Outlet(Handler):
 
     def _begin_end(self, reason: CloseReason) -> None:
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
-        if self._state not in ENDED:
-            self._end_input(reason)
-            self._flush()
-            self._arm()
+        if self._state in ENDED:
+            return
+        if self._eof and not self._outbox.size and not self._transport.wants_write:
+            self.close(reason)  # nobody is owed anything
+            return
+        self._end_input(reason)
+        self._flush()
+        self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
         self._state, self._reason, self._steady = CLOSING, reason, False
@@ -352,6 +362,7 @@ class Outlet(Handler):
         self._tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
+            self._eof = not count
             self.close(self._reason)
 
     def _leave_all(self) -> None:

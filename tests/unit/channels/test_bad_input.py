@@ -174,6 +174,7 @@ def rows() -> Iterator[Bad]:
     yield Bad("inherited_channel", "provider", NO_PROVIDERS)
     yield from of_network("SocketChannel", "stream")
     yield from of_network("ServerSocketChannel", "server")
+    yield Bad("ServerSocketChannel.accept", "blocking", {TypeError: NO_BOOLS}, "server")
     yield from of_network("DatagramChannel", "datagrams")
     yield from of_selectable("Pipe.SourceChannel", "source")
     yield from of_selectable("Pipe.SinkChannel", "sink")
