@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import TypeVar
 
 from nio._numbers import check_seconds
 from nio.channels import Selector
 from nio.errors import ClosedSelectorError, IllegalArgumentError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable
+from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
@@ -24,6 +27,8 @@ from nio.reactor.loop._registry import LEAVING, Registry
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
+
+T = TypeVar("T")
 
 _TICKS_PER_TURN = 256
 _CLOSED = ReactorState.CLOSED
@@ -34,6 +39,7 @@ class Agenda:
 
     provider: SelectorProvider
     owner: Owner
+    _deferred: DeferredCalls
     _selector: Selector
     _registry: Registry[EventHandler]
     _state: ReactorState
@@ -92,6 +98,30 @@ class Agenda:
             raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
         return self._timers.repeat(self.provider.clock() + nanoseconds, nanoseconds, fn, *args)
 
+    def defer(
+        self,
+        fn: Callable[..., T],
+        /,
+        *args: object,
+        then: Callable[[Future[T]], object] | None = None,
+        executor: Executor | None = None,
+    ) -> Future[T]:
+        """Call ``fn(*args)`` where it may block; ``then(future)`` is called on the loop's thread with the outcome.
+
+        ``future.result()`` returns there what ``fn`` returned or raises what it raised; without ``then`` an error is
+        reported. The future is returned, too: cancelled, nobody hears of the call any more, and one that has not begun
+        is not made. Do not wait for it on the loop's thread.
+
+        ``executor`` is any ``concurrent.futures.Executor``; by default it is the reactor's ``workers``, or a pool of
+        four threads that is made at the first call and closed with the reactor. RejectedExecutionError is raised once
+        the reactor is closed, and is the outcome of a call that nobody has made.
+        """
+        check_callable("defer", fn)
+        self.owner.check("defer")
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        return self._deferred.begin(fn, args, then, executor)
+
     def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` on the loop's thread whenever ``run()`` starts, before its first turn."""
         check_callable("on_start", fn)
@@ -111,8 +141,8 @@ class Agenda:
     def on_error(self, fn: Callable[[BaseException, str], object] | None) -> None:
         """Call ``fn(error, kind)`` for every error that no handler has to answer for; None: nobody.
 
-        ``kind`` says what raised: ``tick``, ``timer``, ``callback`` (a hook, say). The line in the log ``nio.reactor``
-        is written all the same. What ``fn`` raises is logged.
+        ``kind`` says what raised: ``tick``, ``timer``, ``deferred call``, ``then`` or ``callback`` (a hook, say). The
+        line in the log ``nio.reactor`` is written all the same. What ``fn`` raises is logged.
         """
         if fn is not None:
             check_callable("on_error", fn)

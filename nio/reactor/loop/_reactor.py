@@ -30,6 +30,7 @@ from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._event_handler import EventHandler
@@ -96,6 +97,7 @@ class Reactor(Agenda):
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
+        self._deferred = DeferredCalls(self, self._registry)
 
     @classmethod
     def open(
@@ -257,9 +259,11 @@ class Reactor(Agenda):
         ]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
+            self._deferred.unsettled.clear()
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
-        each((*steps, self._drop_ticks, self._selector.close), lambda step: self.guarded(step))
+        steps += [self._deferred.close, self._drop_ticks, self._deferred.reject, self._selector.close]
+        each(steps, lambda step: self.guarded(step))
 
     def __enter__(self) -> Self:
         return self
