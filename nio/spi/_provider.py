@@ -261,6 +261,15 @@ class SelectorProvider(ABC):
         """
         return None
 
+    def catch_signal(self, signum: int, arrived: Callable[[int], bool]) -> Callable[[], object]:
+        """Have ``arrived(signum)`` called in the main thread whenever the signal comes, until the answer is called.
+
+        ``arrived`` says whether that is news: False if the last one was not taken up yet. A handler that somebody else
+        has set is called after it, and put back at the end. IllegalStateError outside the main thread,
+        IllegalArgumentError for what is no signal or cannot be caught.
+        """
+        raise self._lacks("signals")
+
     def after_fork(self, call: Callable[[], object]) -> None:  # noqa: B027  # what never forks has nothing to do
         """Have ``call()`` run first in every child that this process forks."""
 

@@ -24,6 +24,7 @@ from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._registry import LEAVING, Registry
+from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer, TimerQueue
 from nio.spi import SelectorProvider
@@ -47,6 +48,8 @@ class Agenda:
     def _start_agenda(self) -> None:
         self._timers = TimerQueue(self.owner.check)
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
+        self._signals = Signals(self.provider, self._selector.wakeup, self._raised)
+        self._arrived = self._signals.arrived
         self._hooks = Hooks(self._registry.guarded)
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
 
@@ -122,6 +125,20 @@ class Agenda:
             raise RejectedExecutionError("the reactor is closed")
         return self._deferred.begin(fn, args, then, executor)
 
+    def on_signal(self, signum: int, fn: Callable[..., object], /, *args: object) -> SignalWatch:
+        """Call ``fn(*args)`` on the loop's thread, at the start of a turn, whenever the signal has come; in any order.
+
+        To be called in the main thread (IllegalStateError elsewhere); the loop may run in another one. A signal may
+        have several functions. One that comes often before it is taken up counts once. A Python handler that somebody
+        else has set is called as well, as soon as the signal comes; it is put back by the last ``cancel()`` of what is
+        returned, or by ``close()``. For Ctrl-C (SIGINT) ``fn`` takes the place of KeyboardInterrupt, which is raised
+        all the same if another Ctrl-C comes before the loop has taken up the first.
+        """
+        check_callable("on_signal", fn)
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        return self._signals.watch(signum, fn, args)
+
     def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` on the loop's thread whenever ``run()`` starts, before its first turn."""
         check_callable("on_start", fn)
@@ -141,8 +158,8 @@ class Agenda:
     def on_error(self, fn: Callable[[BaseException, str], object] | None) -> None:
         """Call ``fn(error, kind)`` for every error that no handler has to answer for; None: nobody.
 
-        ``kind`` says what raised: ``tick``, ``timer``, ``deferred call``, ``then`` or ``callback`` (a hook, say). The
-        line in the log ``nio.reactor`` is written all the same. What ``fn`` raises is logged.
+        ``kind`` says what raised: ``tick``, ``timer``, ``signal``, ``deferred call``, ``then`` or ``callback`` (a hook,
+        say). The line in the log ``nio.reactor`` is written all the same. What ``fn`` raises is logged.
         """
         if fn is not None:
             check_callable("on_error", fn)
@@ -162,7 +179,13 @@ class Agenda:
         """
         if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        if self._ticks or self._due or self._state is ReactorState.STOPPING or self._selector.has_changes:
+        if (
+            self._ticks
+            or self._due
+            or self._arrived
+            or self._state is ReactorState.STOPPING
+            or self._selector.has_changes
+        ):
             return 0.0
         due = self._timers.next_due()
         return None if due is None else max(0, due - self.provider.clock()) / 1e9

@@ -1,9 +1,11 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
-**A turn** is one pass, in this order: the timers that are due, the selection with the handlers of the ready keys, the
-requests they decoded handed to the workers together, then the ticks (workers' completions and ``execute`` calls) that
-were queued before this step. A timer that a timer sets and a tick that a tick queues run in the next turn; a tick that
-a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+**A turn** is one pass, in this order: the functions of signals that have come, the timers that are due, the selection
+with the handlers of the ready keys, the requests they decoded handed to the workers together, then the ticks (workers'
+completions, ``execute`` and ``next_tick``) that were queued before this step. A timer that a timer sets and a tick that
+a tick queues run in the next turn; a tick that a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+
+**A stop** is a tick that goes before all others, so that only the loop's own thread changes the reactor's state.
 
 **Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
 handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
@@ -153,12 +155,12 @@ class Reactor(Agenda):
         tally = self.tally
         tally.turns += 1
         connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
-        timers = 0
+        timers = self._signals.deliver() if self._arrived else 0
         due = 0 if self._due else self._timers.next_due()
         if due is not None:
             left = (due - self.provider.clock()) / 1e9
             if left <= 0:
-                timers = self._run_timers()
+                timers += self._run_timers()
             elif timeout is None or left < timeout:
                 timeout = left
         try:
@@ -262,6 +264,7 @@ class Reactor(Agenda):
             self._deferred.unsettled.clear()
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
+        steps.append(self._signals.close)
         steps += [self._deferred.close, self._drop_ticks, self._deferred.reject, self._selector.close]
         each(steps, lambda step: self.guarded(step))
 

@@ -198,11 +198,11 @@ def test_a_broken_executor_of_the_reactor_is_the_outcome_of_its_calls() -> None:
 
 def test_it_may_be_made_in_another_process() -> None:
     outcomes = Outcomes()
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        with Reactor.open(workers=pool) as reactor:
-            reactor.defer(divmod, 17, 5, then=outcomes)
-            reactor.defer(divmod, 17, 5, then=outcomes, executor=pool)
-            turn_until(reactor, lambda: len(outcomes.futures) == 2)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool, Reactor.open(workers=pool) as reactor:
+        reactor.defer(divmod, 17, 5, then=outcomes)
+        reactor.defer(divmod, 17, 5, then=outcomes, executor=pool)
+        turn_until(reactor, lambda: len(outcomes.futures) == 2)
     assert outcomes.results() == [(3, 2)] * 2
 
 
