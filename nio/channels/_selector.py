@@ -11,7 +11,7 @@ after all was done for it, and what is done twice does no harm.
 
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
 selection, which is in the middle of using what the close gives back. Between two selections, and inside an action,
-nobody is: there a listener that is closed is taken out of the poller at once, so that its port is free.
+nobody is: there a closed listener or datagram channel leaves the poller at once, so that its port is free.
 
 **A fork** gives the child copies of the parent's descriptors, the poller's among them. Were the child to take a key out
 of that poller, the parent would hear of the channel no more. So in the child a selector has no keys, and its copy of

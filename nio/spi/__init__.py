@@ -75,9 +75,9 @@ Streams
     returns the one to use, or raises TypeError, UnsupportedAddressTypeError or UnresolvedAddressError. Addresses are
     ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which blocks, is never
     asked. ``("", 0)`` is any host and a free port, ``""`` any path; only listeners are bound to the latter. An address
-    may have one form for sockets and another for users: ``told_address`` makes this of that. ``bind`` may raise
-    ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of an
-    attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
+    may have one form for sockets and another for users: ``told_address`` turns the first into the second. ``bind`` may
+    raise ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of
+    an attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
     shut down before. A socket that is neither connected nor connecting is ready for all, with ``HUNG_UP``, or for
     nothing.
 17. **Listening.** After ``bind`` and ``listen(backlog)`` a socket is ``READABLE`` while a connection waits; ``accept``

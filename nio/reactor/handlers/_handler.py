@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nio.channels import SelectableChannel, SelectionKey
-from nio.errors import IllegalStateError
+from nio.errors import CancelledKeyError, ClosedChannelError, IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
@@ -45,6 +46,15 @@ class Handler:
     def owes(self) -> bool:
         """Something is lost if the channel is closed now; of an unknown handler, that is to be assumed."""
         return True
+
+    def describe(self) -> ConnectionInfo:
+        """What ``reactor.connections()`` tells of this one."""
+        key = self.key
+        try:
+            peer, interest = getattr(self.channel, "remote_address", None), key.interest_ops
+        except (ClosedChannelError, CancelledKeyError):
+            peer, interest = None, 0  # somebody has closed it, and its end is on its way
+        return ConnectionInfo(type(self).__name__, peer, "open", interest, 0, 0.0, 0.0)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         """The key exists now; called once, before any other.

@@ -32,6 +32,7 @@ from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
@@ -279,6 +280,11 @@ class Reactor(Agenda):
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
         return self.tally.statistics(len(self._timers) + len(self._due))
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """What there is of connections, accepted and connected ones, in the order they came."""
+        self.owner.check("connections")
+        return tuple(handler.describe() for handler in self._registry.connections())
 
     @property
     def state(self) -> ReactorState:

@@ -74,6 +74,10 @@ class Registry(Generic[H]):
         """Every handler as of now, acceptors and their like first."""
         return (*self._others.values(), *self._connections.values())
 
+    def connections(self) -> tuple[H, ...]:
+        """The handlers of those that were admitted, as of now."""
+        return tuple(self._connections.values())
+
     def of(self, key: SelectionKey) -> H | None:
         """The handler of that key."""
         return self._connections.get(key) or self._others.get(key)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import sys
 
 from nio.channels import SelectionKey
+from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_callbacks, check_settings
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
@@ -146,6 +146,7 @@ class Connection(Outlet):
         """Another handler has the channel: it gets no output and no input of this one."""
         self._state, self._steady = CLOSED, False
         self._deadlines.cancel()
+        self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:

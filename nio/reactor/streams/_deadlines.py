@@ -173,6 +173,10 @@ class Deadlines:
         """When the peer was last heard, or seen to take something."""
         return max(self.heard_at, self._took_at)
 
+    def silence(self, now: int) -> int:
+        """Nanoseconds since the peer was heard or output went out."""
+        return now - max(self._last_sign(), self.sent_at)
+
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
         state = watched.state

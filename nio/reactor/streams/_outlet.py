@@ -21,11 +21,14 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
@@ -43,6 +46,7 @@ class Outlet(Handler):
     """What :class:`Connection` is made on: it can send and end, and does not read yet."""
 
     __slots__ = (
+        "_at_end",
         "_clock",
         "_deadlines",
         "_detail",
@@ -51,6 +55,7 @@ class Outlet(Handler):
         "_handling",
         "_lingered",
         "_mark",
+        "_opened_at",
         "_ops",
         "_outbox",
         "_reason",
@@ -64,6 +69,7 @@ class Outlet(Handler):
         "_writable",
     )
 
+    _at_end: tuple[Callable[[Any], object], ...]
     _rest: State
     _state: State
     _ending: CloseReason | None
@@ -136,7 +142,15 @@ class Outlet(Handler):
         self._deadlines.cancel()
         self._outbox = Outbox()
         super().close(reason)
+        self._leave_all()
         self.reactor.guarded(self.on_close, reason)
+
+    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
+        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
+        if wanted:
+            self._at_end = (*self._at_end, fn)
+        else:
+            self._at_end = tuple(other for other in self._at_end if other != fn)
 
     @property
     def state(self) -> State:
@@ -182,6 +196,18 @@ class Outlet(Handler):
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
+        self._opened_at = self._clock()
+        self._at_end = ()
+
+    def describe(self) -> ConnectionInfo:
+        now = self._clock()
+        return replace(
+            super().describe(),
+            state=self._state.value,
+            queued=self.unsent,
+            age=(now - self._opened_at) / 1e9,
+            idle=self._deadlines.silence(now) / 1e9,
+        )
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -313,6 +339,12 @@ class Outlet(Handler):
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
             self.close(self._reason)
+
+    def _leave_all(self) -> None:
+        """This one has ended, or its channel is another's."""
+        callbacks, self._at_end = self._at_end, ()
+        for fn in callbacks:
+            self.reactor.guarded(fn, self)
 
     def _raised(self, error: BaseException) -> None:
         """The user's code raised."""
