@@ -19,6 +19,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from nio._numbers import check_count
 from nio.buffers import ByteBuffer
@@ -26,7 +27,7 @@ from nio.channels import SelectionKey
 from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor.handlers._datagram_outlet import DatagramOutlet
 from nio.reactor.handlers._slips import bad_reply, check_callbacks, check_settings
-from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._hand_off import Job, Reply
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.spi import Address
@@ -135,8 +136,14 @@ class DatagramHandler(DatagramOutlet):
         tally.bytes_in += len(data)
         if self.channel.is_truncated:
             counts["truncated"] += 1
-            message = "%s: a datagram of %r is dropped: it is longer than max_length, %d bytes"
-            self.reactor.report("truncated", logging.WARNING, message, type(self).__name__, peer, self.max_length)
+            self.reactor.report(
+                "truncated",
+                logging.WARNING,
+                "%s: a datagram of %r is dropped: it is longer than max_length, %d bytes",
+                type(self).__name__,
+                peer,
+                self.max_length,
+            )
             return True
         counts["received"] += 1
         tally.requests += 1
@@ -161,7 +168,7 @@ class DatagramHandler(DatagramOutlet):
         else:
             self._answer(reply, peer)
 
-    def _answer(self, reply: bytes | None, peer: Address) -> None:
+    def _answer(self, reply: Any, peer: Address) -> None:
         wrong = bad_reply(f"{type(self).__name__}.process() returned", reply)
         if wrong is not None:
             self._raised(wrong)
@@ -174,8 +181,9 @@ class DatagramHandler(DatagramOutlet):
         if isinstance(error, ProtocolError):
             self.reactor.report("datagram", logging.DEBUG, "%s: a peer broke the protocol: %.200r", name, str(error))
         else:
-            message = "%s.process() raised; its datagram is dropped"
-            self.reactor.report("handler", logging.ERROR, message, name, error=error)
+            self.reactor.report(
+                "handler", logging.ERROR, "%s.process() raised; its datagram is dropped", name, error=error
+            )
 
     def _rejected(self) -> None:
         self._counts["rejected"] += 1
@@ -208,7 +216,7 @@ class _Request:
         self._handler = handler
         self._peer = peer
 
-    def handle_reply(self, reply: bytes | None) -> None:
+    def handle_reply(self, reply: Reply) -> None:
         self._handler._finished(self, self._handler._answer, reply, self._peer)
 
     def handle_failure(self, error: BaseException) -> None:
