@@ -110,7 +110,7 @@ What a provider may leave out
     ``identity()`` is equal for two descriptors of the same file of a kernel. ``map`` gives a mapping and where in it
     the position is. ``after_fork`` is for providers whose process can fork: selectors, file locks and sleeping channels
     are told by it that they are in a child now.
-25. **Signals**: without ``catch_signal`` there are none.
+25. **Signals**: without ``catch_signal`` there are none. Urgent data, which a signal tells of, may be left out, too.
 26. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
     ``watch_limit`` (no bound), ``cpu_count`` (1).

@@ -270,6 +270,19 @@ class SelectorProvider(ABC):
         """
         raise self._lacks("signals")
 
+    @property
+    def urgent_signal(self) -> int:
+        """The signal that tells of urgent data."""
+        raise self._lacks("urgent data")
+
+    def announce_urgent(self, sock: OwnSocket) -> None:
+        """Have ``urgent_signal`` come to this process when urgent data comes to the socket."""
+        raise self._lacks("urgent data")
+
+    def has_urgent(self, sock: OwnSocket) -> bool:
+        """Whether there is urgent data that nobody has taken."""
+        raise self._lacks("urgent data")
+
     def after_fork(self, call: Callable[[], object]) -> None:  # noqa: B027  # what never forks has nothing to do
         """Have ``call()`` run first in every child that this process forks."""
 

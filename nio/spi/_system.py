@@ -35,6 +35,7 @@ from nio.spi._kqueue import KqueuePoller
 from nio.spi._pipe import SystemPipeEnd
 from nio.spi._provider import SelectorProvider
 from nio.spi._signals import SignalDoor
+from nio.spi._urgent import UrgentDoor
 from nio.spi._wakeup import SystemWakeup
 
 _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select.SelectPoller]] = {
@@ -45,7 +46,7 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
 }
 
 
-class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SignalDoor, SelectorProvider):
+class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SignalDoor, UrgentDoor, SelectorProvider):
     """The operating system, with the readiness of that name; it has no state of its own.
 
     ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 from nio._numbers import check_seconds
-from nio.channels import Selector
+from nio.channels import SelectableChannel, Selector
 from nio.errors import ClosedSelectorError, IllegalArgumentError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable
 from nio.reactor.loop._defer import DeferredCalls
@@ -27,6 +27,7 @@ from nio.reactor.loop._registry import LEAVING, Registry
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Agenda:
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._signals = Signals(self.provider, self._selector.wakeup, self._raised)
         self._arrived = self._signals.arrived
+        self._urgent = UrgentWatches(self.provider, self.on_signal, self.post, self._raised)
         self._hooks = Hooks(self._registry.guarded)
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
 
@@ -138,6 +140,17 @@ class Agenda:
         if self._state is _CLOSED:
             raise RejectedExecutionError("the reactor is closed")
         return self._signals.watch(signum, fn, args)
+
+    def watch_urgent(self, channel: SelectableChannel, fn: Callable[..., object], /, *args: object) -> UrgentWatch:
+        """Call ``fn(*args)`` on the loop's thread when urgent (out-of-band) data has come to a SocketChannel.
+
+        ``fn`` takes it: ``channel.socket.recv(1, socket.MSG_OOB)``, or from the stream with ``SO_OOBINLINE``. What it
+        does not take is told again with the next. It is told by the signal SIGURG, so the first watch is set in the
+        main thread, or after an ``on_signal(SIGURG, ...)`` there.
+        """
+        check_callable("watch_urgent", fn)
+        self.owner.check("watch_urgent")
+        return self._urgent.watch(channel, fn, args)
 
     def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` on the loop's thread whenever ``run()`` starts, before its first turn."""
