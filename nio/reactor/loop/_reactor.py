@@ -165,7 +165,7 @@ class Reactor(Agenda):
             elif timeout is None or left < timeout:
                 timeout = left
         try:
-            hurry = timers or self._ticks or self._state >= _STOPPING
+            hurry = timers or self._ticks or self._state is _STOPPING
             handed = self._selector.dispatch(0 if hurry else timeout, self._dispatch)
         except ClosedSelectorError:
             if self._state is not _CLOSED:
