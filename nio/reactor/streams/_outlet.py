@@ -33,11 +33,12 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
-_WRITE = int(SelectionKey.OP_WRITE)
+_READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_LOCAL = CloseReason.LOCAL
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -52,6 +53,7 @@ class Outlet(Handler):
         "_detail",
         "_ending",
         "_eof",
+        "_error",
         "_handling",
         "_lingered",
         "_mark",
@@ -77,6 +79,7 @@ class Outlet(Handler):
     _deadlines: Deadlines
     _handling: bool
     _detail: str
+    _error: BaseException | None
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -140,10 +143,15 @@ class Outlet(Handler):
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
-        self._outbox = Outbox()
-        super().close(reason)
+        self._outbox = NOWHERE
+        reactor = self.reactor
+        reactor.forget(self.key, reason)
+        if self._eof:
+            self.channel.release()
+        else:
+            self.channel.close()
         self._leave_all()
-        self.reactor.guarded(self.on_close, reason)
+        reactor.guarded(self.on_close, reason)
 
     def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
         """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
@@ -163,6 +171,14 @@ class Outlet(Handler):
         return self._reason
 
     @property
+    def close_error(self) -> BaseException | None:
+        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
+
+        None while nothing has failed, and for what the handler raised itself: that is in the log.
+        """
+        return getattr(self, "_error", None)
+
+    @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
         return self._outbox.size
@@ -180,7 +196,7 @@ class Outlet(Handler):
         return self._state is not LINGERING
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        Handler.handle_open(self, reactor, key)
         self._transport = transport = type(self).transport(self.channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
@@ -188,10 +204,11 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
+        self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
-        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._steady = self._ops == _READ  # nothing is owed, held or ending: answer past the outbox
         self._writable = True
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
@@ -308,10 +325,14 @@ class Outlet(Handler):
 
     def _begin_end(self, reason: CloseReason) -> None:
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
-        if self._state not in ENDED:
-            self._end_input(reason)
-            self._flush()
-            self._arm()
+        if self._state in ENDED:
+            return
+        if self._eof and not self._outbox.size and not self._transport.wants_write:
+            self.close(reason)  # nobody is owed anything
+            return
+        self._end_input(reason)
+        self._flush()
+        self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
         self._state, self._reason, self._steady = CLOSING, reason, False
@@ -324,7 +345,10 @@ class Outlet(Handler):
             return
         self._state = LINGERING
         self._transport.shutdown_output()
-        self._deadlines.watch_output()
+        if self.channel.is_open:
+            self._deadlines.watch_output()
+        else:
+            self.close(self._reason)  # a descriptor, which has no half that could be ended alone
 
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""
@@ -338,6 +362,7 @@ class Outlet(Handler):
         self._tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
+            self._eof = not count
             self.close(self._reason)
 
     def _leave_all(self) -> None:
@@ -357,12 +382,12 @@ class Outlet(Handler):
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
 
 
