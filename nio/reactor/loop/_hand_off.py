@@ -79,7 +79,7 @@ class Job:
         self.hand_off: HandOff = hand_off
         self._submitter = submitter
         self.process: Process | None = process  # None: the connection is gone
-        self.record: bytes = b""
+        self.record: Any = b""
         self.executor: Executor | None = None
         self.has_begun: bool = False
         self.future: Future[Reply] | None = None

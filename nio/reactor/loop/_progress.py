@@ -11,7 +11,7 @@ from nio.reactor.loop._close_reason import CloseReason
 
 
 class Progress(NamedTuple):
-    """What one turn did: connections accepted and closed, bytes moved, ticks and timers run."""
+    """What one turn did: connections accepted and closed, bytes moved, ticks and timers run (signals, too)."""
 
     accepted: int
     bytes_in: int

@@ -1,9 +1,11 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
-**A turn** is one pass, in this order: the timers that are due, the selection with the handlers of the ready keys, the
-requests they decoded handed to the workers together, then the ticks (workers' completions and ``execute`` calls) that
-were queued before this step. A timer that a timer sets and a tick that a tick queues run in the next turn; a tick that
-a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+**A turn** is one pass, in this order: the functions of signals that have come, the timers that are due, the selection
+with the handlers of the ready keys, the requests they decoded handed to the workers together, then the ticks (workers'
+completions, ``execute`` and ``next_tick``) that were queued before this step. A timer that a timer sets and a tick that
+a tick queues run in the next turn; a tick that a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+
+**A stop** is a tick that goes before all others, so that only the loop's own thread changes the reactor's state.
 
 **Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
 handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
@@ -30,6 +32,7 @@ from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connecting import Connects
+from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._event_handler import EventHandler
@@ -103,6 +106,7 @@ class Reactor(Connects):
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
+        self._deferred = DeferredCalls(self, self._registry)
 
     @classmethod
     def open(
@@ -166,18 +170,21 @@ class Reactor(Connects):
         tally.turns += 1
         bytes_in, bytes_out, end = tally.bytes_in, tally.bytes_out, None
         connections, were_open, moved = tally.connections, tally.open, False
+        if self._arrived:
+            tally.timers += self._signals.deliver()
+            moved, timeout = True, 0.0
         due = 0 if self._due else self._timers.next_due()
         if due is not None:
             left = (due - self._clock()) / 1e9
             if left <= 0:
                 timers = self._run_timers()
                 tally.timers += timers
-                moved = timers > 0
+                moved = moved or timers > 0
                 timeout = 0.0
             elif timeout is None or left < timeout:
                 timeout, end = left, due
         try:
-            hurry = self._ticks or self._state >= _STOPPING
+            hurry = self._ticks or self._state is _STOPPING
             handed = self._selector.serve(0.0 if hurry else timeout, self._take, end)
         except ClosedSelectorError:
             if self._state is not _CLOSED:
@@ -275,9 +282,12 @@ class Reactor(Connects):
         ]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
+            self._deferred.unsettled.clear()
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
-        each((*steps, self._drop_ticks, self._selector.close), lambda step: self.guarded(step))
+        steps.append(self._signals.close)
+        steps += [self._deferred.close, self._drop_ticks, self._deferred.reject, self._selector.close]
+        each(steps, lambda step: self.guarded(step))
 
     def __enter__(self) -> Self:
         return self
