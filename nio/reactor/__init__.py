@@ -19,6 +19,7 @@ from nio.reactor.loop._timers import Timer as Timer
 from nio.reactor.streams._connection import Connection as Connection
 from nio.reactor.streams._state import State as State
 from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
+from nio.reactor.streams._switching_handler import SwitchingHandler as SwitchingHandler
 from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ReactorStatistics",
     "State",
     "StreamHandler",
+    "SwitchingHandler",
     "Timer",
     "Transport",
 ]

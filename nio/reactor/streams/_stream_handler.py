@@ -21,7 +21,7 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_callbacks, check_framing, check_settings, explained
+from nio.reactor.streams._checks import check_callbacks, check_framing, check_settings, decoder_for, explained, peer_of
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
@@ -79,6 +79,11 @@ class StreamHandler(Connection):
             raise explained(f"{type(self).__name__}.send() was given", self.framing, record, error) from None
         return self.write(data)
 
+    @property
+    def source(self) -> object:
+        """The client's address: what the PROXY header of a trusted peer says, else the peer's own while it is there."""
+        return getattr(self._decoder, "source", None) or peer_of(self.channel)
+
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
         if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
@@ -124,7 +129,7 @@ class StreamHandler(Connection):
         self._process, self._job = self.process, None
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
-        self._encode, self._decoder = self.framing.encode, self.framing.decoder()
+        self._encode, self._decoder = self.framing.encode, decoder_for(self.framing, self.channel)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
 
