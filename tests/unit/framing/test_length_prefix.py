@@ -113,6 +113,7 @@ def test_M05_a_negative_length_of_a_java_peer_is_too_long(value: int) -> None:
         ({"adjustment": -4}, "00000003", FramingError),  # shorter than the field itself
         ({"adjustment": -4}, "00000000", FramingError),
         ({"adjustment": -4}, "00000004", None),
+        ({"adjustment": -4, "strip": 0}, "00000003", FramingError),
         ({"strip": 6}, "00000001 61", FramingError),  # nothing is left of it
         ({"size": "varint"}, "ffffffffffffffffff01", RecordTooLongError),
         ({"size": "varint"}, "8080808080808080808001", FramingError),  # no end
@@ -123,6 +124,14 @@ def test_M05_odd_lengths(options: dict[str, Any], stream: str, error: type[Frami
     for pieces in cuts(bytes.fromhex(stream)):
         records, got = run(LengthPrefix(**options).decoder(), pieces)
         assert (records, got) == ([b""] if error is None else [], error)
+
+
+def test_M05_a_varint_without_end_is_refused_with_its_tenth_byte() -> None:
+    decoder = LengthPrefix("varint").decoder()
+    assert decoder.feed(b"\x80" * 9) == []
+    assert decoder.error is None
+    assert decoder.feed(b"\x80") == []
+    assert "more than 10 bytes" in str(decoder.error)
 
 
 def test_M05_a_header_of_four_bytes_claims_no_memory() -> None:
