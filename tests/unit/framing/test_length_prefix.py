@@ -132,6 +132,8 @@ def test_M05_a_varint_without_end_is_refused_with_its_tenth_byte() -> None:
     assert decoder.error is None
     assert decoder.feed(b"\x80") == []
     assert "more than 10 bytes" in str(decoder.error)
+    assert decoder.error is not None
+    assert decoder.error.__traceback__ is None  # whose frames would keep the peer's bytes
 
 
 def test_M05_a_header_of_four_bytes_claims_no_memory() -> None:
