@@ -9,8 +9,8 @@ answer "nobody is there": the channel raises ConnectionRefusedError once for eac
 ``connect()`` drops the datagrams that wait, because anybody may have sent them. After ``disconnect()`` the channel
 raises no error for an answer that came before.
 
-Use of a closed channel raises AsynchronousCloseError if the channel was in blocking mode, else ClosedChannelError.
-Among the channels over sockets the JDK has this rule for ``read`` and ``write`` of this one only.
+Use of a closed channel raises AsynchronousCloseError if the channel was in blocking mode, else ClosedChannelError. This
+is the JDK's rule for ``read`` and ``write`` of this channel, and for no other channel over a socket.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
 from nio.channels._opened import NOT_CALLED
-from nio.channels._options import check_family, supported
+from nio.channels._options import adopted, check_family, is_named, peer_of, supported
 from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
@@ -37,6 +37,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     __slots__ = ("_checked_remote", "_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
     _valid_ops = OP_READ | OP_WRITE
+    _is_freed_early = True
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",
@@ -75,6 +76,21 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
         return cls(provider, provider.open_datagram_socket(family), family)
 
     @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> DatagramChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It may have a peer or not. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "DatagramChannel")
+        channel = cls._of_bound(provider, found.socket, found.family, peer_of(found.socket))
+        channel._bound = is_named(found.socket)
+        return channel
+
+    @classmethod
     def _of_bound(
         cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, peer: Address | None
     ) -> DatagramChannel:
@@ -93,7 +109,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address as given to ``connect()``, None while not connected; told as ``local_address`` is.
+        """The peer's address as given to ``connect()``, in the form of ``local_address``; None while not connected.
 
         ClosedChannelError once closed.
         """

@@ -8,10 +8,17 @@ import os
 from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
+from nio.channels._hand_over import GONE
 from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
-from nio.errors import AlreadyBoundError
-from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
+from nio.errors import AlreadyBoundError, IllegalArgumentError
+from nio.spi import OPTIONS, OPTIONS6, Address, Inherited, OptionSpec, ProtocolFamily, SelectorProvider, Socket
+
+_OF_A_PATH = {
+    True: "a server has it",
+    False: "the file of a server that has ended; bind(path, replace_stale=True) of a ServerSocketChannel replaces it",
+    None: "there is a file of that name",
+}
 
 
 class StandardSocketOptions:
@@ -46,11 +53,11 @@ _INET6_OPTIONS = frozenset({"IPV6_V6ONLY"}) & frozenset(OPTIONS6)
 KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
 
 
-def named(error: OSError, address: Address) -> OSError:
-    """The same error, with the address it is about."""
+def named(error: OSError, address: Address, provider: SelectorProvider) -> OSError:
+    """The same error, with the address it is about, and for the file of a Unix-domain socket whether it is in use."""
     words = f"{error.strerror}: {address!r}"
     if error.errno == errno.EADDRINUSE and isinstance(address, str):
-        words += " (the file of a server that has ended stays; remove it before you bind)"
+        words += f" ({_OF_A_PATH[provider.is_served(address)]})"
     return OSError(error.errno, words)
 
 
@@ -64,7 +71,7 @@ def check_family(family: object) -> None:
 class NetworkChannel(SelectableChannel):
     """A selectable channel over a socket: an address of its own, and options."""
 
-    __slots__ = ("_bound", "_family", "_sock")
+    __slots__ = ("_bound", "_family", "_is_strange", "_sock")
 
     _options: ClassVar[frozenset[str]] = frozenset()
     _unix_options: ClassVar[frozenset[str]] = frozenset()
@@ -82,14 +89,30 @@ class NetworkChannel(SelectableChannel):
         self._sock = sock
         self._family = family
         self._bound = False
+        self._is_strange = False  # somebody may have set SO_LINGER: nobody else than who sets it asks for it
 
     @property
     def socket(self) -> Any:
-        """The socket underneath, for what nio has no word for; closing it is the channel's affair.
+        """The socket underneath, for what nio has no word for; do not close it, close the channel.
 
         It is the provider's: over the operating system a ``socket.socket``.
         """
+        self._is_strange = True
         return self._sock
+
+    def detach(self) -> Any:
+        """Give the socket to whoever calls, open and in blocking mode; the channel is closed, the connection is not.
+
+        Its keys are cancelled, and no selector's kernel knows the descriptor any more: at once in the thread that
+        selects, from another thread after waking that one and waiting for it. A thread that sleeps in the channel gets
+        AsynchronousCloseError. An addition to java.nio.
+
+        Raises ClosedChannelError once closed, IllegalStateError in a signal handler that interrupted a selection.
+        """
+        self._give_away()
+        sock, self._sock = self._sock, GONE
+        self._provider.release_socket(sock)
+        return sock
 
     @property
     def supported_options(self) -> frozenset[str]:
@@ -102,7 +125,7 @@ class NetworkChannel(SelectableChannel):
     def local_address(self) -> Address | None:
         """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed.
 
-        An address of IPv6 has flow label and scope behind the port. What is IPv4 is told as ``("127.0.0.1", port)``, on
+        An address of IPv6 has flow label and scope after the port. One of IPv4 is told as ``("127.0.0.1", port)``, on
         channels of IPv6 too. A Unix-domain channel without a name has ``""``.
         """
         with self._state_lock:
@@ -143,6 +166,7 @@ class NetworkChannel(SelectableChannel):
             if option in _INET6_OPTIONS and self._bound:
                 raise AlreadyBoundError(f"{option} is set before bind(), and {self!r} is bound")
             spec = self._spec(option)
+            self._is_strange = self._is_strange or spec.kind == "linger"
             self._provider.set_option(self._sock, spec, _checked(option, spec, value))
         return self
 
@@ -171,7 +195,7 @@ class NetworkChannel(SelectableChannel):
         try:
             self._sock.bind(checked)
         except OSError as error:
-            raise named(error, told) from None
+            raise named(error, told, self._provider) from None
 
 
 def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
@@ -183,3 +207,29 @@ def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
     if spec.kind == "linger" and number < 0:
         return number
     return check_range(option, number, spec.high)
+
+
+def adopted(provider: SelectorProvider, sock: object, kind: str) -> Inherited:
+    """The socket and what it is; IllegalArgumentError if it is not for a channel of that ``kind``."""
+    found = provider.adopt_socket(sock)
+    fits = "DatagramChannel" if found.is_datagram else "ServerSocketChannel" if found.is_listening else "SocketChannel"
+    if fits == kind:
+        return found
+    provider.release_socket(found.socket)
+    if kind == "ServerSocketChannel" and fits == "SocketChannel":
+        raise IllegalArgumentError("the socket does not listen: call its listen() first, or SocketChannel.adopt")
+    raise IllegalArgumentError(f"the socket is for {fits}.adopt")
+
+
+def peer_of(sock: Socket) -> Address | None:
+    """The peer's address; None when there is no peer, or when it has reset the connection already."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None
+
+
+def is_named(sock: Socket) -> bool:
+    """The socket has a local address."""
+    name = sock.getsockname()
+    return name[1] != 0 if isinstance(name, tuple) else len(name) > 0

@@ -10,7 +10,15 @@ from typing import Self
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._opened import NOT_CALLED
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
+from nio.channels._options import (
+    KEEP_ALIVE_OPTIONS,
+    NetworkChannel,
+    adopted,
+    check_family,
+    is_named,
+    peer_of,
+    supported,
+)
 from nio.channels._selectable_channel import FAULT
 from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
 from nio.errors import (
@@ -23,6 +31,7 @@ from nio.errors import (
 from nio.spi import INVALID, OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
+_UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
@@ -90,14 +99,49 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         return channel
 
     @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> SocketChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It may be connected or not. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "SocketChannel")
+        peer = peer_of(found.socket)
+        if peer is not None:
+            return cls._of_connected(provider, found.socket, found.family, provider.told_address(peer))
+        channel = cls(provider, found.socket, found.family)
+        channel._bound = is_named(found.socket)
+        return channel
+
+    @classmethod
     def _of_connected(
-        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
+        cls,
+        provider: SelectorProvider,
+        sock: Socket,
+        family: ProtocolFamily,
+        address: Address | None,
+        is_strange: bool = True,
     ) -> SocketChannel:
-        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection."""
-        channel = cls(provider, sock, family)
-        channel._bound = True
+        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
+
+        Flat, without the constructors: this is done for every connection.
+        """
+        channel = cls.__new__(cls)
+        channel._provider = provider
+        channel._fd = sock.fileno()
+        channel._state_lock = provider.rlock()
+        channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
+        channel._wakeup = channel._reading = channel._writing = None
+        channel._end = channel._sock = sock
+        channel._keys = {}
+        channel._family = family
+        channel._connection = _CONNECTED
         channel._remote_address = address
-        channel._established()
+        channel._input_shut = channel._output_shut = channel._reset = False
+        channel._is_strange = is_strange
         return channel
 
     @property
@@ -118,6 +162,18 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         self._ensure_open()
         return self._remote_address
+
+    @property
+    def peer_has_ended(self) -> bool | None:
+        """The peer sends no more, whatever waits to be read before its end; True once closed.
+
+        It has gone, or it has ended its output and still reads. False before the connection, None where the system
+        cannot tell. One system call, from any thread. An addition to java.nio.
+        """
+        with self._state_lock:  # so that nobody closes the descriptor meanwhile
+            if not self._open:
+                return True
+            return self._connection == _CONNECTED and self._provider.peer_has_ended(self._sock)
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
         """Choose the local address before connecting; None is any, and no name in the Unix domain.
@@ -178,6 +234,15 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             if code:
                 self._fail(code)
             return self._succeed()
+
+    def undelayed_socket(self) -> Socket:
+        """The socket underneath, for a reactor, after ``TCP_NODELAY`` was set where there is such an option."""
+        if self._family is not _UNIX:
+            try:
+                self._provider.set_option(self._sock, _NO_DELAY, True)
+            except OSError:
+                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
+        return self._sock
 
     def shutdown_input(self) -> Self:
         """Read no more: reads return EOF at once, even if data waits. A second call does nothing.
@@ -265,13 +330,13 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         if self._connection == _CONNECTED and not self._blocking:
             try:
-                if self._stop_lingering():
+                if not self._is_strange or self._stop_lingering():
                     self._shutdown(self._provider.shutdown_output)
             except OSError:
                 pass  # somebody has closed the descriptor: the close that follows says so
 
     def _be_quick(self) -> None:
-        if self._connection and self._may_linger:
+        if self._connection and self._is_strange and self._may_linger:
             try:
                 self._stop_lingering()
             except OSError:

@@ -9,14 +9,15 @@ come. An endless line therefore costs ``max_length + 1`` bytes, then nothing.
 that with one search and one slice, and holds nothing. Everything else goes through a ``bytearray``:
 
 - appending is amortised, and so is deleting from its front (CPython moves the start and copies when half is gone);
-- the search for the first ending resumes where the last one stopped, so a record that arrives byte by byte is looked
-  at once;
+- the search for the first ending resumes where the last one stopped, so each byte of a record is looked at once,
+  however it arrives;
 - once an ending is known to be there, a window of ``_WINDOW`` bytes is cut with one ``bytes.split``, which costs a
   fifth of a search per record. ``maxsplit`` keeps to the limit, and what it leaves is a part of the window, never of
   all that is held: a block of pipelined records is not copied once per 64 of them. Where one record is asked for, the
   window is that record.
 
-With the ending LF a record that ends in CR cannot be sent, nor one that holds LF: the peer would drop the CR.
+With the ending LF, two kinds of record cannot be sent: one that holds LF, which the peer would read as two, and one
+that ends in CR, which the peer would drop.
 """
 
 from __future__ import annotations

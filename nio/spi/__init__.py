@@ -41,7 +41,8 @@ Readiness
    ``wait`` may report it as ``INVALID``, but still reports the others. ``add`` of what is watched already may raise
    FileExistsError. A signal handler's exception may come out of each of the three, before or after it did its work:
    what it is told next counts. ``limit`` is None, or the first number that cannot be watched; ``watch_limit`` of the
-   provider says the same before there is a poller. ``close()`` may be called twice.
+   provider says the same before there is a poller. ``close()`` may be called twice. A
+   poller may have ``fileno()``: a descriptor that is readable while a ``wait`` would report something.
 9. ``wait(timeout)`` returns ``[(fd, mask), ...]`` as soon as there is something to report: seconds, rounded *up* to the
    kernel's grain; None for ever; 0 polls. It is level-triggered: a descriptor is reported again as long as it is ready.
    Only the bits of its mask and those of a fault are reported. A wait that ends with an empty list has lasted
@@ -74,9 +75,9 @@ Streams
     returns the one to use, or raises TypeError, UnsupportedAddressTypeError or UnresolvedAddressError. Addresses are
     ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which blocks, is never
     asked. ``("", 0)`` is any host and a free port, ``""`` any path; only listeners are bound to the latter. An address
-    may have one form for sockets and another for users: ``told_address`` makes this of that. ``bind`` may raise
-    ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of an
-    attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
+    may have one form for sockets and another for users: ``told_address`` turns the first into the second. ``bind`` may
+    raise ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of
+    an attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
     shut down before. A socket that is neither connected nor connecting is ready for all, with ``HUNG_UP``, or for
     nothing.
 17. **Listening.** After ``bind`` and ``listen(backlog)`` a socket is ``READABLE`` while a connection waits; ``accept``
@@ -109,9 +110,15 @@ What a provider may leave out
     ``identity()`` is equal for two descriptors of the same file of a kernel. ``map`` gives a mapping and where in it
     the position is. ``after_fork`` is for providers whose process can fork: selectors, file locks and sleeping channels
     are told by it that they are in a child now.
-25. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
+25. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
+    the user has opened, and raise, with nothing changed, for what cannot be a channel. ``release_socket`` makes a
+    socket fit to be given away. ``peer_has_ended`` says whether the other side sends no more, whatever waits to be read
+    before its end; None where nobody can tell.
+26. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
-    ``watch_limit`` (no bound), ``cpu_count`` (1).
+    ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
+    is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and
+    ``remove_stale`` are about the files of Unix-domain sockets.
 
 Of the operating system
 =======================
@@ -132,6 +139,7 @@ from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
 from nio.spi._base import Address as Address
 from nio.spi._base import Condition as Condition
+from nio.spi._base import Descriptor as Descriptor
 from nio.spi._base import Event as Event
 from nio.spi._base import File as File
 from nio.spi._base import Inherited as Inherited
@@ -161,6 +169,7 @@ __all__ = [
     "WRITABLE",
     "Address",
     "Condition",
+    "Descriptor",
     "Event",
     "File",
     "Inherited",

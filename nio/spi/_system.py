@@ -6,9 +6,12 @@ locks, a socket's ``recv`` and ``send``. No Python code stands in between.
 
 from __future__ import annotations
 
+import _thread
+import errno
 import fcntl
 import os
 import queue
+import random
 import resource
 import select
 import signal
@@ -20,11 +23,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from nio.errors import ProviderUnavailableError
 from nio.spi import _poll, _select
 from nio.spi._addresses import FAMILIES, AddressDoor
+from nio.spi._adoption import AdoptionDoor
 from nio.spi._base import Address, Lock, OptionSpec, Poller, ProtocolFamily
 from nio.spi._datagrams import DatagramDoor, ignore_groups_of_strangers
 from nio.spi._descriptors import FIRST_FREE, above_standard
@@ -43,8 +47,11 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
     "select": _select.SelectPoller,
 }
 
+_STREAM = int(socket.SOCK_STREAM)
+_family_of: Callable[[socket.socket], int] = cast("Any", socket.SocketType).family.__get__  # the number, as it is
 
-class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
+
+class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
     """The operating system, with the readiness of that name; it has no state of its own.
 
     ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.
@@ -80,7 +87,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     @contextmanager
     def signal_wakeup(self) -> Iterator[SystemWakeup | None]:
-        """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
+        """A context manager with a wake-up that the C part of each signal's handler sets; it puts back what was there.
 
         None outside the main thread, the only one in which Python runs signal handlers. In a forked child no signal
         sets it: the pipe is the parent's, too.
@@ -109,8 +116,12 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
         return sock
 
     def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
-        sock, address = listener.accept()
-        return _settled(sock), address
+        fd, address = cast("Any", listener)._accept()  # socket.accept() makes enums of two numbers, which costs more
+        sock = socket.socket(_family_of(listener), _STREAM, 0, fd)
+        if fd < FIRST_FREE:
+            return _settled(sock), address
+        sock.setblocking(False)
+        return sock, address
 
     def open_pipe(self) -> tuple[SystemPipeEnd, SystemPipeEnd]:
         reader, writer = map(above_standard, os.pipe())
@@ -137,11 +148,13 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     def unacknowledged(self, sock: socket.socket) -> int | None:
         return _queued(sock, termios.TIOCOUTQ) if sys.platform == "linux" else None
 
-    def connect_error(self, sock: socket.socket) -> int:
+    def connect_error(self, sock: socket.socket | SystemPipeEnd) -> int:
+        if isinstance(sock, SystemPipeEnd):  # a descriptor that is adopted has no error to ask for
+            return errno.EPIPE
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def is_connected_to_itself(self, sock: socket.socket) -> bool:
-        """TCP does that when nobody listens on a port that the kernel then chooses for this end as well."""
+        """TCP does that when nobody listens on the port, and the kernel chooses the same one for this end."""
         try:
             return bool(sock.getsockname() == sock.getpeername())
         except OSError:
@@ -165,11 +178,12 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     clock: Callable[[], int] = staticmethod(time.monotonic_ns)
     lock: Callable[[], threading.Lock] = staticmethod(threading.Lock)
-    rlock: Callable[[], Lock] = staticmethod(threading.RLock)
+    rlock: Callable[[], Lock] = staticmethod(_thread.RLock)  # what threading.RLock() makes
     condition: Callable[[Any], threading.Condition] = staticmethod(threading.Condition)
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
     thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    random: Callable[[], float] = staticmethod(random.random)
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, name=name, daemon=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nio.channels import SelectableChannel, SelectionKey
-from nio.errors import IllegalStateError
+from nio.errors import CancelledKeyError, ClosedChannelError, IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
@@ -45,6 +48,15 @@ class Handler:
     def owes(self) -> bool:
         """Something is lost if the channel is closed now; of an unknown handler, that is to be assumed."""
         return True
+
+    def describe(self) -> ConnectionInfo:
+        """What ``reactor.connections()`` tells of this one."""
+        key = self.key
+        try:
+            peer, interest = getattr(self.channel, "remote_address", None), key.interest_ops
+        except (ClosedChannelError, CancelledKeyError):
+            peer, interest = None, 0  # somebody has closed it, and its end is on its way
+        return ConnectionInfo(type(self).__name__, peer, "open", interest, 0, 0.0, 0.0)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         """The key exists now; called once, before any other.
@@ -99,6 +111,21 @@ class Handler:
 
     def handle_replaced(self) -> None:
         """Another handler has the channel from now on, which stays open."""
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """``reactor.connect`` was to connect this handler, which never had a key, and there will be no connection."""
+        self.reactor = reactor
+
+    def detach(self) -> Any:
+        """Give the channel's socket, or its descriptor, to whoever calls, open; this handler ends with DETACHED.
+
+        For the reactor's thread; see ``detach`` of the channel.
+        """
+        self.reactor.owner.check("detach")
+        channel: Any = self.channel
+        taken = channel.detach()
+        self.close(CloseReason.DETACHED)
+        return taken
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once and leave the reactor; closing again is nothing.

@@ -8,9 +8,14 @@ import enum
 class CloseReason(enum.Enum):
     """Why a connection ended; handed to ``on_close`` and counted in ``reactor.statistics().closed``."""
 
+    __hash__ = object.__hash__  # an enum's own is a Python function; every end of a connection is counted
+
     PEER_FIN = "the peer ended the stream"
     PEER_RST = "the peer reset the connection, or the network did"
     LOCAL = "this side closed it"
+    CONNECT_FAILED = "no connection came about"
+    CONNECT_TIMEOUT = "no connection came about in time"
+    DETACHED = "this side gave the channel to somebody else"
     IDLE_TIMEOUT = "the peer neither sent nor took anything for the idle time"
     WRITE_TIMEOUT = "the peer took nothing for the write time"
     TOO_SLOW = "the peer was too slow with a record, or with taking what it asked for"

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from nio.channels import SelectionKey
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 
 
 class EventHandler(Protocol):
@@ -21,6 +22,9 @@ class EventHandler(Protocol):
     @property
     def owes(self) -> bool:
         """Something is lost if the channel is closed now."""
+
+    def describe(self) -> ConnectionInfo:
+        """What ``reactor.connections()`` tells of this one."""
 
     def handle_open(self, reactor: Any, key: SelectionKey) -> None:
         """The key exists now; ``reactor`` is a Reactor, which this module does not know."""

@@ -1,34 +1,11 @@
-"""The commonest slips of whoever writes a handler, told in words: what it was, and what to write instead."""
+"""The slips of whoever gives a connection its framing, told in words; those of any handler: ``_slips.py``."""
 
 from __future__ import annotations
-
-import inspect
 
 from nio.channels import SocketChannel
 from nio.errors import DelimiterInRecordError
 from nio.framing import Decoder, Framing
-
-
-class BadReplyError(TypeError):
-    """What ``process`` returned is no reply."""
-
-
-def check_settings(cls: type, base: type) -> None:
-    """TypeError for a misspelt setting: a name that differs from one of ``base`` in underscores and case only."""
-    known = {_squeezed(name): name for name in dir(base) if not name.startswith("_")}
-    for owner in cls.__mro__[: cls.__mro__.index(base)]:
-        for name in vars(owner):
-            meant = known.get(_squeezed(name))
-            if meant is not None and meant != name and not name.startswith("_"):
-                raise TypeError(f"{owner.__name__}.{name} is no setting: it is spelled {meant}")
-
-
-def check_callbacks(cls: type, *names: str) -> None:
-    """TypeError for one of the user's methods that is a coroutine function: nobody would await it."""
-    for name in names:
-        method = inspect.getattr_static(cls, name)
-        if inspect.iscoroutinefunction(getattr(method, "__func__", method)):
-            raise TypeError(f"{cls.__name__}.{name} is a coroutine function: write it with def, not async def")
+from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
 
 def check_framing(owner: str, framing: object) -> None:
@@ -59,14 +36,4 @@ def explained(deed: str, framing: Framing, reply: object, error: BaseException) 
             name = type(framing).__name__
             return BadReplyError(f"{deed} {reply!r:.60}: leave the ending out, {name} adds it")
         return error
-    if reply is None or isinstance(reply, (bytes, bytearray, memoryview)):
-        return error
-    if inspect.iscoroutine(reply):
-        reply.close()
-        return BadReplyError(f"{deed} a coroutine: write it with def, not async def")
-    hint = "; use .encode()" if isinstance(reply, str) else ""
-    return BadReplyError(f"{deed} {reply!r:.60}: a reply is bytes or None{hint}")
-
-
-def _squeezed(name: str) -> str:
-    return name.replace("_", "").lower()
+    return bad_reply(deed, reply) or error

@@ -11,13 +11,16 @@ peer may have had them on their way, but one that never stops is done with, too.
 
 from __future__ import annotations
 
+import logging
 import sys
+from typing import Any
 
 from nio.channels import SelectionKey
+from nio.errors import IllegalStateError
+from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_callbacks, check_settings
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
@@ -77,6 +80,29 @@ class Connection(Outlet):
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
 
+    def detach(self) -> Any:
+        """Give the socket to whoever calls, open and in blocking mode; ``on_close`` is called with DETACHED.
+
+        What was read of it already is this handler's. For the reactor's thread. IllegalStateError while output is
+        unsent, ClosedChannelError once closed.
+        """
+        if self._state is not CLOSED and self._outbox.size:
+            self._flush()
+        if self.unsent:
+            raise IllegalStateError(
+                f"{self.unsent} bytes are not sent yet: detach when on_writable() or the peer says so"
+            )
+        return super().detach()
+
+    @property
+    def peer_has_ended(self) -> bool:
+        """The peer has gone, or it has ended its output and still waits for what it asked; from any thread.
+
+        For a ``process`` that takes long, to ask now and then: one system call. True once the connection has ended.
+        Where the system cannot tell, False.
+        """
+        return self._state is CLOSED or self._eof or bool(self.channel.peer_has_ended)
+
     # for the reactor
 
     @classmethod
@@ -99,6 +125,15 @@ class Connection(Outlet):
             raise
         if self._transport.wants_write:
             self._arm()
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """No connection came about: ``on_close`` is all that is called."""
+        super().handle_unconnected(reactor, reason, error)
+        self._state = self._rest = CLOSED
+        self._reason, self._error, self._ending = reason, error, None
+        self._outbox, self._steady = Outbox(), False
+        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
+        reactor.guarded(self.on_close, reason)
 
     def handle_read(self) -> None:
         """Bytes, the end of the stream or an error."""
@@ -146,6 +181,7 @@ class Connection(Outlet):
         """Another handler has the channel: it gets no output and no input of this one."""
         self._state, self._steady = CLOSED, False
         self._deadlines.cancel()
+        self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:

@@ -21,20 +21,24 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
-_WRITE = int(SelectionKey.OP_WRITE)
+_READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_LOCAL = CloseReason.LOCAL
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -43,14 +47,17 @@ class Outlet(Handler):
     """What :class:`Connection` is made on: it can send and end, and does not read yet."""
 
     __slots__ = (
+        "_at_end",
         "_clock",
         "_deadlines",
         "_detail",
         "_ending",
         "_eof",
+        "_error",
         "_handling",
         "_lingered",
         "_mark",
+        "_opened_at",
         "_ops",
         "_outbox",
         "_reason",
@@ -64,6 +71,7 @@ class Outlet(Handler):
         "_writable",
     )
 
+    _at_end: tuple[Callable[[Any], object], ...]
     _rest: State
     _state: State
     _ending: CloseReason | None
@@ -71,6 +79,7 @@ class Outlet(Handler):
     _deadlines: Deadlines
     _handling: bool
     _detail: str
+    _error: BaseException | None
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -134,9 +143,22 @@ class Outlet(Handler):
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
-        self._outbox = Outbox()
-        super().close(reason)
-        self.reactor.guarded(self.on_close, reason)
+        self._outbox = NOWHERE
+        reactor = self.reactor
+        reactor.forget(self.key, reason)
+        if self._eof:
+            self.channel.release()
+        else:
+            self.channel.close()
+        self._leave_all()
+        reactor.guarded(self.on_close, reason)
+
+    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
+        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
+        if wanted:
+            self._at_end = (*self._at_end, fn)
+        else:
+            self._at_end = tuple(other for other in self._at_end if other != fn)
 
     @property
     def state(self) -> State:
@@ -147,6 +169,14 @@ class Outlet(Handler):
     def reason(self) -> CloseReason:
         """Why the connection is closing, lingering or closed; LOCAL before."""
         return self._reason
+
+    @property
+    def close_error(self) -> BaseException | None:
+        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
+
+        None while nothing has failed, and for what the handler raised itself: that is in the log.
+        """
+        return getattr(self, "_error", None)
 
     @property
     def unsent(self) -> int:
@@ -166,7 +196,7 @@ class Outlet(Handler):
         return self._state is not LINGERING
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        Handler.handle_open(self, reactor, key)
         self._transport = transport = type(self).transport(self.channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
@@ -174,14 +204,27 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
+        self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
-        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._steady = self._ops == _READ  # nothing is owed, held or ending: answer past the outbox
         self._writable = True
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
+        self._opened_at = self._clock()
+        self._at_end = ()
+
+    def describe(self) -> ConnectionInfo:
+        now = self._clock()
+        return replace(
+            super().describe(),
+            state=self._state.value,
+            queued=self.unsent,
+            age=(now - self._opened_at) / 1e9,
+            idle=self._deadlines.silence(now) / 1e9,
+        )
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -282,10 +325,14 @@ class Outlet(Handler):
 
     def _begin_end(self, reason: CloseReason) -> None:
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
-        if self._state not in ENDED:
-            self._end_input(reason)
-            self._flush()
-            self._arm()
+        if self._state in ENDED:
+            return
+        if self._eof and not self._outbox.size and not self._transport.wants_write:
+            self.close(reason)  # nobody is owed anything
+            return
+        self._end_input(reason)
+        self._flush()
+        self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
         self._state, self._reason, self._steady = CLOSING, reason, False
@@ -298,7 +345,10 @@ class Outlet(Handler):
             return
         self._state = LINGERING
         self._transport.shutdown_output()
-        self._deadlines.watch_output()
+        if self.channel.is_open:
+            self._deadlines.watch_output()
+        else:
+            self.close(self._reason)  # a descriptor, which has no half that could be ended alone
 
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""
@@ -312,7 +362,14 @@ class Outlet(Handler):
         self._tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
+            self._eof = not count
             self.close(self._reason)
+
+    def _leave_all(self) -> None:
+        """This one has ended, or its channel is another's."""
+        callbacks, self._at_end = self._at_end, ()
+        for fn in callbacks:
+            self.reactor.guarded(fn, self)
 
     def _raised(self, error: BaseException) -> None:
         """The user's code raised."""
@@ -325,12 +382,12 @@ class Outlet(Handler):
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
 
 

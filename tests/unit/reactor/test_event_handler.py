@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from nio.channels import Pipe, SelectableChannel, SelectionKey
-from nio.reactor import CloseReason, EventHandler, Reactor
+from nio.reactor import CloseReason, ConnectionInfo, EventHandler, Reactor
 from tests.unit.reactor.support import run
 
 READ, WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
@@ -22,6 +22,9 @@ class Own:
 
     def __init__(self) -> None:
         self.calls: list[object] = []
+
+    def describe(self) -> ConnectionInfo:
+        return ConnectionInfo("Own", None, "own", 0, 0, 0.0, 0.0)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         self.reactor, self.key, self.channel = reactor, key, key.channel
@@ -105,6 +108,7 @@ def test_it_can_be_a_connection(reactor: Reactor) -> None:
         own = Own()
         reactor.admit(pipe.source, READ, own)
         assert (reactor.statistics().connections, reactor.admission.taken) == (1, 1)
+        assert reactor.connections() == (own.describe(),)
         own.close(CloseReason.OVERLOAD)
         assert (reactor.statistics().open, reactor.admission.taken) == (0, 0)
         assert reactor.statistics().closed == {CloseReason.OVERLOAD: 1}

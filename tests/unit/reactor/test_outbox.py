@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 
 
 class Peer:
@@ -103,3 +103,8 @@ def test_no_byte_is_lost_doubled_or_moved(seed: int) -> None:
             outbox.flush(peer.send)
         assert outbox.size == begin - len(peer.got)
     assert peer.got == data
+
+
+def test_nowhere_keeps_nothing() -> None:
+    NOWHERE.append(b"x")
+    assert NOWHERE.size == 0

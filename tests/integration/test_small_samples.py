@@ -1,0 +1,137 @@
+"""The small samples with the clients that their docstrings name, and what goes wrong with them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nio.reactor import Group
+from samples.chat import Member
+from tests.integration.conversation import PATIENCE, Child, client, receive
+from tests.unit.reactor.support import World
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+
+@contextmanager
+def sample(name: str, *arguments: str) -> Iterator[Child]:
+    """The sample in a process of its own, on a free port; it ends by Ctrl-C without a word."""
+    child = Child("-m", f"samples.{name}", "0", *arguments)
+    ended = False
+    try:
+        yield child
+        ended = True
+        assert child.end(signal.SIGINT) == (0, "")
+    finally:
+        if not ended:
+            child.end(signal.SIGKILL)
+
+
+def lines_of(sock: socket.socket, count: int) -> list[bytes]:
+    """So many lines, with their ends."""
+    data = b""
+    while data.count(b"\n") < count:
+        piece = sock.recv(1)
+        assert piece, f"the stream ended after {data!r}"
+        data += piece
+    return data.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("[a-z]*.py")), ids=lambda path: str(path.stem))
+def test_a_sample_is_one_page(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") <= 100
+
+
+# udp_time
+
+
+@pytest.mark.needs("nc")
+def test_nc_gets_the_time() -> None:
+    with sample("udp_time") as server:
+        done = subprocess.run(
+            ["nc", "-u", "-w1", "127.0.0.1", str(server.address[1])],
+            input=b"what time is it\n",
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d\n", done.stdout), done
+
+
+def test_N09_no_answer_is_longer_than_its_question() -> None:
+    with sample("udp_time") as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        asker.settimeout(PATIENCE)
+        asker.connect(server.address)
+        for question in (b"", b"\n", b"12345678"):
+            asker.send(question)
+        asker.send(b"123456789")
+        assert len(asker.recv(100)) == 9
+        asker.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            asker.recv(100)
+
+
+# chat
+
+
+def test_members_talk_and_leave() -> None:
+    with sample("chat") as server, client(server.address) as ann, client(server.address) as bob:
+        ann.sendall(b"ann\n")
+        assert lines_of(ann, 2) == [b"Your name?\n", b"* ann is here, one of 1\n"]
+        bob.sendall(b"ann\n\nbob\n")
+        assert lines_of(bob, 4) == [
+            b"Your name?\n",
+            b"That name is taken. Your name?\n",
+            b"That name is taken. Your name?\n",
+            b"* bob is here, one of 2\n",
+        ]
+        assert lines_of(ann, 1) == [b"* bob is here, one of 2\n"]
+        bob.sendall(b"hello\n/quit\nnobody hears this\n")
+        assert lines_of(ann, 1) == [b"bob: hello\n"]
+        assert lines_of(bob, 1) == [b"Bye.\n"]
+        assert receive(bob, 1) == b""
+        bob.close()
+        assert lines_of(ann, 1) == [b"* bob has left\n"]
+
+
+@pytest.mark.needs("nc")
+def test_nc_is_in_the_chat() -> None:
+    with sample("chat") as server, client(server.address) as ann:
+        ann.sendall(b"ann\n")
+        lines_of(ann, 2)
+        done = subprocess.run(
+            ["nc", "127.0.0.1", str(server.address[1])],
+            input=b"bob\nhello\n/quit\n",
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.stdout == b"Your name?\n* bob is here, one of 2\nBye.\n"
+        assert lines_of(ann, 3)[1:] == [b"bob: hello\n", b"* bob has left\n"]
+
+
+def test_who_says_nothing_is_asked_to_leave_though_others_talk() -> None:
+    class Quick(Member):
+        silence = 60.0
+        room: Group[Member] = Group()
+
+    with World(Quick) as world:
+        ann, bob = world.connect(), world.connect()
+        ann.send(b"ann\n")
+        bob.send(b"bob\n")
+        world.until(lambda: len(Quick.room) == 2)
+        for _ in range(5):
+            world.advance(13)
+            bob.send(b"blah\n")
+            world.turns(5)
+        assert ann.read_to_end().endswith(b"bob: blah\nYou have been silent for too long.\n")
+        ann.close()
+        world.until(lambda: len(Quick.room) == 1)
+        world.until(lambda: bob.pull() or bob.got.endswith(b"* ann has left\n"))
