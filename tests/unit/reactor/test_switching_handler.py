@@ -7,6 +7,7 @@ import itertools
 import random
 import threading
 import weakref
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -108,6 +109,25 @@ def test_what_is_sent_before_the_switch_is_framed_by_the_old_one_and_the_reply_b
         assert world.handler.framing == LengthPrefix(2, max_length=100)
         assert world.handler.send(bytearray(b"z")) is True
         assert peer.read(3) == b"\0\1z"
+
+
+def test_a_late_reply_is_framed_by_what_counts_when_it_comes_and_the_body_waits_for_it(workers: int) -> None:
+    class Late(Store):
+        def process(self, record: bytes) -> Any:
+            reply = super().process(record)
+            if reply is not None:
+                return reply
+            self.late: Future[bytes] = Future()
+            return self.late
+
+    with World(Late, workers=workers) as world:
+        peer = world.connect()
+        peer.send(b"PUT 3\na\nbx\n")
+        world.until(lambda: hasattr(world.handler, "late"))
+        world.turns()
+        assert world.handler.seen == [b"PUT 3"]
+        world.handler.late.set_result(b"go!")
+        assert peer.read(14) == b"go!stored 3\nx\n"
 
 
 def test_the_last_of_several_switches_counts(workers: int) -> None:
