@@ -72,8 +72,6 @@ class SwitchingHandler(StreamHandler):
         self._encode = self._framing.encode  # a method of this one would be a cycle
 
     def _switch_input(self, framing: Framing) -> None:
-        if self._state in ENDED:
-            return  # since the call set out; a stream that is broken has ended, too
         self._told = self._told or getattr(self._decoder, "source", None)
         self._carried = self._decoder.rest() + self._carried
         self._decoder = framing.decoder()

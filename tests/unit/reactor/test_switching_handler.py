@@ -302,6 +302,22 @@ def test_N01_the_time_for_a_record_begins_with_the_first_byte_of_the_body(worker
         assert world.handler.reasons == [CloseReason.TOO_SLOW]
 
 
+def test_N01_the_time_for_a_record_is_its_own(workers: int) -> None:
+    with World(Store, workers=workers) as world:
+        peer = world.connect()
+        total = 0
+        for piece in (b"PUT 5\nabc", b"dePUT 5\nabc", b"deP"):
+            peer.send(piece)
+            total += len(piece)
+            world.received(total)
+            world.until(lambda: world.handler.state is State.READING)
+            world.turns(3)
+            world.advance(6)
+        assert world.handler.reasons == []
+        world.advance(5)
+        assert world.handler.reasons == [CloseReason.TOO_SLOW]
+
+
 def test_J02_what_was_received_is_answered_by_a_drain(workers: int) -> None:
     with World(Store, workers=workers) as world:
         peer = world.connect()
@@ -322,6 +338,7 @@ class Whose(Store):
 
     def process(self, record: bytes) -> bytes | None:
         if record == b"raw":
+            self.switch(Lines())
             self.switch(Raw())
         return repr(self.source).encode()
 
