@@ -117,6 +117,7 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add = parser.add_argument
     add("--host", default=HOST, metavar="H", help=f"name or address to listen on ({HOST})")
     add("--port", type=_whole(0, 65_535), default=PORT, metavar="P", help=f"port, 0 for any free one ({PORT})")
+    add("--unix", metavar="PATH", help="listen on this path instead; the file of a server that has ended is replaced")
     add(
         "--reactor",
         choices=("single", "pooled", "multi", "prefork"),
@@ -172,6 +173,10 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
                 parser.error(f"--{option.replace('_', '-')} fits --reactor {' or '.join(fitting)}")
         if options.reactor == "multi" and options.executor and ":" not in options.executor:
             options.workers = options.workers or _WORKERS
+        if options.unix is not None and options.port_file is not None:
+            parser.error("--port-file fits --port, not --unix")
+        if options.unix is not None and options.reuse_port:
+            parser.error("--reuse-port fits --port, not --unix")
         options.executor = options.executor or "thread"
         if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS
@@ -185,6 +190,7 @@ def _client(parser: argparse.ArgumentParser) -> Complete:
     add("names", nargs="*", metavar="NAME", help="what to send; none: a dialogue on stdin")
     add("--host", default=HOST, metavar="H", help=f"name or address of the server ({HOST})")
     add("--port", type=_whole(1, 65_535), default=PORT, metavar="P", help=f"its port ({PORT})")
+    add("--unix", metavar="PATH", help="its path instead")
     add("--connections", type=_whole(1, 10_000), metavar="N", help="with names: connections at a time (1)")
     add(
         "--repeat", type=_whole(1, 10_000_000), metavar="N", help="with names: how often each connection sends them (1)"
