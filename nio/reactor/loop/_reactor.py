@@ -88,7 +88,7 @@ class Reactor(Connects):
         self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
-        self._state = ReactorState.OPEN
+        self._state, self._is_closed = ReactorState.OPEN, False
         self._thread_id = self.provider.thread_id
         self.owner = Owner(self._thread_id)
         self._registry = Registry(self.admission, self.tally, self.report)
@@ -130,11 +130,12 @@ class Reactor(Connects):
         """
         key = self._attach(channel, ops, handler)
         previous = self._registry.put(key, handler)
-        if previous is not None:
-            self.guarded(previous.handle_replaced)
         try:
+            if previous is not None:
+                self.guarded(previous.handle_replaced)
             self._open(handler, key)
         except BaseException:
+            self._not_opened(key)
             if previous is not None:
                 channel.close()  # nobody has it any more
             raise
@@ -237,14 +238,12 @@ class Reactor(Connects):
         """
         if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        if drain is not None:
-            check_seconds("drain", drain)
-        background = Background(self)
+        background = Background(self, None if drain is None else check_seconds("drain", drain))
         try:
             yield self
         finally:
             try:
-                background.end(drain)
+                background.end()
             finally:
                 if self.owner.thread is None:
                     self._reopen()
@@ -270,11 +269,18 @@ class Reactor(Connects):
 
     def close(self) -> None:
         """Close every connection and the selector, and the pool if it is this reactor's; again is nothing."""
-        if self._state is _CLOSED:
+        if self._is_closed:
             return
         self.owner.check("close")
         self.owner.settle()
-        self._state = _CLOSED
+        self._state, self._is_closed = _CLOSED, True
+        try:
+            self._close()
+        except BaseException:
+            self._is_closed = False  # it was cut short: closing again goes on
+            raise
+
+    def _close(self) -> None:
         steps: list[Callable[[], None]] = [
             partial(self._hooks.reach, "end"),
             self.undertakings.close,
@@ -300,8 +306,12 @@ class Reactor(Connects):
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         key = self._attach(channel, ops, handler)
-        self._registry.admit(key, handler)
-        self._open(handler, key)
+        try:
+            self._registry.admit(key, handler)
+            self._open(handler, key)
+        except BaseException:
+            self._not_opened(key)
+            raise
         return key
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
@@ -374,14 +384,13 @@ class Reactor(Connects):
         return channel.configure_blocking(False).register(self._selector, ops, handler)
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:
-        try:
-            handler.handle_open(self, key)
-        except BaseException:
-            self.forget(key, CloseReason.HANDLER_ERROR)
-            key.cancel()
-            raise
+        handler.handle_open(self, key)
         if self._state is _DRAINING:
             self.execute(self._drain.one, handler, key)
+
+    def _not_opened(self, key: SelectionKey) -> None:
+        self.forget(key, CloseReason.HANDLER_ERROR)
+        key.cancel()
 
 
 def _stop(reactor: Reactor) -> None:
