@@ -22,7 +22,7 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, explained
+from nio.reactor.streams._checks import check_framing, decoder_for, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
@@ -81,6 +81,11 @@ class StreamHandler(Completions):
             raise explained(f"{type(self).__name__}.send() was given", self.framing, record, error) from None
         return self.write(data)
 
+    @property
+    def source(self) -> object:
+        """The client's address: what the PROXY header of a trusted peer says, else the peer's own while it is there."""
+        return getattr(self._decoder, "source", None) or peer_of(self.channel)
+
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
         if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
@@ -136,7 +141,7 @@ class StreamHandler(Completions):
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
         framing = self.framing
-        self._encode, self._decoder = framing.encode, framing.decoder()
+        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
         if type(framing) is Lines and framing.ending == b"\n":
             self._max_length = framing.max_length
             self._longest = min(framing.max_length + 1, self._read_size - 1)
