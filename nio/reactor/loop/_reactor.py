@@ -1,15 +1,7 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
-**A turn** is one pass, in this order: the functions of signals that have come, the timers that are due, the selection
-with the handlers of the ready keys, the requests they decoded handed to the workers together, then the ticks (workers'
-completions, ``execute`` and ``next_tick``) that were queued before this step. A timer that a timer sets and a tick that
-a tick queues run in the next turn; a tick that a timer queues runs in this one. ``run`` is ``turn`` in a loop.
-
-**A stop** is a tick that goes before all others, so that only the loop's own thread changes the reactor's state.
-
-**Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
-handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
-What else they call is refused with the thread's name. Between two calls of ``turn`` or ``run`` any thread may do all.
+What a turn is, and who may call what, stands in the docstring of the class; what is called on its thread besides the
+handlers, in ``_agenda.py``. A stop is a tick before all others, so that only this thread changes the reactor's state.
 
 **Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
@@ -63,10 +55,23 @@ class Reactor(Connects):
     ``max_connections`` is how many accepted connections there may be, 10 000 or what the descriptor limit leaves,
     whichever is less; above it accepting pauses.
 
+    A turn takes these steps, always in this order:
+
+    1. The functions of signals that have come are called.
+    2. The timers that were due when the turn began are called, earliest first.
+    3. The kernel is asked; it sleeps until a channel is ready, a wake-up, the next timer or the timeout. It does not
+       sleep when step 1 or 2 called something, or ticks wait.
+    4. The handlers of the ready keys are called, starting one key further each time. Then all that they decoded for the
+       workers is handed over.
+    5. The ticks (workers' completions, ``execute``, ``next_tick``) are called that are queued by now, 256 at most. Then
+       what they decoded is handed over.
+
+    So a tick that a tick queues and a timer that a timer sets run in the next turn. ``run`` is ``turn`` until ``stop``.
+
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
-    Concurrency: ``execute``, ``wakeup``, ``stop`` and ``statistics`` from any thread; everything else on the thread
-    that runs the reactor, or before it runs.
+    Concurrency: ``execute``, ``wakeup``, ``stop`` and ``statistics`` from any thread or signal handler; they take no
+    lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
     """
 
     def __init__(
