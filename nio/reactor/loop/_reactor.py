@@ -1,7 +1,7 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
 What a turn is, and who may call what, stands in the docstring of the class; what is called on its thread besides the
-handlers, in ``_agenda.py``. A stop is a tick before all others, so that only this thread changes the reactor's state.
+handlers, in ``_agenda.py``; how it stops, in ``_stopping.py``.
 
 **Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
@@ -23,7 +23,6 @@ from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._connecting import Connects
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
@@ -37,7 +36,7 @@ from nio.reactor.loop._report import Report
 from nio.reactor.loop._resolver import Resolver
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Timer
+from nio.reactor.loop._stopping import Stopping
 from nio.reactor.loop._undertakings import Undertakings
 from nio.spi import SelectorProvider
 
@@ -45,7 +44,7 @@ _READ = int(SelectionKey.OP_READ)
 _DRAINING, _STOPPING, _CLOSED = ReactorState.DRAINING, ReactorState.STOPPING, ReactorState.CLOSED
 
 
-class Reactor(Connects):
+class Reactor(Stopping):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -99,12 +98,10 @@ class Reactor(Connects):
         self._registry = Registry(self.admission, self.tally, self.report)
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
-        self._drain = Drain(self._registry, self.tally, partial(self.post, self._drained))
-        self._cut: Timer | None = None  # when a drain's time is over
+        self._start_stopping(Drain(self._registry, self.tally, partial(self.post, self._drained)))
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
-        self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
@@ -238,21 +235,6 @@ class Reactor(Connects):
                 if self.owner.thread is None:
                     self._reopen()
 
-    def stop(self, drain: float | None = None) -> None:
-        """End ``run``: at once, or with ``drain`` when what was received is answered, after so many seconds at most.
-
-        While nobody runs it, the next ``run`` is ended. Between ``run`` and ``run`` everything is as it was.
-
-        Draining accepts what the kernel has already accepted, listens no more, answers and flushes, and closes each
-        connection when nothing is owed to it. Connections cut at the end of that time are counted as ``abandoned``.
-        From any thread or signal handler, at any time, any number of times; stopping at once overrules draining.
-        """
-        if drain is None:
-            self._ticks.appendleft((_stop, (self,)))  # before all others
-            self._selector.wakeup()
-            return
-        self.post(self._begin_drain, check_seconds("drain", drain))
-
     def wakeup(self) -> None:
         """End the sleep of the turn under way, or of the next."""
         self._selector.wakeup()
@@ -296,11 +278,6 @@ class Reactor(Connects):
         return tuple(handler.describe() for handler in self._registry.connections())
 
     @property
-    def state(self) -> ReactorState:
-        """Where it is between its opening and its close."""
-        return self._state
-
-    @property
     def max_connections(self) -> int:
         """How many connections there may be; above it accepting pauses."""
         return self.admission.limit
@@ -324,11 +301,6 @@ class Reactor(Connects):
         if self._registry.forget(key, reason) and self._state is _DRAINING:
             self._drain.look()
 
-    def fail(self, error: Exception) -> None:
-        """Stop, and have ``run()`` raise ``error``."""
-        self._failure = error
-        _stop(self)
-
     # one turn's parts
 
     def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:
@@ -342,37 +314,6 @@ class Reactor(Connects):
             self._registry.failed(key, handler, error)
             if isinstance(error, LEAVING):
                 raise
-
-    # the end
-
-    def _begin_drain(self, seconds: float) -> None:
-        if self._state is ReactorState.OPEN:
-            self._state = _DRAINING
-            self._cut = self.call_later(seconds, self._drain.end)
-            self._hooks.begin()
-            self.undertakings.end_all(CloseReason.DRAIN)
-            self._drain.begin()
-
-    def _drained(self) -> None:
-        """As a tick, so that the last handler has ended altogether."""
-        if self._state is _DRAINING and not self._registry.all():
-            self._state = _STOPPING
-            self._hooks.reach("drained")
-
-    def _take_stops(self) -> None:
-        while self._ticks and self._ticks[0][0] is _stop:
-            self._ticks.popleft()
-            _stop(self)
-
-    def _reopen(self) -> None:
-        """``run()`` is over: a stop that has come meanwhile was this one, and a drain that was overruled is over."""
-        self._take_stops()
-        if self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
-        self.undertakings.reopen()
-        if self._state is _STOPPING:
-            self._state = ReactorState.OPEN
 
     # the handlers
 
@@ -390,9 +331,3 @@ class Reactor(Connects):
             raise
         if self._state is _DRAINING:
             self.execute(self._drain.one, handler, key)
-
-
-def _stop(reactor: Reactor) -> None:
-    """As a tick: the reactor's own thread alone moves its state on, so that no two threads can do so at once."""
-    if reactor._state < _STOPPING:
-        reactor._state = _STOPPING
