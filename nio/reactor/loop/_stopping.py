@@ -7,10 +7,14 @@ state on, and nobody takes a lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from nio._numbers import check_seconds
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connecting import Connects
 from nio.reactor.loop._drain import Drain
+from nio.reactor.loop._registry import each
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer
 from nio.reactor.loop._undertakings import Undertakings
@@ -63,9 +67,12 @@ class Stopping(Connects):
         if self._state is _OPEN:
             self._state = _DRAINING
             self._cut = self.call_later(seconds, self._drain.end)
-            self._hooks.begin()
-            self.undertakings.end_all(CloseReason.DRAIN)
-            self._drain.begin()
+            steps: list[Callable[[], None]] = [
+                self._hooks.begin,
+                partial(self.undertakings.end_all, CloseReason.DRAIN),
+                self._drain.begin,
+            ]
+            each(steps, lambda step: step())  # whatever leaves, all three are done
 
     def _drained(self) -> None:
         """As a tick, so that the last handler has ended altogether."""
