@@ -33,6 +33,7 @@ from nio.reactor.streams._group import Group as Group
 from nio.reactor.streams._group import SlowMember as SlowMember
 from nio.reactor.streams._state import State as State
 from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
+from nio.reactor.streams._switching_handler import SwitchingHandler as SwitchingHandler
 from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SlowMember",
     "State",
     "StreamHandler",
+    "SwitchingHandler",
     "Timer",
     "Transport",
     "UrgentWatch",

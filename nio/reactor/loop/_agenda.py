@@ -23,6 +23,7 @@ from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
+from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
@@ -41,6 +42,7 @@ class Agenda:
 
     provider: SelectorProvider
     owner: Owner
+    tally: Tally
     _deferred: DeferredCalls
     _selector: Selector
     _registry: Registry[EventHandler]
@@ -229,15 +231,19 @@ class Agenda:
         return count
 
     def _run_ticks(self) -> int:
-        queued = min(len(self._ticks), _TICKS_PER_TURN)
+        ticks = self._ticks
+        queued = min(len(ticks), _TICKS_PER_TURN)
         count = 0
-        while count < queued and self._ticks:  # close() in a tick takes all the others
-            count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except BaseException as error:
-                self._raised("tick", fn, error)
+        try:
+            while count < queued and ticks:  # close() in a tick takes all the others
+                count += 1
+                fn, args = ticks.popleft()
+                try:
+                    fn(*args)
+                except BaseException as error:
+                    self._raised("tick", fn, error)
+        finally:
+            self.tally.ticks += count
         return count
 
     def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:

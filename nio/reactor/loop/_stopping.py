@@ -49,11 +49,6 @@ class Stopping(Connects):
             return
         self.post(self._begin_drain, check_seconds("drain", drain))
 
-    @property
-    def state(self) -> ReactorState:
-        """Where it is between its opening and its close."""
-        return self._state
-
     # for handlers
 
     def fail(self, error: Exception) -> None:

@@ -24,7 +24,10 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._steady import Steady
+from nio.reactor.streams._transport import PlainTransport
 
+_READ = int(SelectionKey.OP_READ)
 _READ_SIZE = 65536
 _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
@@ -48,7 +51,9 @@ class Connection(Outlet):
     and is logged.
     """
 
-    __slots__ = ("_drain_began", "_drain_left", "_read_size")
+    __slots__ = ("_drain_began", "_drain_left", "_longest", "_read_size")
+
+    _longest: int  # bytes of a line, with its ending, that is served in _steady.py; negative: none is
 
     # for the user
 
@@ -64,7 +69,7 @@ class Connection(Outlet):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.suspend)
             return
-        self._rest = SUSPENDED
+        self._rest, self._steady = SUSPENDED, None
         if self._state is READING:
             self._state = SUSPENDED
             self._arm()
@@ -114,8 +119,14 @@ class Connection(Outlet):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        self._read_size = _FIRST_READ
+        self._read_size, self._longest = _FIRST_READ, -1
         self._drain_began = 0  # 0: not draining
+        if not reactor.serves:
+            reactor.serve_by(Steady)
+        own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
+        if not own_way and type(self._transport) is PlainTransport and getattr(self.channel, "is_connected", False):
+            self._serves = True
+            self._steady = self if self._ops == _READ else None
         self._deadlines.watch()
         try:
             self._prepare(reactor)
@@ -141,35 +152,46 @@ class Connection(Outlet):
             if self._state is LINGERING:
                 self._discard()
             return  # an earlier handler of this selection suspended this one, or ended it
-        recv, clock, size = self._recv, self._clock, self._read_size
+        recv = self._recv
         try:
-            data = recv(size)
-        except BlockingIOError:
-            if self._drain_began:
-                self._nothing_left()
-            elif self._transport.wants_write:
-                self.send_queued()
-            return
+            data = recv(self._read_size)
         except OSError as error:
-            self._lost(error)
+            self._unread(error)
             return
+        self._tally.bytes_in += len(data)
+        if data:
+            self._heard = [self._clock()]
+        self._fed(data)
+
+    def _unread(self, error: OSError) -> None:
+        """``recv`` raised."""
+        if not isinstance(error, BlockingIOError):
+            self._lost(error)
+        elif self._drain_began:
+            self._nothing_left()
+        elif self._transport.wants_write:
+            self.send_queued()
+
+    def _fed(self, data: bytes) -> None:
+        """This was received, and is counted already; nothing is the end of the stream."""
         if not data:
             self._eof, self._ending = True, CloseReason.PEER_FIN
             self._receive_end()
             return
-        count = len(data)
-        if count == size:
-            self._read_size = _READ_SIZE
-        self._tally.bytes_in += count
-        self._deadlines.heard_at = clock()
+        if len(data) == self._read_size:
+            self._grow()
         if self._drain_began:
-            self._drain_left -= count
+            self._drain_left -= len(data)
         self._receive(data)
+
+    def _grow(self) -> None:
+        """A read was filled: read more at a time."""
+        self._read_size = _READ_SIZE
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
         self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
-        self._drain_began, self._steady = self._clock(), False
+        self._drain_began, self._steady = self._clock(), None
         if self._ending is None:
             self._ending = CloseReason.DRAIN
         if self._state is READING:
@@ -179,7 +201,7 @@ class Connection(Outlet):
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""
-        self._state, self._steady = CLOSED, False
+        self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
         self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
@@ -222,7 +244,7 @@ class Connection(Outlet):
     def _go_on(self) -> None:
         if self._state is SUSPENDED and self._rest is READING:
             self._state = READING
-            self._deadlines.heard_at = self._clock()  # the silence was ours
+            self._heard = [self._clock()]  # the silence was ours
             if self._outbox.size >= self._mark:
                 self._flush_to_mark()
             self._work()
@@ -246,7 +268,7 @@ class Connection(Outlet):
 
     def _nothing_left(self) -> None:
         """Draining, and the kernel has no more input."""
-        if self._outbox.size or self._deadlines.heard_at >= self._drain_began:
+        if self._outbox.size or self.heard_at >= self._drain_began:
             self._begin_end(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)
