@@ -48,6 +48,7 @@ class Agenda:
     _selector: Selector
     _registry: Registry[EventHandler]
     _state: ReactorState
+    _is_asked_to_stop: bool = False
 
     def _start_agenda(self) -> None:
         self._timers = TimerQueue(self.owner.check)
@@ -238,6 +239,8 @@ class Agenda:
         return count
 
     def _run_ticks(self) -> int:
+        if self._is_asked_to_stop:
+            self._take_stop()
         ticks, count = self._ticks, 0
         queued = min(len(ticks), _TICKS_PER_TURN)
         tick: tuple[Callable[..., object], tuple[object, ...]] | None = None
@@ -256,6 +259,9 @@ class Agenda:
             if tick is not None and not (ticks and ticks[0] is tick):
                 ticks.appendleft(tick)  # struck before its call
         return count
+
+    def _take_stop(self) -> None:
+        """``stop()`` was called: see ``_stopping.py``."""
 
     def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         self._registry.blame(kind, fn, error)
