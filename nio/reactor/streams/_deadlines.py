@@ -56,8 +56,8 @@ class Watched(Protocol):
     def send_queued(self) -> None:
         """Offer the output to the kernel once more."""
 
-    def enforce_deadlines(self) -> None:
-        """Call ``enforce``."""
+    def deadline_has_come(self) -> None:
+        """Have ``enforce`` called at the end of the turn."""
 
     def close(self, reason: CloseReason) -> None: ...
 
@@ -136,7 +136,7 @@ class Deadlines:
         if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
             if timer is not None:
                 timer.cancel()
-            self._timer = self._timekeeper.schedule(due, self._timekeeper.post, watched.enforce_deadlines)
+            self._timer = self._timekeeper.schedule(due, watched.deadline_has_come)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""

@@ -131,16 +131,27 @@ class Outlet(Standing):
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        self._deadlines.cancel()
         self._outbox = NOWHERE
         reactor = self.reactor
-        reactor.forget(self.key, reason)
-        if self._eof:
-            self.channel.release()
-        else:
-            self.channel.close()
-        self._leave_all()
-        reactor.guarded(self.on_close, reason)
+        try:  # whatever interrupts it, the rest is done: nobody closes it again
+            self._deadlines.cancel()
+        finally:
+            try:
+                reactor.forget(self.key, reason)
+            finally:
+                try:
+                    (self.channel.release if self._eof else self.channel.close)()
+                finally:
+                    try:
+                        self._leave_all()
+                    finally:
+                        try:
+                            self.on_close(reason)
+                        except LEAVING:
+                            raise
+                        except BaseException as error:
+                            name = self.on_close.__qualname__
+                            reactor.report("callback", logging.ERROR, "%s raised", name, error=error)
 
     # for the reactor
 
@@ -184,8 +195,12 @@ class Outlet(Standing):
         else:
             self._arm()
 
+    def deadline_has_come(self) -> None:
+        """The timer's call, which asks for a look. What raises in either is this handler's error."""
+        self.reactor.post(self.enforce_deadlines)
+
     def enforce_deadlines(self) -> None:
-        """The look that the timer asks for: a tick of this handler, so that what raises in it ends the connection."""
+        """The look, as a tick."""
         self._deadlines.enforce()
 
     def unacknowledged(self) -> int | None:

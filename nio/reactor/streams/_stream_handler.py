@@ -97,9 +97,11 @@ class StreamHandler(Completions):
             super().finish(reason)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        super().close(reason)
-        if self._state is CLOSED and self._process is not None:
-            self._let_go(reason)
+        try:
+            super().close(reason)
+        finally:
+            if self._state is CLOSED and self._process is not None:
+                self._let_go(reason)
 
     def handle_replaced(self) -> None:
         super().handle_replaced()
