@@ -27,10 +27,11 @@ from typing import Self
 from nio._numbers import check_count
 from nio.channels import SocketChannel
 from nio.errors import IllegalArgumentError, IllegalStateError, WorkersLostError
-from nio.reactor.groups._shared import SharedAdmission, total
+from nio.reactor.groups._shared import GroupAdmission, OwnPlaces, total
 from nio.reactor.groups._sub_reactor import Admit, SubReactor
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import Progress, ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
@@ -39,6 +40,7 @@ from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer
 from nio.spi import SelectorProvider
 
+_MOMENT = 1_000_000_000  # nanoseconds for all to say what connections they have
 _PATIENCE = 5.0  # seconds for a sub reactor's thread to end
 
 
@@ -77,6 +79,7 @@ class ReactorGroup(Reactor):
         self._next = 0
         self._latest: Timer | None = None  # when a drain that does not end is given up
         super().__init__(workers=workers, max_connections=max_connections, provider=provider)
+        self.admission: GroupAdmission = self._shared
         shared: int | Workers = 0
         if self.hand_off is not None:
             is_factory = callable(workers) and not isinstance(workers, Executor)
@@ -168,6 +171,12 @@ class ReactorGroup(Reactor):
         """The counters of all reactors, added up."""
         return total((super().statistics(), *self.each_statistics()))
 
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """What there is of connections, by sub reactors; without those of one that is busy for more than a second."""
+        waits = [sub.begin_telling() for sub in self._subs if not sub.is_dead]
+        until = self.provider.clock() + _MOMENT
+        return (*super().connections(), *(info for wait in waits for info in wait(until)))
+
     def each_statistics(self) -> tuple[ReactorStatistics, ...]:
         """The counters of each sub reactor; from any thread."""
         return tuple(sub.own_statistics() for sub in self._subs)
@@ -186,7 +195,6 @@ class ReactorGroup(Reactor):
         if sub is None:
             channel.close()
             return
-        self.admission.enter()
         sub.dealt += 1
         sub.post(sub.arrive, admit, channel)
 
@@ -269,7 +277,12 @@ class ReactorGroup(Reactor):
             self._latest = None
 
     def _places(self, wanted: int | None) -> Admission:
-        return SharedAdmission(wanted, self.provider)
+        self._shared = GroupAdmission(wanted, self.provider, self._taken)
+        self._own = OwnPlaces(self._shared)
+        return self._own
+
+    def _taken(self) -> int:
+        return self._own.taken + sum(map(_load, self._subs))
 
 
 def _load(sub: SubReactor) -> int:

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from types import MappingProxyType
 
-from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._admission import _ROOM, Admission
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.spi import SelectorProvider
 
 
-class SharedAdmission(Admission):
-    """Places that several threads take and give back.
+class GroupAdmission(Admission):
+    """The places of a whole group; each reactor counts its own, in its own thread, and the sum is taken here.
 
     A thread may see that all places are taken just before the last of them is given back. So whoever waits for room
     looks once more.
     """
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_counts", "_queue")
 
-    def __init__(self, wanted: int | None, provider: SelectorProvider) -> None:
+    def __init__(self, wanted: int | None, provider: SelectorProvider, counts: Callable[[], int]) -> None:
+        self._counts = counts
+        self._queue: deque[Callable[[], object]] = deque()
         super().__init__(wanted, provider)
-        self._lock = provider.rlock()
 
-    def enter(self) -> None:
-        with self._lock:
-            super().enter()
+    @property
+    def taken(self) -> int:
+        """By all reactors, and by connections on their way to one."""
+        return self._counts()
 
-    def leave(self) -> None:
-        with self._lock:
-            super().leave()
+    @taken.setter
+    def taken(self, value: int) -> None:
+        """Nobody counts here."""
+
+    def tell(self) -> None:
+        while self._queue and self.taken <= self.limit * _ROOM:
+            try:
+                self._queue.popleft()()
+            except IndexError:
+                return  # another thread was faster
 
     def when_room(self, fn: Callable[[], object]) -> None:
-        with self._lock:
-            super().when_room(fn)
-            super().enter()
-            super().leave()
+        self._queue.append(fn)
+        self.tell()
+
+
+class OwnPlaces(Admission):
+    """The places that one reactor of a group has taken."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, group: GroupAdmission) -> None:
+        self.limit = group.limit
+        self.taken = 0
+        self._group = group
+
+    def tell(self) -> None:
+        self._group.tell()
 
 
 def total(parts: Iterable[ReactorStatistics]) -> ReactorStatistics:

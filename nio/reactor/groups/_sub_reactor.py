@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from nio.channels import SocketChannel
+from nio.reactor.groups._shared import GroupAdmission, OwnPlaces
 from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
@@ -27,7 +29,7 @@ class Main(Protocol):
     def provider(self) -> SelectorProvider: ...
 
     @property
-    def admission(self) -> Admission: ...
+    def admission(self) -> GroupAdmission: ...
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
@@ -45,6 +47,7 @@ class SubReactor(Reactor):
 
     def __init__(self, group: Main, name: str, workers: int | Workers) -> None:
         self.group: Main = group
+        self.own: OwnPlaces
         self.name: str = name
         self.thread: Thread | None = None
         self.is_dead: bool = False  # it never runs again
@@ -53,6 +56,7 @@ class SubReactor(Reactor):
         self.arrived: int = 0  # and this one's thread those
         self.cost: int = 0  # connections that have ended with its thread
         super().__init__(workers=workers, provider=group.provider)
+        self.admission = group.admission
 
     # what handlers ask
 
@@ -69,7 +73,7 @@ class SubReactor(Reactor):
     @property
     def load(self) -> int:
         """Connections that are here or on their way."""
-        return self.dealt - self.arrived + self.tally.open
+        return self.dealt - self.arrived + self.own.taken
 
     @property
     def is_running(self) -> bool:
@@ -95,13 +99,32 @@ class SubReactor(Reactor):
         """As ``stop``, for this one alone."""
         super().stop(drain)
 
+    def begin_telling(self) -> Callable[[int], tuple[ConnectionInfo, ...]]:
+        """Ask its thread what connections there are; what is returned waits for the answer until a moment."""
+        found: list[ConnectionInfo] = []
+        told = self.provider.event()
+
+        def tell() -> None:
+            found.extend(self.connections())
+            told.set()
+
+        if self.is_running:
+            self.post(tell)
+        else:
+            tell()
+
+        def wait(until: int) -> tuple[ConnectionInfo, ...]:
+            told.wait(max(0.0, (until - self.provider.clock()) / 1e9))
+            return tuple(found)
+
+        return wait
+
     def own_statistics(self) -> ReactorStatistics:
         """The counters of this one alone."""
         return super().statistics()
 
     def arrive(self, admit: Admit, channel: SocketChannel) -> None:
         """As a tick: a connection was dealt to this reactor, and its place is taken; back with it if this has died."""
-        self.arrived += 1
         try:
             if self._selector.is_forked:
                 channel.close()  # it is the parent's
@@ -110,7 +133,8 @@ class SubReactor(Reactor):
             else:
                 admit(self, channel)
         finally:
-            self.group.admission.leave()
+            self.arrived += 1
+            self.group.admission.tell()
 
     def bury(self) -> None:
         """Close what a thread that is no more has left; on the thread of whoever has the group."""
@@ -134,4 +158,5 @@ class SubReactor(Reactor):
             self.group.post(self.group.sub_ended, self, number, error)
 
     def _places(self, wanted: int | None) -> Admission:
-        return self.group.admission
+        self.own = OwnPlaces(self.group.admission)
+        return self.own

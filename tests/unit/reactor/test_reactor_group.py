@@ -17,7 +17,7 @@ from nio.reactor import Acceptor, Balance, CloseReason, Reactor, ReactorGroup, S
 from nio.spi import SelectorProvider
 from tests.faults.helpers import Client
 from tests.unit.reactor.group_support import GroupServer, Placed, dial
-from tests.unit.reactor.support import Echo, Greeter, Kernel
+from tests.unit.reactor.support import PATIENCE, Echo, Gate, Greeter, Kernel
 
 ACCEPT = SelectionKey.OP_ACCEPT
 
@@ -127,18 +127,32 @@ def test_A08_the_limit_of_connections_is_the_group_s() -> None:
 def test_room_that_was_made_before_anybody_waits_for_it_is_seen() -> None:
     with ReactorGroup.open(reactors=1, max_connections=2) as group:
         called: list[int] = []
-        group.admission.enter()
+        own = group._subs[0].own
+        own.taken = 1
         group.admission.when_room(lambda: called.append(1))
         assert called == [1]
-        group.admission.enter()
-        group.admission.enter()
+        own.taken = 3
         group.admission.when_room(lambda: called.append(2))
         assert called == [1]
-        group.admission.leave()
-        group.admission.leave()
+        own.taken = 1
+        own.tell()
         assert called == [1, 2]
-        group.admission.leave()
+        own.taken = 0
         assert group.admission.taken == 0
+
+
+def test_two_threads_that_make_room_at_once_call_whoever_waits_once() -> None:
+    with ReactorGroup.open(reactors=1) as group:
+
+        class Faster:
+            def __bool__(self) -> bool:
+                return True
+
+            def popleft(self) -> None:
+                raise IndexError
+
+        group.admission._queue = Faster()  # type: ignore[assignment]
+        group.admission.tell()
 
 
 def test_statistics_are_added_up_for_users_and_for_handlers() -> None:
@@ -153,6 +167,36 @@ def test_statistics_are_added_up_for_users_and_for_handlers() -> None:
         done = server.group.statistics()
         assert dict(done.closed) == {CloseReason.PEER_FIN: 3}
         assert done.turns > sum(part.turns for part in server.group.each_statistics())
+
+
+def test_the_connections_of_all_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ReactorGroup.open(reactors=2) as group:
+        listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
+        group.register(listener, ACCEPT, Acceptor(Greeter))
+        told: list[int] = []
+        counted = threading.Semaphore(0)
+
+        def count() -> None:
+            told.append(len(group.connections()))
+            counted.release()
+
+        with group.in_thread():
+            clients = [dial(listener) for _ in range(5)]
+            for client in clients:
+                client.ask(b"ann")
+            group.execute(count)
+            assert counted.acquire(timeout=PATIENCE)
+            gate = Gate()
+            group._subs[0].execute(gate)
+            assert gate.begun.acquire(timeout=PATIENCE)
+            monkeypatch.setattr("nio.reactor.groups._reactor_group._MOMENT", 10_000_000)
+            group.execute(count)
+            assert counted.acquire(timeout=PATIENCE)
+            gate.release.set()
+        assert told == [5, 2]
+        assert len(group.connections()) == 5
+        for client in clients:
+            client.close()
 
 
 def test_what_is_no_connection_lives_on_the_main_reactor() -> None:

@@ -351,7 +351,7 @@ def test_I01_in_a_child_what_was_on_its_way_is_closed_too() -> None:
         channel = listener.accept()
         assert channel is not None
         sub = group._subs[0]
-        group.admission.enter()
+        sub.dealt += 1
         sub.post(sub.arrive, Acceptor(Greeter).admit_to, channel)
         for selector in (group._selector, sub._selector):
             selector._forget()
