@@ -170,7 +170,9 @@ class Nursery:
             self.report("ended", logging.INFO, "%r has ended: %s", child, how)
         elif place.child is None:
             pause = place.lost(self.provider.clock(), child.ready_at)
-            self.report("died", logging.ERROR, "%r has died (%s), the next one comes in %.3g s", child, how, pause)
+            self.report(
+                "died", logging.ERROR, "%r has died (%s), the next one comes in %s s", child, how, round(pause, 3)
+            )
         else:
             self.report("died", logging.ERROR, "%r has died (%s), its successor is there", child, how)
 

@@ -255,7 +255,7 @@ class ReactorGroup(Reactor):
             sub.run_number += 1  # this end is no news
         stuck = ", ".join(sub.name for sub in self._subs if sub.is_running)
         if stuck:
-            self.report("stuck", logging.WARNING, "still busy after %g s, left behind: %s", _PATIENCE, stuck)
+            self.report("stuck", logging.WARNING, "still busy after %s s, left behind: %s", _PATIENCE, stuck)
 
     def _begin_drain(self, seconds: float) -> None:
         is_first = self._state is ReactorState.OPEN
