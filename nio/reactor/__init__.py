@@ -22,6 +22,7 @@ from nio.reactor.loop._timers import Timer as Timer
 from nio.reactor.streams._connection import Connection as Connection
 from nio.reactor.streams._group import Group as Group
 from nio.reactor.streams._group import SlowMember as SlowMember
+from nio.reactor.streams._link import Link as Link
 from nio.reactor.streams._state import State as State
 from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
 from nio.reactor.streams._transport import Transport as Transport
@@ -36,6 +37,7 @@ __all__ = [
     "EventHandler",
     "Group",
     "Handler",
+    "Link",
     "Progress",
     "Reactor",
     "ReactorStatistics",

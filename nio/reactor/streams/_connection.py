@@ -12,10 +12,14 @@ peer may have had them on their way, but one that never stops is done with, too.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from nio.channels import SelectionKey
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._outbox import Outbox
@@ -37,6 +41,8 @@ class Connection(Outlet):
     - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
+    - ``half_open``: True if output stays open after the peer has ended its own: ``on_peer_end`` is called then, and
+      ``finish`` ends the connection (False: it ends by itself, once all replies are sent).
     - ``transport``: the :class:`Transport` class that carries the bytes.
 
     Everything is called on the reactor's thread. ``write``, ``finish``, ``close``, ``suspend`` and ``resume`` may be
@@ -47,6 +53,8 @@ class Connection(Outlet):
 
     __slots__ = ("_drain_began", "_drain_left", "_read_size")
 
+    half_open = False
+
     # for the user
 
     def handle_data(self, data: bytes) -> None:
@@ -55,6 +63,23 @@ class Connection(Outlet):
 
     def on_open(self) -> None:
         """The connection is there; called once, before any data."""
+
+    def on_peer_end(self) -> None:
+        """The peer writes no more, and everything it has written was dealt with; only with ``half_open``."""
+        self.finish(CloseReason.PEER_FIN)
+
+    def end_output(self) -> None:
+        """Send what was written, then let the peer read the end of the stream, and read on; from any thread.
+
+        The connection ends when the peer ends, too. ``write`` returns False from now on; replies are dropped.
+        """
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.end_output)
+        elif self._half_closed:
+            self.finish(CloseReason.PEER_FIN)
+        elif self._state is not CLOSED and not self._output_ends:
+            self._output_ends = True
+            self.reactor.post(self.send_queued)
 
     def suspend(self) -> None:
         """Read and process nothing more until ``resume()``; the peer's end, too, is noticed only then."""
@@ -73,17 +98,36 @@ class Connection(Outlet):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.resume)
             return
+        if self._half_closed:
+            return  # there is nothing to read
         self._rest = READING
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
 
+    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
+        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
+        if wanted:
+            self._at_end = (*self._at_end, fn)
+        else:
+            self._at_end = tuple(other for other in self._at_end if other != fn)
+
     # for the reactor
+
+    def describe(self) -> ConnectionInfo:
+        now = self._clock()
+        return replace(
+            super().describe(),
+            state=self._state.value,
+            queued=self.unsent,
+            age=(now - self._opened_at) / 1e9,
+            idle=self._deadlines.silence(now) / 1e9,
+        )
 
     @classmethod
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
             raise TypeError(f"{cls.__name__} has no handle_data()")
-        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable")
+        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_peer_end")
         check_settings(cls, Connection)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
@@ -201,8 +245,24 @@ class Connection(Outlet):
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
         if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
             self.reactor.post(self._drain)
+        elif self._ending is CloseReason.PEER_FIN and self.half_open and not self._drain_began:
+            self._half_close()
         else:
             self._begin_end(self._ending or CloseReason.LOCAL)
+
+    def _half_close(self) -> None:
+        """The peer's half has ended; ours does when the user says so, or has said so before."""
+        self._ending, self._half_closed = None, True
+        self._state = self._rest = SUSPENDED
+        self._deadlines.watch()
+        try:
+            self.on_peer_end()
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error)
+        if self._output_ends:
+            self._begin_end(CloseReason.PEER_FIN)
 
     def _drain(self) -> None:
         """Read on, if the selection has not done so already."""

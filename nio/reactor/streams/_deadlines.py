@@ -41,6 +41,10 @@ class Watched(Protocol):
     def unsent(self) -> int: ...
 
     @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, and nothing is read any more."""
+
+    @property
     def idle_timeout(self) -> float | None: ...
 
     @property
@@ -196,7 +200,7 @@ class Deadlines:
         if state is PROCESSING and self.process_due:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
         if watched.idle_timeout is not None:
-            if state is READING and not watched.unsent:
+            if (state is READING or watched.half_closed) and not watched.unsent:
                 idle = _ns(watched.idle_timeout)
                 if self._last_sign() + idle <= now and self.sent_at > self._last_sign():
                     if not watched.unacknowledged():

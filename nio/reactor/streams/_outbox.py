@@ -39,3 +39,15 @@ class Outbox:
             pieces.clear()
         self.size -= sent
         return sent
+
+
+class Nowhere(Outbox):
+    """That of all connections that are closed: it takes everything and keeps nothing."""
+
+    __slots__ = ()
+
+    def append(self, piece: bytes | memoryview) -> None:
+        """Drop it."""
+
+
+NOWHERE = Nowhere()

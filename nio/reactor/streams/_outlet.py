@@ -21,19 +21,17 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
@@ -52,12 +50,14 @@ class Outlet(Handler):
         "_detail",
         "_ending",
         "_eof",
+        "_half_closed",
         "_handling",
         "_lingered",
         "_mark",
         "_opened_at",
         "_ops",
         "_outbox",
+        "_output_ends",
         "_reason",
         "_recv",
         "_rest",
@@ -76,6 +76,9 @@ class Outlet(Handler):
     _outbox: Outbox
     _deadlines: Deadlines
     _handling: bool
+    _half_closed: bool
+    _output_ends: bool  # end_output() was called
+    _reads_on = False  # also while output is at the high mark
     _detail: str
 
     idle_timeout: float | None = 60.0
@@ -104,7 +107,7 @@ class Outlet(Handler):
         """
         if type(data) is not bytes:
             data = _copied(data)
-        if self._state in ENDED:
+        if self._state in ENDED or self._output_ends:
             return False
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
@@ -145,13 +148,6 @@ class Outlet(Handler):
         self._leave_all()
         self.reactor.guarded(self.on_close, reason)
 
-    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
-        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
-        if wanted:
-            self._at_end = (*self._at_end, fn)
-        else:
-            self._at_end = tuple(other for other in self._at_end if other != fn)
-
     @property
     def state(self) -> State:
         """Where the connection stands."""
@@ -161,6 +157,11 @@ class Outlet(Handler):
     def reason(self) -> CloseReason:
         """Why the connection is closing, lingering or closed; LOCAL before."""
         return self._reason
+
+    @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, all of it was dealt with, and this side's goes on: see ``half_open``."""
+        return self._half_closed
 
     @property
     def unsent(self) -> int:
@@ -196,18 +197,8 @@ class Outlet(Handler):
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
-        self._opened_at = self._clock()
-        self._at_end = ()
-
-    def describe(self) -> ConnectionInfo:
-        now = self._clock()
-        return replace(
-            super().describe(),
-            state=self._state.value,
-            queued=self.unsent,
-            age=(now - self._opened_at) / 1e9,
-            idle=self._deadlines.silence(now) / 1e9,
-        )
+        self._opened_at, self._at_end = self._clock(), ()
+        self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -244,7 +235,7 @@ class Outlet(Handler):
         """Send; output at the high mark all the same ends new input until the peer has taken some."""
         self._flush()
         if self._outbox.size >= self._mark:
-            if self._state is READING:
+            if self._state is READING and not self._reads_on:
                 self._state = SENDING
                 self._deadlines.watch_rate()
                 self._arm()
@@ -279,6 +270,9 @@ class Outlet(Handler):
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
+        elif self._output_ends and self._outbox is not NOWHERE:
+            self._outbox = NOWHERE
+            self._transport.shutdown_output()
 
     def _left_over(self) -> None:
         """Not all was taken."""
@@ -292,7 +286,8 @@ class Outlet(Handler):
         if state is CLOSED:
             return
         unsent = self._outbox.size or self._transport.wants_write
-        self._steady = state is READING and not (unsent or self._ending or self._deadlines.record_due)
+        owes = unsent or self._ending or self._deadlines.record_due or self._output_ends
+        self._steady = state is READING and not owes
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE

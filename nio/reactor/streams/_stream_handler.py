@@ -116,7 +116,7 @@ class StreamHandler(Connection):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
