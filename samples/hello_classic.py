@@ -26,9 +26,13 @@ def serve(client: nio.SocketChannel) -> None:
 def main(address: tuple[str, int] = ("127.0.0.1", 9900)) -> None:
     with nio.ServerSocketChannel.open() as server:
         server.bind(address)
+        print(f"listening on {address[0]}:{server.port}", flush=True)
         while client := server.accept():
             Thread(target=serve, args=(client,), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how one ends it

@@ -42,6 +42,7 @@ def main(address=("127.0.0.1", 9900)):
     with nio.Selector.open() as selector, nio.ServerSocketChannel.open() as server:
         server.bind(address).configure_blocking(False)
         server.register(selector, SelectionKey.OP_ACCEPT)
+        print(f"listening on {address[0]}:{server.port}", flush=True)
         while True:
             for key in selector.ready_keys():
                 if key.is_acceptable:
@@ -51,4 +52,7 @@ def main(address=("127.0.0.1", 9900)):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how one ends it

@@ -18,8 +18,12 @@ def main(workers: int = 0) -> None:
     with Reactor.open(workers=workers) as reactor:
         server = ServerSocketChannel.open().bind(("127.0.0.1", 9900))
         reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
+        print(f"listening on 127.0.0.1:{server.port}", flush=True)
         reactor.run()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how one ends it

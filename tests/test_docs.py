@@ -1,7 +1,8 @@
 """What the documentation shows runs: every page's Python blocks, in order, in one namespace of a fresh interpreter.
 
 A block that cannot run is marked ``python no-run`` below a line ``<!-- no-run: reason -->``; it is compiled all the
-same.
+same. A complete program of the guide, below a line ``<!-- program: name.py -->``, is run by
+``tests/integration/test_how_to_*.py``, with a client.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration._how_to import PROGRAM
 from tests.test_readme import ROOT, Block, blocks, broken_links
 
 DOCS = ROOT / "docs"
@@ -52,6 +54,8 @@ def runnable(page: str) -> list[Block]:
             continue
         if mode == "no-run" and REASON.fullmatch(block.above):
             compile(block.code, "no-run", "exec")
+        elif not mode and PROGRAM.fullmatch(block.above):
+            compile(block.code, block.above, "exec")
         elif mode:
             raise ValueError(f"line {block.line}: '{mode}' needs a line <!-- no-run: reason --> above")
         else:
@@ -109,6 +113,7 @@ def test_what_a_block_leaves_open_is_a_failure(tmp_path: Path) -> None:
 
 def test_block_is_left_out_for_a_reason_only() -> None:
     assert runnable("<!-- no-run: it never ends -->\n```python no-run\nserve()\n```\n") == []
+    assert runnable("<!-- program: serve.py -->\n```python\nserve()\n```\n") == []
     with pytest.raises(ValueError, match="line 2: 'no-run' needs a line"):
         runnable("```python no-run\nserve()\n```\n")
     with pytest.raises(ValueError, match="line 3: 'no-run' needs a line"):

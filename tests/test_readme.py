@@ -123,8 +123,14 @@ def test_every_python_block_of_the_readme_is_a_sample_file() -> None:
         compile(text, str(source), "exec")
 
 
-def test_readme_warns_of_the_other_package_named_nio() -> None:
-    assert "matrix-nio" in README.read_text(encoding="utf-8")
+def test_readme_warns_of_the_other_distributions_that_install_nio() -> None:
+    assert "Two other distributions, `nio` and `matrix-nio`, install" in README.read_text(encoding="utf-8")
+
+
+def test_readme_says_above_its_first_block_where_it_runs_and_how_finished_it_is() -> None:
+    head = README.read_text(encoding="utf-8").partition("```")[0]
+    for word in ("Linux", "macOS", "Windows through WSL", "Status: alpha"):
+        assert word in head
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,10 +2,9 @@
 
     0 <= mark (when set) <= position <= limit <= capacity
 
-Two decisions stand here. A buffer keeps a memoryview of exactly its own region, so that index 0 of the buffer is index
-0 of the view: a slice is a shorter view of the same `Storage`, and no access adds a base. And being read-only is a
-property of the memory, not only of the class: the view of a read-only buffer is itself read-only, so handing it to
-``recv_into`` fails too.
+Two decisions stand here. A buffer keeps a memoryview of exactly its own region: index 0 of the buffer is index 0 of the
+view. A slice is a shorter view of the same `Storage`, and no access adds an offset. The second: the memory itself is
+read-only, not only the class. So handing the view of a read-only buffer to ``recv_into`` fails, too.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Storage(NamedTuple):
     is_direct: bool
 
 
-NO_STORAGE: Any = None  # what a constructor has that somebody calls as Java's ``new``
+NO_STORAGE: Any = None  # the default of the constructors: it tells who calls a class as Java's ``new`` does
 
 
 class Buffer:

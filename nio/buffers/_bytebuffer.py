@@ -60,7 +60,7 @@ class ByteBuffer(ElementBuffer[int]):
     in Java. A number outside the range of its type is an IllegalArgumentError, a bool a TypeError.
 
     **Sharing.** ``wrap``, ``slice``, ``duplicate``, ``as_read_only_buffer`` and the ``as_*_buffer`` views never copy:
-    the content is one, the numbers are each buffer's own. Slices and duplicates start out big endian again; a view
+    all have the same content, and each has numbers of its own. Slices and duplicates start out big endian again; a view
     keeps the order its ByteBuffer has at that moment. Everything made from a read-only buffer is read-only.
 
     **Checks** come in one order: read-only (ReadOnlyBufferError), the arguments, the space.

@@ -25,7 +25,7 @@ _CODECS = ("utf-16-be", "utf-16-le")
 
 
 class CharBuffer(ElementBuffer[str]):
-    """A buffer of UTF-16 code units, given and taken as str; as much of a CharSequence as Python has use for.
+    """A buffer of UTF-16 code units, given and taken as str, with the methods of CharSequence that make sense here.
 
     Wherever a str is taken, the two numbers after it are its start and end; after an array or a buffer they are
     offset and length, as in the other buffers.

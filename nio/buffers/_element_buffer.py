@@ -163,9 +163,9 @@ class ElementBuffer(Buffer, Generic[T]):
     ) -> Self:
         """Write at the position, which moves past what was written; all or nothing.
 
-        ``source`` is one element, or another buffer, whose remaining elements are taken and whose position moves too
-        (IllegalArgumentError for this very buffer), or an object with the buffer protocol, of which ``length``
-        elements from ``offset`` on are taken. BufferOverflowError where they do not all fit.
+        ``source`` is one of three: one element; another buffer, of which all remaining elements are taken and whose
+        position moves, too; an object with the buffer protocol, of which ``length`` elements from ``offset`` on are
+        taken. BufferOverflowError where they do not all fit, IllegalArgumentError for this very buffer.
         """
         if self._read_only:
             raise self._write_refused()
@@ -208,8 +208,8 @@ class ElementBuffer(Buffer, Generic[T]):
     ) -> Self:
         """Write at ``index`` without moving any position; IndexError beyond the limit.
 
-        ``source`` as for ``put``; of another buffer too, this one included, ``length`` elements from ``offset`` on are
-        taken, both counted from its index 0 and bound by its limit.
+        ``source`` as for ``put``, but of a buffer, too, ``length`` elements from ``offset`` on are taken: they are
+        counted from its index 0 and must lie below its limit. It may be this very buffer.
         """
         if self._read_only:
             raise self._write_refused()
@@ -282,10 +282,10 @@ class ElementBuffer(Buffer, Generic[T]):
         return self.compare_to(other) >= 0
 
     def compare_to(self, other: ElementBuffer[T]) -> int:
-        """Below, at or above 0 as the remaining elements sort before, with or after those of ``other``.
+        """Negative if the remaining elements sort before those of ``other``, 0 if they are equal, positive if after.
 
-        The first difference decides, a prefix sorts first. Bytes compare signed (200 is -56), characters unsigned; all
-        NaN are one and sort last; -0.0 is 0.0.
+        The first difference decides, a prefix sorts first. Bytes compare signed (200 is -56), characters unsigned. All
+        NaN are equal and sort last; -0.0 equals 0.0.
         """
         index = self.mismatch(other)
         if index < 0 or index == min(self.remaining, other.remaining):

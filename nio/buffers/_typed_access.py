@@ -1,11 +1,11 @@
-"""How ``get_int``, ``put_int``, ``put_int_at`` and the others of a ByteBuffer do what their sentences say.
+"""The code behind ``get_int``, ``put_int``, ``put_int_at`` and the other typed methods of a ByteBuffer.
 
 Three functions make these methods, one to read and two to write. Each takes a row of the element table and binds what
-the method needs of it; the class states the signature and the sentence. Methods that called a common one with their row
-would be simpler and cost a quarter more: over three times ``struct.pack_into``, where these stay below
+the method needs of it. The class has the signature and the docstring. One common method that gets the row as argument
+would be simpler, and a quarter slower: more than three times the cost of ``struct.pack_into``. These cost less
 (``benchmarks/buffers.py``).
 
-A method decides the usual case itself. ``check`` and ``_index`` look at every other value, and refuse it or not.
+A method handles the usual value itself. Every other value goes to ``check`` or ``_index``, which may refuse it.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ answer "nobody is there": the channel raises ConnectionRefusedError once for eac
 ``connect()`` drops the datagrams that wait, because anybody may have sent them. After ``disconnect()`` the channel
 raises no error for an answer that came before.
 
-Use of a closed channel raises AsynchronousCloseError if the channel was in blocking mode, else ClosedChannelError.
-Among the channels over sockets the JDK has this rule for ``read`` and ``write`` of this one only.
+Use of a closed channel raises AsynchronousCloseError if the channel was in blocking mode, else ClosedChannelError. This
+is the JDK's rule for ``read`` and ``write`` of this channel, and for no other channel over a socket.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
     __slots__ = ("_checked_remote", "_exact_remote", "_remote_address", "_truncated", "_unconnected_address")
 
     _valid_ops = OP_READ | OP_WRITE
+    _is_freed_early = True
     _options = supported(
         "SO_SNDBUF",
         "SO_RCVBUF",
@@ -93,7 +94,7 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
 
     @property
     def remote_address(self) -> Address | None:
-        """The peer's address as given to ``connect()``, None while not connected; told as ``local_address`` is.
+        """The peer's address as given to ``connect()``, in the form of ``local_address``; None while not connected.
 
         ClosedChannelError once closed.
         """

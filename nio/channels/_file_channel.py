@@ -8,8 +8,8 @@ transfers to and from other channels, maps, locks.
 blocks. A lock and its channel answer with each other, so they stand in one module; the locks of the whole process
 stand in ``_lock_table.py``.
 
-A region of size 0 reaches to the end of the file, wherever that will be. Later JDKs agree; JDK 17 tells the kernel the
-same, but it takes such a region to overlap with nothing that begins behind it.
+A region of size 0 reaches to the end of the file, wherever that will be. Later JDKs agree. JDK 17 tells the kernel the
+same; but within the process it lets another lock begin behind the start of such a region.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ class FileChannel(OpenFile):
     def transfer_to(self, position: int, count: int, target: WritableByteChannel) -> int:
         """Write up to ``count`` bytes from ``position`` on to another channel; this one's position stays.
 
-        Returns how many bytes the target took: fewer when the file ends, when a non-blocking target takes no more, and
-        when it failed after the first; the next call then meets the failure. 0 at the end and beyond. To a socket or
-        pipe the kernel sends without a copy, if it can.
+        Returns how many bytes the target took: fewer when the file ends, when a non-blocking target takes no more, or
+        when it fails after its first bytes; the next call then raises that error. 0 at the end and beyond. To a socket
+        or pipe the kernel sends without a copy, if it can.
 
         Raises ClosedChannelError if either channel is closed, NonReadableChannelError, NonWritableChannelError,
         IllegalArgumentError for negative numbers.

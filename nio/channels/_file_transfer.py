@@ -1,7 +1,7 @@
 """Bytes from a file to a channel and from a channel to a file, where the kernel does not send them itself.
 
-A buffer carries the bytes. A transfer that fails after its first bytes returns their number, because no position would
-tell how far it came; the next call meets the failure again.
+A buffer carries the bytes. A transfer that fails after its first bytes returns their number: no position would tell the
+caller how far it came. The next call raises the error.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from nio.channels._channel import Channel
 from nio.channels._open_file import OpenFile
 from nio.errors import ClosedChannelError
 
-Step: TypeAlias = Callable[[ByteBuffer, int], int]  # one buffer, after so many bytes
+Step: TypeAlias = Callable[[ByteBuffer, int], int]  # reads or writes one buffer; the int is how many bytes went before
 
 CHUNK = 8192  # bytes at a time, as in the JDK: a datagram can hold them
 CHUNK_OF_FILES = 1 << 20
 
 
 def copy(file: OpenFile, peer: Channel, count: int, read: Step, write: Step) -> int:
-    """Until ``count`` bytes, the end, or a write that does not take all, between ``file`` and ``peer``."""
+    """Move bytes until ``count`` have been moved, the source has ended, or a write has not taken all it was given."""
     chunk = CHUNK_OF_FILES if isinstance(peer, OpenFile) else CHUNK
     buffer = ByteBuffer.allocate(min(count, chunk))
     done = 0

@@ -2,7 +2,8 @@
 
 A membership is a group on one network interface, open to all senders or to one source; several sources of a group are
 several memberships. The kernel counts memberships by socket, so the channel keeps the list: joining again returns the
-same key, and no channel joins a group for all senders and for one source at the same time.
+same key, and no channel joins a group for all senders and for one source at the same time. A forked child shares the
+socket: there the keys are not valid, and dropping them leaves the parent's memberships alone.
 
 Java's ``block`` and ``unblock`` are left out: to hear some senders only, join with a source.
 """
@@ -13,6 +14,7 @@ from typing import Self
 
 from nio.channels._opened import NOT_CALLED
 from nio.channels._options import NetworkChannel
+from nio.channels._per_kernel import shared_by_fork
 from nio.errors import IllegalStateError
 from nio.spi import ProtocolFamily, SelectorProvider, Socket
 
@@ -55,6 +57,7 @@ class MulticastChannel(NetworkChannel):
                     return key
                 if source is None or key._source is None:
                     raise IllegalStateError(f"{key!r} stands against joining for {source or 'all sources'}")
+            shared_by_fork(self._provider).add(self)
             self._join(index, name, group, source)
             self._memberships.append(MembershipKey(self, group, source, index, name))
             return self._memberships[-1]
@@ -91,6 +94,10 @@ class MulticastChannel(NetworkChannel):
                 self._memberships.remove(key)
                 self._provider.leave_group(self._sock, key._index, key._group, key._source)
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._memberships.clear()
+
     def _announce_close(self) -> None:
         """Leave the groups now, although the descriptor stays open until the selectors release it."""
         for key in self._memberships:
@@ -101,7 +108,10 @@ class MulticastChannel(NetworkChannel):
 
 
 class MembershipKey:
-    """One membership, from ``channel.join()`` until ``drop()`` or the close of the channel; a context manager."""
+    """One membership, from ``channel.join()`` until ``drop()`` or the close of the channel; a context manager.
+
+    In a forked child it is not valid, and ``drop()`` does nothing.
+    """
 
     __slots__ = ("_channel", "_group", "_index", "_name", "_source")
 

@@ -85,7 +85,7 @@ class NetworkChannel(SelectableChannel):
 
     @property
     def socket(self) -> Any:
-        """The socket underneath, for what nio has no word for; closing it is the channel's affair.
+        """The socket underneath, for what nio has no word for; do not close it, close the channel.
 
         It is the provider's: over the operating system a ``socket.socket``.
         """
@@ -102,7 +102,7 @@ class NetworkChannel(SelectableChannel):
     def local_address(self) -> Address | None:
         """The local address, ``(host, port)`` or a path; None while unbound. ClosedChannelError once closed.
 
-        An address of IPv6 has flow label and scope behind the port. What is IPv4 is told as ``("127.0.0.1", port)``, on
+        An address of IPv6 has flow label and scope after the port. One of IPv4 is told as ``("127.0.0.1", port)``, on
         channels of IPv6 too. A Unix-domain channel without a name has ``""``.
         """
         with self._state_lock:

@@ -3,7 +3,6 @@
 **The order of a selection** is what makes it safe from every thread: interest sets changed since the last one are told
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
 then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
-
 What the kernel is told of the keys and what it answers stands in ``_watch.py``, what ends a sleep in ``_waking.py``.
 The wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
 
@@ -12,7 +11,7 @@ after all was done for it, and what is done twice does no harm.
 
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
 selection, which is in the middle of using what the close gives back. Between two selections, and inside an action,
-nobody is: there a listener that is closed is taken out of the poller at once, so that its port is free.
+nobody is: there a closed listener or datagram channel leaves the poller at once, so that its port is free.
 
 **A fork** gives the child copies of the parent's descriptors, the poller's among them. Were the child to take a key out
 of that poller, the parent would hear of the channel no more. So in the child a selector has no keys, and its copy of
@@ -64,18 +63,16 @@ class Selector:
        in it gets the new bits OR-ed in. The result is the number of keys *whose ready set was updated*, so that an
        unchanged key that is still selected counts 0.
 
-    With an ``action``, step 4 instead hands each ready key to the action, its ready set overwritten, and never touches
-    ``selected_keys``; the result is the number of keys handed over. A key that an earlier action cancelled is passed
-    over.
+    With an ``action``, step 4 hands each ready key to the action, its ready set overwritten, and not to
+    ``selected_keys``; the result is the number of keys handed over. A key that an earlier action cancelled is left out.
 
     A key whose descriptor the kernel refuses to watch, or that somebody closed other than by ``channel.close()``, is
     *lost*: step 1 cancels it, closes its channel, writes a line to the log ``nio.channels`` and calls ``on_lost_key``.
     That selection does not sleep. All other keys are as they were.
 
     In a forked child a selector of the parent's is dead, and the parent's goes on undisturbed: its keys are invalid,
-    its channels are registered no more and ``close()`` on them closes the child's descriptor only. ``close()`` on the
-    selector does nothing; all else raises :class:`~nio.errors.ForkedSelectorError`. A channel can be used in the child,
-    and registered with a selector that the child opened.
+    its channels are registered no more and can be used and registered anew; ``close()`` closes the child's descriptors
+    only. ``close()`` on the selector does nothing; all else raises :class:`~nio.errors.ForkedSelectorError`.
 
     An exception that a signal handler raises may come out of any method. The selector can be used after it, and nothing
     that was done before it is lost.
@@ -87,7 +84,6 @@ class Selector:
 
     __slots__ = (
         "__weakref__",
-        "_by_fd",
         "_cancelled",
         "_forked",
         "_key_set",
@@ -100,7 +96,6 @@ class Selector:
         "_selected_key_set",
         "_selecting",
         "_updates",
-        "_wakeup_fd",
         "_waking",
         "_watch",
         "on_cancel",
@@ -121,11 +116,9 @@ class Selector:
         self._watch: Watch[SelectionKey] = Watch(self._provider)
         self._poller = self._watch.poller
         self._updates = self._watch.updates
-        self._by_fd = self._watch.by_fd
         self._waking = Waking(self._provider, self._poller)
-        self._wakeup_fd = self._waking.fd
-        self._watch.check_limit(self._wakeup_fd)
-        self._poller.add(self._wakeup_fd, READABLE)
+        self._watch.check_limit(self._waking.fd)
+        self._poller.add(self._waking.fd, READABLE)
         shared_by_fork(self._provider).add(self)
 
     @classmethod
@@ -178,6 +171,19 @@ class Selector:
         """Events of the last selection for keys that want none of them: OP_CONNECT left on makes a loop spin so."""
         return self._watch.unasked
 
+    @property
+    def has_changes(self) -> bool:
+        """True if the next selection has something to tell the kernel: until then ``fileno()`` does not know of it."""
+        return bool(self._updates or self._cancelled)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while a selection would find something, a wake-up too, for another loop.
+
+        io.UnsupportedOperation where the kernel keeps no object: ``poll`` and ``select``.
+        """
+        self._ensure_open()
+        return self._watch.fileno()
+
     def select(self, timeout: float | None = None, action: Action | None = None) -> int:
         """Wait until something is ready, at most ``timeout`` seconds (None for ever, 0 polls); the count of step 4.
 
@@ -206,7 +212,7 @@ class Selector:
     def ready_keys(self, timeout: float | None = None) -> Iterator[SelectionKey]:
         """Select, then yield each selected key after taking it out of ``selected_keys``.
 
-        A key that was cancelled meanwhile, by the handling of an earlier one say, is passed over.
+        A key that was cancelled meanwhile, by the handling of an earlier one say, is left out.
         """
         self.select(timeout)
         while self._selected:
@@ -224,17 +230,12 @@ class Selector:
     def waking_on_signals(self) -> Iterator[None]:
         """Inside, a signal ends the selection it falls into, so that its Python handler runs; for the selecting thread.
 
-        Else one that arrives between Python's last look for it and the kernel's wait is handled when that is over,
-        which may be never. Outside the main thread, where no handler runs, it changes nothing.
+        Else one that arrives just before the kernel's wait is handled after it. Outside the main thread, where no
+        handler runs, it changes nothing.
         """
         self._ensure_open()
-        with self._provider.signal_wakeup() as signals:
-            if signals is None:
-                yield
-                return
-            self._watch.check_limit(signals.fileno())
-            with self._waking.on(signals):
-                yield
+        with self._provider.signal_wakeup() as signals, self._waking.on(signals, self._watch.check_limit):
+            yield
 
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
@@ -271,8 +272,7 @@ class Selector:
 
     def _forget(self) -> None:
         """In a forked child: be dead, and close the child's copies only."""
-        self._forked = True
-        self._open = False
+        self._forked, self._open = True, False
         self._waking.close()
         self._selecting = _IDLE
         self._lock = self._provider.rlock()

@@ -14,7 +14,7 @@ another caller may have found the flag set and left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nio.spi import READABLE, Poller, SelectorProvider, Wakeup
@@ -66,8 +66,12 @@ class Waking:
         self.is_set = False
 
     @contextmanager
-    def on(self, signals: Wakeup) -> Iterator[None]:
-        """Inside, ``signals`` ends a selection, too; what did so before has its turn again afterwards."""
+    def on(self, signals: Wakeup | None, check: Callable[[int], object]) -> Iterator[None]:
+        """Inside, ``signals``, if any, ends a selection, too; what did so before has its turn again afterwards."""
+        if signals is None:
+            yield
+            return
+        check(signals.fileno())
         previous = self._signals, self.signal_event
         try:
             self._poller.add(signals.fileno(), READABLE)

@@ -19,6 +19,7 @@ changes, and the selection, go on.
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 from collections import deque
@@ -105,6 +106,14 @@ class Watch(Generic[K]):
         self._lost: deque[tuple[K, OSError]] = deque()
         self._quiet_until = 0
         self._untold = 0
+
+    def fileno(self) -> int:
+        """The descriptor of the poller itself; io.UnsupportedOperation when it has none."""
+        fileno: Callable[[], int] | None = getattr(self.poller, "fileno", None)
+        if fileno is None:
+            name = self._provider.name
+            raise io.UnsupportedOperation(f"{name} has no descriptor for another loop to watch: epoll and kqueue have")
+        return fileno()
 
     # what the poller is told
 

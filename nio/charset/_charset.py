@@ -75,7 +75,7 @@ class Charset:
         return encoder.on_unmappable_character(CodingErrorAction.REPLACE).encode(text)
 
     def compare_to(self, other: Charset) -> int:
-        """Below, at or above 0 as this name sorts before, with or after the other."""
+        """Negative if this name sorts before the other, 0 if they are equal, positive if after."""
         ours, theirs = self._name.lower(), other._name.lower()
         return (ours > theirs) - (ours < theirs)
 

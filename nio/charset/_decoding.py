@@ -179,12 +179,12 @@ class Utf16Decoding(Decoding):
 
 
 class MarkedDecoding(Decoding):
-    """By the byte order mark at the beginning, which is no character; without a mark, by the first of these."""
+    """The mark at the beginning chooses the order, and is no character; without one the first of ``marks`` counts."""
 
     __slots__ = ("_chosen", "_marks")
 
     def __init__(self, marks: dict[bytes, Decoding]) -> None:
-        """All marks have one size."""
+        """All marks have the same size."""
         self._marks = marks
         self._chosen: Decoding | None = None
         self._least, self._window = next(iter(marks.values()))._least, WIDE

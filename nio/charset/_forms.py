@@ -122,7 +122,7 @@ def canonical_name(codec: str) -> str:
 
 
 def form_of(codec: str) -> Form:
-    """The form of the charset that Python names so."""
+    """The form of the charset that has this name in Python."""
     return _FORMS.get(codec) or _other_form(codec)
 
 

@@ -1,10 +1,9 @@
 """The threads of a pool and the queue between them and those who submit.
 
 Jobs wait in one deque. A worker that has run a job takes the next one from the deque, without a lock, until none is
-left; then it sleeps for a token of ``_tokens``. While one worker is awake, no job waits behind a slow job of the same
-batch for long, so all that matters is who is woken, and when. Two wishes pull apart: under the GIL one worker alone
-runs tiny jobs fastest, slow jobs need a worker each, at once; and nobody knows beforehand which a job is. So **one
-sleeper is woken at a time, and it wakes the next before it runs its first job**:
+left; then it sleeps for a token of ``_tokens``. What matters is who is woken, and when. One worker alone runs tiny jobs
+fastest, because of the GIL. Slow jobs need a worker each, at once. Nobody knows beforehand which kind a job is. So
+**one sleeper is woken at a time, and it wakes the next before it runs its first job**:
 
 1. Whoever queues jobs wakes one sleeper, unless one is being woken already (``_waking``).
 2. A woken worker looks at the deque. If more than its own job is there and somebody still sleeps, it wakes the next.
@@ -21,12 +20,12 @@ again. Whenever the lock is free, this holds: *if a job is queued and somebody i
 
 - Queuing keeps it by rule 1. Taking jobs away cannot break it. A worker enters ``_sleepers`` under the lock, and only
   when it sees the deque empty.
-- ``_waking`` ends under the lock, in the hands of the worker that got the token. That worker keeps the rule by rule 2,
-  and is itself on its way to the deque. If another worker is faster there, it comes back and looks again.
-- A worker whose patience ends takes itself out. If a token came just then, the next to fall asleep finds it.
+- The worker that got the token clears ``_waking``, under the lock. It follows rule 2, and is itself on its way to the
+  deque. If another worker is faster there, it comes back and looks again.
+- A worker whose patience ends leaves ``_sleepers``. If a token came just then, the next to fall asleep finds it.
 
-**Shutdown** needs no lock, because a signal handler or a finalizer may call it that interrupted this very thread inside
-the pool. It sets a flag, puts one token and calls all who wait for room; every worker that leaves puts one token more,
+**Shutdown** needs no lock, because a signal handler or a finalizer may call it while this very thread is inside the
+pool. It sets a flag, puts one token and calls all who wait for room; every worker that leaves puts one token more,
 so none sleeps on. (A token too many only costs a look.) A worker leaves only under the lock, with the flag set and the
 deque empty; a submitter looks at the flag under the lock before it queues. Whichever comes first, what was accepted is
 run. Any other call that re-enters the pool is refused instead of hanging.
@@ -124,7 +123,7 @@ class Crew:
     # for submitters
 
     def take(self, jobs: Sequence[Job]) -> int:
-        """Take as many of the jobs as the bounds allow: to new threads up to the minimum, the queue, new threads."""
+        """Take as many jobs as the bounds allow: by new threads up to the minimum, the queue, new threads again."""
         total = len(jobs)
         workers = self.workers
         if self.refuses is not None:
@@ -151,7 +150,7 @@ class Crew:
         return taken
 
     def discard(self, into: list[Job]) -> None:
-        """Move the job that has been queued longest to the list; where none is queued the list stays as it is."""
+        """Move the job that has been queued longest to the list; nothing when no job is queued."""
         try:
             into.extend(islice(self.queued, 1))
         except IndexError:
@@ -244,7 +243,7 @@ class Crew:
                 raise self._refusal
 
     def _hire(self, jobs: Sequence[Job], size: int) -> int:
-        """Give jobs to new threads while there are fewer than that, and the system starts them; returns how many."""
+        """Give a job each to new threads, until there are ``size`` or the system starts none; returns how many jobs."""
         given = 0
         while given < len(jobs) and len(self.workers) < size and self._start(jobs[given]):
             given += 1
@@ -277,7 +276,7 @@ class Crew:
         return True
 
     def _bury(self) -> bool:
-        """Forget the threads that have ended; True where one of them still counted and so left without a word."""
+        """Forget the threads that have ended; True if one of them ended without a word: it was still counted."""
         silent = False
         for worker, thread in tuple(self._threads.items()):
             if not thread.is_alive():
@@ -305,7 +304,7 @@ class Crew:
             self._wake()
 
     def _put_right(self, worker: Worker) -> None:
-        """The worker was struck while it slept, or with a token in its hands; or neither, which costs a look."""
+        """The worker may have been struck while it slept, or when it had a token; if not, this does no harm."""
         self._sleepers.discard(worker)
         self._waking = False
         self._wake_next()

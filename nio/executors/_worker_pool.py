@@ -26,8 +26,8 @@ T = TypeVar("T")
 class WorkerPool(Executor):
     """Lea's PooledExecutor: bounds on threads and queue, keep-alive, warm start, and a policy for saturation.
 
-    A job is given to a new thread while there are fewer than ``minimum`` (even if others idle), or none; else it is
-    queued; if ``queue`` jobs wait already, it is given to a new thread up to ``maximum``; else the pool is saturated.
+    A job gets a new thread while there are fewer than ``minimum`` threads, or none, even if others idle. Otherwise it
+    is queued. If ``queue`` jobs wait already, it gets a new thread, up to ``maximum``. Otherwise the pool is saturated.
     Queued jobs are begun in order. ``maximum`` is min(32, processors + 4) unless given, ``minimum`` is ``maximum``.
     Threads beyond the minimum end after ``keep_alive`` idle seconds (None: never). ``prestart=True`` starts the minimum
     in the constructor, which raises what the system says when it starts none.
@@ -137,7 +137,7 @@ class WorkerPool(Executor):
         return oldest[0] if oldest else None
 
     def statistics(self) -> PoolStatistics:
-        """The figures as they are now; taken without a lock, so that each is right but they may be of two moments."""
+        """The figures as they are now; taken without a lock, so two of them may be of different moments."""
         crew = self._crew
         threads = len(crew.workers)
         return PoolStatistics(
@@ -207,7 +207,7 @@ class WorkerPool(Executor):
             rest()
 
     def _admit(self, job: Job, displaced: list[Job]) -> Callable[[], object] | None:
-        """Take the job, or apply the policy and return what of it is to be done without the lock."""
+        """Take the job, or apply the policy. Returns what the policy has to do without the lock, if anything."""
         crew, policy = self._crew, self.saturation
         while not crew.take((job,)):
             if policy is Saturation.ABORT:

@@ -1,13 +1,103 @@
-"""Framing without I/O: bytes in, records out. ``Lines`` is the framing by line endings.
+"""Framing without I/O: bytes in, records out, and what every framing promises.
 
-The contract between a framing, its decoders and their callers stands at the head of ``_contract.py``.
+======================  ===============================================================================
+``Lines``               records that end with LF or CRLF
+``Delimiter``           records that end with a delimiter, or with the first of several
+``LengthPrefix``        records that are headed by their length
+``Fixed``               records of one size
+``Raw``                 no records: whatever has come
+``ProxyPrefix``         a PROXY protocol header, from trusted peers, in front of another framing
+``BufferedDecoder``     what a decoder of your own is made on: write ``cut``, and the contract is kept
+======================  ===============================================================================
+
+The contract
+============
+
+A *framing* is a value: immutable, comparable, shared by all connections. It makes one *decoder* per direction of a
+connection, which holds that stream's state and nothing else: no socket, no clock, no thread. One thread at a time.
+
+1. **The records do not depend on how the stream was cut.** Whatever the pieces, the same bytes give the same records in
+   the same order and the same kind of error after the same record. A record is returned with its last byte.
+2. **Peer data never raises.** When the stream breaks the rule of its framing, ``feed`` returns the records before the
+   offence and ``error`` says what broke it. That is final: what was held is dropped, later input is ignored, ``feed``
+   returns ``[]`` whatever comes. Only calls that are the caller's own mistake raise.
+3. **A call returns at most ``limit`` records.** Fewer than ``limit`` means that the decoder wants input. Exactly
+   ``limit`` means that there may be more, and that nothing behind the last of them has been judged yet: call
+   ``feed(b"")`` again, now or when there is room, until it returns fewer.
+4. **Memory is bounded by the caller and the framing together.** ``pending`` counts the bytes held: an unfinished record
+   and whatever lies undecoded behind a full ``limit``. An unfinished record never grows beyond what the framing
+   allows, and one that is announced as too long is refused before its bytes come. So a caller who drains (rule 3)
+   before he reads on holds one record and one read at most. ``clean`` says in one look that nothing is held, nothing
+   is wrong and nothing has ended.
+5. **The end of the stream is told with ``end()``.** Bytes of an unfinished record then are an error
+   (``TruncatedRecordError``). Complete records that a full ``limit`` left behind stay due: drain as in rule 3, and the
+   error, if any, shows after the last of them. Feeding bytes after ``end()`` is the caller's mistake.
+6. **``encode`` writes what such a decoder reads**: a record that would be read as another one, or as two, is refused
+   (``DelimiterInRecordError``, or ``IllegalArgumentError`` for one of a wrong size). The limit on length is for what
+   comes in; ``encode`` does not apply it.
+7. **``rest()`` gives back what no record was returned for**, byte for byte as it came, for a decoder of another framing
+   to go on with. Whoever wants to change the framing behind a certain record asks for one record at a time
+   (``limit=1``). After ``rest()`` the decoder takes no more bytes.
+
+One of your own
+===============
+
+Records of a type byte, a length byte and as many bytes::
+
+    from dataclasses import dataclass
+
+    from nio.errors import IllegalArgumentError
+    from nio.framing import BufferedDecoder
+
+
+    @dataclass(frozen=True)
+    class TypeAndLength:
+        def decoder(self):
+            return TypeAndLengthDecoder()
+
+        def encode(self, record):
+            record = bytes(record)
+            if not 1 <= len(record) <= 256:
+                raise IllegalArgumentError(f"a record has 1 to 256 bytes, a type and a value, not {len(record)}")
+            return record[:1] + bytes([len(record) - 1]) + record[1:]
+
+
+    class TypeAndLengthDecoder(BufferedDecoder):
+        def cut(self, held):
+            if len(held) < 2 or len(held) < 2 + held[1]:
+                return None
+            end = 2 + held[1]
+            record = bytes(held[:1] + held[2:end])
+            del held[:end]
+            return record
+
+``nio.testing.verify_framing(TypeAndLength(), [b"t", b"tvalue"])`` tells whether it keeps the contract.
 """
 
 from __future__ import annotations
 
+from nio.framing._buffered_decoder import BufferedDecoder as BufferedDecoder
 from nio.framing._contract import Decoder as Decoder
 from nio.framing._contract import Framing as Framing
+from nio.framing._delimiter import Delimiter as Delimiter
+from nio.framing._fixed import Fixed as Fixed
+from nio.framing._fixed import Raw as Raw
+from nio.framing._length_prefix import LengthPrefix as LengthPrefix
 from nio.framing._lines import Lines as Lines
 from nio.framing._lines import LinesDecoder as LinesDecoder
+from nio.framing._proxy_prefix import ProxyHeader as ProxyHeader
+from nio.framing._proxy_prefix import ProxyPrefix as ProxyPrefix
 
-__all__ = ["Decoder", "Framing", "Lines", "LinesDecoder"]
+__all__ = [
+    "BufferedDecoder",
+    "Decoder",
+    "Delimiter",
+    "Fixed",
+    "Framing",
+    "LengthPrefix",
+    "Lines",
+    "LinesDecoder",
+    "ProxyHeader",
+    "ProxyPrefix",
+    "Raw",
+]

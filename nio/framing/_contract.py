@@ -1,26 +1,4 @@
-"""What every framing promises, and what it may expect of its caller.
-
-A *framing* is a value: immutable, comparable, shared by all connections. It makes one *decoder* per direction of a
-connection, which holds that stream's state and nothing else: no socket, no clock, no thread. One thread at a time.
-
-1. **The records do not depend on how the stream was cut.** Whatever the pieces, the same bytes give the same records in
-   the same order and the same kind of error after the same record.
-2. **Peer data never raises.** When the stream breaks the rule of its framing, ``feed`` returns the records before the
-   offence and ``error`` says what broke it. That is final: what was held is dropped, later input is ignored, ``feed``
-   returns ``[]`` whatever comes. Only calls that are the caller's own mistake raise.
-3. **A call returns at most ``limit`` records.** Fewer than ``limit`` means that the decoder wants input. Exactly
-   ``limit`` means that there may be more, and that an error further on may not have been seen yet: call
-   ``feed(b"")`` again, now or when there is room, until it returns fewer.
-4. **Memory is bounded by the caller and the framing together.** ``pending`` counts the bytes held: an unfinished record
-   and whatever lies undecoded behind a full ``limit``. An unfinished record never grows beyond what the framing
-   allows, so a caller who drains (rule 3) before he reads on holds one record and one read at most. ``clean`` says in
-   one look that nothing is held, nothing is wrong and nothing has ended.
-5. **The end of the stream is told with ``end()``.** Bytes of an unfinished record then are an error
-   (``TruncatedRecordError``). Complete records that a full ``limit`` left behind stay due: drain as in rule 3, and the
-   error, if any, shows after the last of them. Feeding bytes after ``end()`` is the caller's mistake.
-6. **``encode`` writes what such a decoder reads**: a record that would be read as another one, or as two, is refused
-   (``DelimiterInRecordError``). The limit on length is for what comes in; ``encode`` does not apply it.
-"""
+"""The shapes of a framing and of its decoder; what they promise stands in the docstring of ``nio.framing``."""
 
 from __future__ import annotations
 
@@ -30,7 +8,7 @@ from nio.errors import FramingError
 
 
 class Decoder(Protocol):
-    """The state of one incoming stream; see the contract at the head of this module."""
+    """The state of one incoming stream; see the contract in the docstring of ``nio.framing``."""
 
     @property
     def error(self) -> FramingError | None:
@@ -49,6 +27,9 @@ class Decoder(Protocol):
 
     def end(self) -> None:
         """Tell the end of the stream."""
+
+    def rest(self) -> bytes:
+        """Give back every byte that no record was returned for, as it came; the decoder's work is over."""
 
 
 class Framing(Protocol):

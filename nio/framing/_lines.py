@@ -9,13 +9,15 @@ come. An endless line therefore costs ``max_length + 1`` bytes, then nothing.
 that with one search and one slice, and holds nothing. Everything else goes through a ``bytearray``:
 
 - appending is amortised, and so is deleting from its front (CPython moves the start and copies when half is gone);
-- the search for the first ending resumes where the last one stopped, so a record that arrives byte by byte is looked
-  at once;
+- the search for the first ending resumes where the last one stopped, so each byte of a record is looked at once,
+  however it arrives;
 - once an ending is known to be there, a window of ``_WINDOW`` bytes is cut with one ``bytes.split``, which costs a
   fifth of a search per record. ``maxsplit`` keeps to the limit, and what it leaves is a part of the window, never of
-  all that is held: a block of pipelined records is not copied once per 64 of them.
+  all that is held: a block of pipelined records is not copied once per 64 of them. Where one record is asked for, the
+  window is that record.
 
-With the ending LF a record that ends in CR cannot be sent, nor one that holds LF: the peer would drop the CR.
+With the ending LF, two kinds of record cannot be sent: one that holds LF, which the peer would read as two, and one
+that ends in CR, which the peer would drop.
 """
 
 from __future__ import annotations
@@ -128,6 +130,14 @@ class LinesDecoder:
         if self._held.find(self._ending, self._searched) < 0:
             self._judge()
 
+    def rest(self) -> bytes:
+        """Give back every byte that no record was returned for, as it came; the decoder's work is over."""
+        rest = bytes(self._held)
+        self._held.clear()
+        self._ended = True
+        self.clean = False
+        return rest
+
     def _feed(self, data: bytes | bytearray | memoryview, limit: int) -> list[bytes]:
         data = data if type(data) is bytes else bytes(memoryview(data))
         if type(limit) is not int or limit < 1:
@@ -149,7 +159,7 @@ class LinesDecoder:
             if end < 0:
                 self._judge()
                 break
-            window = bytes(held[: max(end + self._width, _WINDOW)])
+            window = bytes(held[: max(end + self._width, _WINDOW if room > 1 else 0)])
             cut = window.split(self._ending, room)
             del held[: len(window) - len(cut.pop())]
             self._searched = 0

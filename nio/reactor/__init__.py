@@ -18,6 +18,7 @@ from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
 from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
 from nio.reactor.loop._reactor import Reactor as Reactor
+from nio.reactor.loop._state import ReactorState as ReactorState
 from nio.reactor.loop._timers import Timer as Timer
 from nio.reactor.streams._connection import Connection as Connection
 from nio.reactor.streams._group import Group as Group
@@ -40,6 +41,7 @@ __all__ = [
     "Link",
     "Progress",
     "Reactor",
+    "ReactorState",
     "ReactorStatistics",
     "SlowMember",
     "State",

@@ -41,7 +41,8 @@ Readiness
    ``wait`` may report it as ``INVALID``, but still reports the others. ``add`` of what is watched already may raise
    FileExistsError. A signal handler's exception may come out of each of the three, before or after it did its work:
    what it is told next counts. ``limit`` is None, or the first number that cannot be watched; ``watch_limit`` of the
-   provider says the same before there is a poller. ``close()`` may be called twice.
+   provider says the same before there is a poller. ``close()`` may be called twice. A
+   poller may have ``fileno()``: a descriptor that is readable while a ``wait`` would report something.
 9. ``wait(timeout)`` returns ``[(fd, mask), ...]`` as soon as there is something to report: seconds, rounded *up* to the
    kernel's grain; None for ever; 0 polls. It is level-triggered: a descriptor is reported again as long as it is ready.
    Only the bits of its mask and those of a fault are reported. A wait that ends with an empty list has lasted
@@ -74,9 +75,9 @@ Streams
     returns the one to use, or raises TypeError, UnsupportedAddressTypeError or UnresolvedAddressError. Addresses are
     ``(host, port)`` tuples with a numeric host, or a path for Unix-domain sockets; the resolver, which blocks, is never
     asked. ``("", 0)`` is any host and a free port, ``""`` any path; only listeners are bound to the latter. An address
-    may have one form for sockets and another for users: ``told_address`` makes this of that. ``bind`` may raise
-    ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of an
-    attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
+    may have one form for sockets and another for users: ``told_address`` turns the first into the second. ``bind`` may
+    raise ``EADDRINUSE``. ``connect_ex`` returns 0 (connected), ``EINPROGRESS``, or the errno of its failure. The end of
+    an attempt makes the socket ``WRITABLE``; ``connect_error`` is then 0 or the errno, and nothing is read, written or
     shut down before. A socket that is neither connected nor connecting is ready for all, with ``HUNG_UP``, or for
     nothing.
 17. **Listening.** After ``bind`` and ``listen(backlog)`` a socket is ``READABLE`` while a connection waits; ``accept``

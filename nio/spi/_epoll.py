@@ -8,7 +8,7 @@ import select
 class EpollPoller:
     """Readiness by epoll."""
 
-    __slots__ = ("_epoll", "add", "close", "modify", "remove", "wait")
+    __slots__ = ("_epoll", "add", "close", "fileno", "modify", "remove", "wait")
 
     limit = None
 
@@ -19,3 +19,4 @@ class EpollPoller:
         self.remove = self._epoll.unregister
         self.wait = self._epoll.poll
         self.close = self._epoll.close
+        self.fileno = self._epoll.fileno

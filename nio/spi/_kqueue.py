@@ -39,6 +39,8 @@ class Kqueue(Protocol):
         self, changes: Sequence[Kevent] | None, max_events: int, timeout: float | None = None, /
     ) -> list[Kevent]: ...
 
+    def fileno(self) -> int: ...
+
     def close(self) -> None: ...
 
 
@@ -117,6 +119,9 @@ class KqueuePoller:
                 ended.add(fd)
             masks[fd] = masks.get(fd, 0) | mask
         return list(masks.items())
+
+    def fileno(self) -> int:
+        return self._queue.fileno()
 
     def close(self) -> None:
         self._queue.close()

@@ -34,7 +34,7 @@ from nio.spi._base import (
 
 
 class Machine(Protocol):
-    """Where providers come from that nobody has made by hand."""
+    """What makes the providers that ``default()`` and ``named()`` return."""
 
     def available(self) -> tuple[str, ...]: ...
 
@@ -103,7 +103,7 @@ class SelectorProvider(ABC):
         """Sleep until ``fd`` answers to ``mask`` (True), ``wakeup`` is set or ``timeout`` seconds are over (False)."""
 
     def signal_wakeup(self) -> AbstractContextManager[Wakeup | None]:
-        """Inside: a wake-up that every signal sets; None where no signal handler runs, as in the default."""
+        """A context manager with a wake-up that every signal sets, or with None where no handler runs: the default."""
         return nullcontext()
 
     # sockets and pipes

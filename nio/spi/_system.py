@@ -80,7 +80,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
 
     @contextmanager
     def signal_wakeup(self) -> Iterator[SystemWakeup | None]:
-        """Inside: a wake-up that every signal sets, by the C part of the handler; what was there before is put back.
+        """A context manager with a wake-up that the C part of each signal's handler sets; it puts back what was there.
 
         None outside the main thread, the only one in which Python runs signal handlers. In a forked child no signal
         sets it: the pipe is the parent's, too.
@@ -141,7 +141,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def is_connected_to_itself(self, sock: socket.socket) -> bool:
-        """TCP does that when nobody listens on a port that the kernel then chooses for this end as well."""
+        """TCP does that when nobody listens on the port, and the kernel chooses the same one for this end."""
         try:
             return bool(sock.getsockname() == sock.getpeername())
         except OSError:

@@ -14,6 +14,7 @@ kernel by poll(2), so real sockets and pipes can be used. What it keeps of the m
 from __future__ import annotations
 
 import errno
+import io
 import os
 import select
 import socket
@@ -45,6 +46,9 @@ class FakeKqueue:
     def __init__(self) -> None:
         self._filters: dict[tuple[int, int], None] = {}
         self._closed = False
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("a fake has no descriptor")
 
     def close(self) -> None:
         self._closed = True

@@ -10,12 +10,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from nio.channels import EOF, Pipe, SelectionKey, Selector, ServerSocketChannel, SocketChannel, StandardSocketOptions
+from nio.channels import (
+    EOF,
+    DatagramChannel,
+    Pipe,
+    SelectionKey,
+    Selector,
+    ServerSocketChannel,
+    SocketChannel,
+    StandardSocketOptions,
+)
 from nio.spi import Address, SelectorProvider
 from tests.contract.conftest import Pair
 from tests.contract.test_signals import when_asleep
 from tests.contract.watched import WatchedProvider
-from tests.helpers import A, Background, R, W, address_of, arrived, connected_pair, drain, fill, listening
+from tests.helpers import LOOPBACK, A, Background, R, W, address_of, arrived, connected_pair, drain, fill, listening
 
 
 def is_open(fd: int) -> bool:
@@ -141,6 +150,21 @@ def test_a_listener_s_port_is_free_between_two_selections(
     assert selector.select_now() == 0
     assert len(selector.keys) == 0
     assert not server.is_registered
+
+
+def test_a_datagram_channel_s_port_is_free_between_two_selections(
+    provider: SelectorProvider, selector: Selector
+) -> None:
+    with DatagramChannel.open(provider=provider).bind(LOOPBACK).configure_blocking(False) as channel:
+        address = channel.local_address
+        key = channel.register(selector, R)
+        selector.select_now()
+        channel.close()
+        with DatagramChannel.open(provider=provider).bind(address):
+            pass
+        assert list(selector.keys) == [key]
+        assert selector.select_now() == 0
+        assert not channel.is_registered
 
 
 def test_a_listener_that_was_never_watched(

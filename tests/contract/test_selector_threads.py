@@ -47,7 +47,7 @@ def test_D01_a_wake_up_before_the_selection_ends_it_one_time(selector: Selector)
 def test_several_wake_ups_count_as_one(selector: Selector, watched: WatchedProvider) -> None:
     for _ in range(3):
         selector.wakeup()
-    assert watched.log.count(("wakeup", selector._wakeup_fd)) == 1
+    assert watched.log.count(("wakeup", selector._waking.fd)) == 1
     assert selector.select(None) == 0
     assert lasts_its_timeout(selector)
 
@@ -185,7 +185,7 @@ def test_D05_D08_cancelling_and_closing_do_not_end_the_selection(
     assert not key.is_valid
     assert list(selector.keys) == [key]
     assert channel.is_registered
-    assert ("wakeup", selector._wakeup_fd) not in watched.since_asleep()
+    assert ("wakeup", selector._waking.fd) not in watched.since_asleep()
     assert {line[0] for line in watched.since_asleep()} <= {"wakeup"}  # the channel's own, for whom it blocks
     selector.wakeup()
     assert selecting.result() == 0

@@ -49,7 +49,7 @@ def room_for(descriptors: int) -> Iterator[int]:
 
 
 def nothing_is_kept_of(selector: Selector) -> bool:
-    return not any((selector._keys, selector._selected, selector._updates, selector._cancelled, selector._by_fd))
+    return not any((selector._keys, selector._selected, selector._updates, selector._cancelled, selector._watch.by_fd))
 
 
 # statements 69, 87, 92
@@ -177,7 +177,7 @@ def test_changes_of_interest_against_closes_of_channels(provider: SelectorProvid
         key.interest_ops = W
     assert selector.select_now() == len(keys)
     assert set(selector.keys) == set(selector.selected_keys) == set(keys)
-    assert selector._by_fd == {key._fd: key for key in keys}
+    assert selector._watch.by_fd == {key._fd: key for key in keys}
     for pipe in pipes:
         pipe.close()
     assert selector.select_now() == 0
@@ -200,7 +200,7 @@ def test_changes_of_interest_against_closes_of_the_selector(provider: SelectorPr
                 selector.close()
                 assert not keys[0].is_valid
                 assert not sink.is_registered
-                assert not selector._by_fd
+                assert not selector._watch.by_fd
                 with pytest.raises(ClosedSelectorError):
                     selector.select_now()
                 selector = Selector.open(provider)

@@ -42,7 +42,9 @@ def test_D10_cancelled_keys_do_not_pile_up(provider: SelectorProvider, selector:
             pipe.source.configure_blocking(False).register(selector, R).cancel()
         assert len(selector.keys) == 20
         assert selector.select_now() == 0
-        assert len(selector.keys) == len(selector._updates) == len(selector._cancelled) == len(selector._by_fd) == 0
+        assert (
+            len(selector.keys) == len(selector._updates) == len(selector._cancelled) == len(selector._watch.by_fd) == 0
+        )
     for pipe in pipes:
         pipe.close()
 

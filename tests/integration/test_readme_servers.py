@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -13,6 +16,7 @@ from samples import hello_java
 from tests.integration.conversation import (
     CONVERSATIONS,
     PATIENCE,
+    ROOT,
     Address,
     Child,
     client,
@@ -26,6 +30,13 @@ SERVERS = {
     "hello_lea": "runpy.run_module('samples.hello_lea', run_name='__main__')",
     "hello_lea, pooled": "from samples import hello_lea; hello_lea.main(workers=2)",
 }
+SCRIPTS = ("hello_java", "hello_classic", "hello_lea")
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell ignores it
+AT_PORT = """
+import nio, runpy
+bind = nio.ServerSocketChannel.bind
+nio.ServerSocketChannel.bind = lambda self, address: bind(self, (address[0], {port}))
+"""
 
 
 @pytest.fixture(scope="module", params=list(SERVERS))
@@ -48,6 +59,26 @@ def test_nothing_is_left_of_clients_that_are_gone(server: Child) -> None:
 
 def test_the_port_is_the_one_of_the_readme(server: Child) -> None:
     assert server.first_line.startswith("asked for 9900,")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_says_where_it_listens_and_ends_on_ctrl_c_in_silence(name: str) -> None:
+    child = Child.launched(CTRL_C + SERVERS[name])
+    assert child.process.stdout
+    assert child.process.stdout.readline() == f"listening on 127.0.0.1:{child.address[1]}\n"
+    assert child.end(signal.SIGINT) == (0, "")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_second_start_names_the_address_in_use(name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        code = AT_PORT.format(port=port) + SERVERS[name]
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith(f"Address already in use: ('127.0.0.1', {port})")
 
 
 def test_hello_java_sends_what_is_owed_before_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,18 +38,16 @@ class Handlers(Protocol):
 class Drain:
     """The way to the end of one reactor; ``done()`` is called when no handler is left."""
 
-    __slots__ = ("_done", "_handlers", "_tally", "is_under_way")
+    __slots__ = ("_done", "_handlers", "_tally")
 
     def __init__(self, handlers: Handlers, tally: Tally, done: Callable[[], None]) -> None:
         self._handlers = handlers
         self._tally = tally
         self._done = done
-        self.is_under_way = False
 
     def begin(self) -> None:
         """Drain every handler; whoever comes from now on, accepted by one of these, say, is drained by ``one``."""
         handlers = self._handlers.all()
-        self.is_under_way = True
         each(handlers, lambda handler: self.one(handler, handler.key))
         self.look()
 
@@ -60,7 +58,7 @@ class Drain:
 
     def look(self) -> None:
         """A handler has gone: was it the last?"""
-        if self.is_under_way and not self._handlers.all():
+        if not self._handlers.all():
             self._done()
 
     def end(self) -> None:

@@ -29,7 +29,8 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import Report, logger
 from nio.spi import SelectorProvider
 
-Process = Callable[[bytes], "bytes | None"]
+Reply = bytes | None | Future[Any]  # a future is a late one: the submitter waits for it
+Process = Callable[[bytes], Reply]
 Workers = Executor | Callable[[], Executor]
 
 _RETRY = 0.01  # seconds, when a pool is full of somebody else's work or has no thread
@@ -41,7 +42,7 @@ _LIFETIME = 60_000_000_000  # nanoseconds after which one that breaks is replace
 class Submitter(Protocol):
     """Whoever hands records off: a connection. Called on the reactor's thread."""
 
-    def handle_reply(self, reply: bytes | None) -> None: ...
+    def handle_reply(self, reply: Reply) -> None: ...
 
     def handle_failure(self, error: BaseException) -> None: ...
 
@@ -81,7 +82,7 @@ class Job:
         self.record: bytes = b""
         self.executor: Executor | None = None
         self.has_begun: bool = False
-        self.future: Future[bytes | None] | None = None
+        self.future: Future[Reply] | None = None
 
     def __call__(self) -> None:
         """In a worker thread: process the record, post the completion."""
@@ -108,7 +109,7 @@ class Job:
         else:
             self._post(self._submitter.handle_reply, reply)
 
-    def settle(self, future: Future[bytes | None]) -> None:
+    def settle(self, future: Future[Reply]) -> None:
         """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
         post = self._post
         try:

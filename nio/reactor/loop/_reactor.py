@@ -16,17 +16,19 @@ What else they call is refused with the thread's name. Between two calls of ``tu
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
-from nio.errors import ClosedSelectorError, RejectedExecutionError
+from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
-from nio.reactor.loop._checks import check_callable, check_registration
+from nio.reactor.loop._agenda import Agenda
+from nio.reactor.loop._background import Background
+from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._departures import Departures
@@ -38,14 +40,15 @@ from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._spins import SpinWatch
-from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.reactor.loop._state import ReactorState
+from nio.reactor.loop._timers import Timer
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
-_TICKS_PER_TURN = 256
+_DRAINING, _STOPPING, _CLOSED = ReactorState.DRAINING, ReactorState.STOPPING, ReactorState.CLOSED
 
 
-class Reactor:
+class Reactor(Agenda):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -76,21 +79,20 @@ class Reactor:
             raise
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
-        self.provider: SelectorProvider = self._selector.provider
+        self.provider = self._selector.provider
         self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
-        self._timers = TimerQueue()
-        self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
-        self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
-        self._registry: Registry[EventHandler] = Registry(self.admission, self.tally, self.report)
+        self._state = ReactorState.OPEN
+        self._thread_id = self.provider.thread_id
+        self.owner = Owner(self._thread_id)
+        self._registry = Registry(self.admission, self.tally, self.report)
         self.guarded: Guarded = self._registry.guarded
-        self._drain = Drain(self._registry, self.tally, self.stop)
+        self._start_agenda()
+        self._drain = Drain(self._registry, self.tally, partial(self.post, self._drained))
+        self._cut: Timer | None = None  # when a drain's time is over
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
-        self._thread_id = self.provider.thread_id
-        self.owner: Owner = Owner(self._thread_id)
-        self._stopped = self._closed = False
         self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
@@ -135,7 +137,7 @@ class Reactor:
 
         A timer that was due is something: it does not wait then. Raises ClosedSelectorError once closed.
         """
-        if self._closed:
+        if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
         owner, thread_id = self.owner, self._thread_id
         if owner.thread is not None:
@@ -159,9 +161,10 @@ class Reactor:
             elif timeout is None or left < timeout:
                 timeout = left
         try:
-            handed = self._selector.dispatch(0 if timers or self._ticks or self._stopped else timeout, self._dispatch)
+            hurry = timers or self._ticks or self._state >= _STOPPING
+            handed = self._selector.dispatch(0 if hurry else timeout, self._dispatch)
         except ClosedSelectorError:
-            if not self._closed:
+            if self._state is not _CLOSED:
                 raise
             handed = 0  # a handler closed the reactor
         if self.hand_off is not None:
@@ -179,34 +182,61 @@ class Reactor:
         return progress
 
     def run(self) -> None:
-        """Turn until ``stop()``; in the main thread, signals are handled at once.
+        """Turn until ``stop()``; in the main thread, signals are handled at once. Then it can be called again.
 
         IllegalStateError when another thread runs the reactor, and in one of its own handlers. After a
         KeyboardInterrupt or SystemExit, which leave it, it can be called again and serves on. WorkersLostError when the
         executor is broken and no factory makes another: the server cannot work and should leave with an exit code.
         """
-        if self._stopped:
+        if self._state is _CLOSED:
             return
-        owner = self.owner
-        owner.enter("run")
+        self.owner.enter("run")
         try:
-            with self._selector.waking_on_signals():
-                while not self._stopped:
-                    self._turn(None)
+            self._hooks.start()
+            self._take_stops()
+            if self._state < _STOPPING and self._failure is None:
+                with self._selector.waking_on_signals():
+                    while self._state < _STOPPING:
+                        self._turn(None)
+            self._hooks.reach("end")
+            self._reopen()
         finally:
-            owner.thread = None
+            self.owner.thread = None
         if self._failure is not None:
             raise self._failure
 
+    @contextmanager
+    def in_thread(self, *, drain: float | None = None) -> Iterator[Self]:
+        """Inside the block, ``run()`` runs in a thread of its own; then it is stopped, as by ``stop(drain)``.
+
+        The end of the block raises what ``run()`` raised, and IllegalStateError if the thread does not end. Stopping
+        does not close: ``with Reactor.open() as reactor, reactor.in_thread():``.
+        """
+        if self._state is _CLOSED:
+            raise ClosedSelectorError("the reactor is closed")
+        if drain is not None:
+            check_seconds("drain", drain)
+        background = Background(self)
+        try:
+            yield self
+        finally:
+            try:
+                background.end(drain)
+            finally:
+                if self.owner.thread is None:
+                    self._reopen()
+
     def stop(self, drain: float | None = None) -> None:
         """End ``run``: at once, or with ``drain`` when what was received is answered, after so many seconds at most.
+
+        While nobody runs it, the next ``run`` is ended. Between ``run`` and ``run`` everything is as it was.
 
         Draining accepts what the kernel has already accepted, listens no more, answers and flushes, and closes each
         connection when nothing is owed to it. Connections cut at the end of that time are counted as ``abandoned``.
         From any thread or signal handler, at any time, any number of times; stopping at once overrules draining.
         """
         if drain is None:
-            self._stopped = True
+            self._ticks.appendleft((_stop, (self,)))  # before all others
             self._selector.wakeup()
             return
         self.post(self._begin_drain, check_seconds("drain", drain))
@@ -217,12 +247,15 @@ class Reactor:
 
     def close(self) -> None:
         """Close every connection and the selector, and the pool if it is this reactor's; again is nothing."""
-        if self._closed:
+        if self._state is _CLOSED:
             return
         self.owner.check("close")
         self.owner.settle()
-        self._closed = self._stopped = True
-        steps: list[Callable[[], None]] = [partial(self._registry.end_all, CloseReason.LOCAL)]
+        self._state = _CLOSED
+        steps: list[Callable[[], None]] = [
+            partial(self._hooks.reach, "end"),
+            partial(self._registry.end_all, CloseReason.LOCAL),
+        ]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
         if self.hand_off is not None:
@@ -235,29 +268,7 @@ class Reactor:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    # for users: work for the loop
-
-    def execute(self, fn: Callable[..., object], /, *args: object) -> None:
-        """Call ``fn(*args)`` on the reactor's thread, soon; from any thread or signal handler.
-
-        Calls run in the order they came in, at most 256 in a turn. RejectedExecutionError once the reactor is closed.
-        """
-        check_callable("execute", fn)
-        if self._closed:
-            raise RejectedExecutionError("the reactor is closed")
-        self.post(fn, *args)
-
-    def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
-        """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
-        check_callable("call_later", fn)
-        self.owner.check("call_later")
-        return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
-
-    def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
-        """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
-        check_callable("call_at", fn)
-        self.owner.check("call_at")
-        return self._timers.schedule(when, fn, *args)
+    # for users: what there is; work for the loop stands in Agenda
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
@@ -269,12 +280,17 @@ class Reactor:
         return tuple(handler.describe() for handler in self._registry.connections())
 
     @property
+    def state(self) -> ReactorState:
+        """Where it is between its opening and its close."""
+        return self._state
+
+    @property
     def max_connections(self) -> int:
         """How many connections there may be; above it accepting pauses."""
         return self.admission.limit
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "draining" if self._drain.is_under_way else "open"
+        state = self._state.name.lower()
         counts = f"connections={self.tally.open}, turns={self.tally.turns}"
         return f"Reactor({state}, provider={self.provider.name}, {counts})"
 
@@ -289,17 +305,13 @@ class Reactor:
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._registry.forget(key, reason):
+        if self._registry.forget(key, reason) and self._state is _DRAINING:
             self._drain.look()
-
-    def post(self, fn: Callable[..., object], /, *args: object) -> None:
-        """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
-        self._ticks.append((fn, args))
-        self._selector.wakeup()
 
     def fail(self, error: Exception) -> None:
         """Stop, and have ``run()`` raise ``error``."""
-        self._failure, self._stopped = error, True
+        self._failure = error
+        _stop(self)
 
     # one turn's parts
 
@@ -315,43 +327,34 @@ class Reactor:
             if isinstance(error, LEAVING):
                 raise
 
-    def _run_timers(self) -> int:
-        self._due.extend(self._timers.take_due(self.provider.clock()))
-        count = 0
-        while self._due and not self._closed:
-            count += 1
-            call = self._due.popleft().take()
-            if call is not None:
-                fn, args = call
-                try:
-                    fn(*args)
-                except BaseException as error:
-                    self._raised("timer", fn, error)
-        return count
-
-    def _run_ticks(self) -> int:
-        queued = min(len(self._ticks), _TICKS_PER_TURN)
-        count = 0
-        while count < queued and self._ticks:  # close() in a tick takes all the others
-            count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except BaseException as error:
-                self._raised("tick", fn, error)
-        return count
-
-    def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
-        self._registry.blame(kind, fn, error)
-        if isinstance(error, LEAVING):
-            raise error
-
     # the end
 
     def _begin_drain(self, seconds: float) -> None:
-        if not self._drain.is_under_way:
-            self.call_later(seconds, self._drain.end)
+        if self._state is ReactorState.OPEN:
+            self._state = _DRAINING
+            self._cut = self.call_later(seconds, self._drain.end)
+            self._hooks.begin()
             self._drain.begin()
+
+    def _drained(self) -> None:
+        """As a tick, so that the last handler has ended altogether."""
+        if self._state is _DRAINING and not self._registry.all():
+            self._state = _STOPPING
+            self._hooks.reach("drained")
+
+    def _take_stops(self) -> None:
+        while self._ticks and self._ticks[0][0] is _stop:
+            self._ticks.popleft()
+            _stop(self)
+
+    def _reopen(self) -> None:
+        """``run()`` is over: a stop that has come meanwhile was this one, and a drain that was overruled is over."""
+        self._take_stops()
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+        if self._state is _STOPPING:
+            self._state = ReactorState.OPEN
 
     # the handlers
 
@@ -367,10 +370,11 @@ class Reactor:
             self.forget(key, CloseReason.HANDLER_ERROR)
             key.cancel()
             raise
-        if self._drain.is_under_way:
+        if self._state is _DRAINING:
             self.execute(self._drain.one, handler, key)
 
-    def _drop_ticks(self) -> None:
-        while self._ticks:
-            fn, args = self._ticks.popleft()
-            self.guarded(fn, *args)
+
+def _stop(reactor: Reactor) -> None:
+    """As a tick: the reactor's own thread alone moves its state on, so that no two threads can do so at once."""
+    if reactor._state < _STOPPING:
+        reactor._state = _STOPPING

@@ -60,12 +60,13 @@ H = TypeVar("H", bound=Closable)
 class Registry(Generic[H]):
     """The handlers of one reactor by their keys; for its thread."""
 
-    __slots__ = ("_admission", "_connections", "_others", "_report", "_tally")
+    __slots__ = ("_admission", "_connections", "_others", "_report", "_tally", "on_error")
 
     def __init__(self, admission: Admission, tally: Tally, report: Report) -> None:
         self._admission = admission
         self._tally = tally
         self._report = report
+        self.on_error: Callable[[BaseException, str], object] | None = None  # is told of errors without an owner
         self._connections: dict[SelectionKey, H] = {}  # those that were admitted,
         self._others: dict[SelectionKey, H] = {}  # and the handlers of all other keys
 
@@ -114,6 +115,7 @@ class Registry(Generic[H]):
             raise
         except BaseException as error:
             self._report("callback", logging.ERROR, "%s raised", getattr(fn, "__qualname__", fn), error=error)
+            self._tell("callback", error)
 
     def charged(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call a handler's method now; what it raises is that handler's error."""
@@ -131,7 +133,22 @@ class Registry(Generic[H]):
         if owner is not None and isinstance(key, SelectionKey) and self.of(key) is owner:
             self.failed(key, owner, error)
         elif not isinstance(error, LEAVING):
-            self._report(kind, logging.ERROR, "a %s raised: %.200r", kind, fn, error=error)
+            self.unowned(kind, fn, error)
+
+    def unowned(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
+        """Report an error that no handler has to answer for."""
+        self._report(kind, logging.ERROR, "a %s raised: %.200r", kind, fn, error=error)
+        self._tell(kind, error)
+
+    def _tell(self, kind: str, error: BaseException) -> None:
+        if self.on_error is None:
+            return
+        try:
+            self.on_error(error, kind)
+        except LEAVING:
+            raise
+        except BaseException as another:
+            self._report("on_error", logging.ERROR, "%r raised", self.on_error, error=another)
 
     def failed(self, key: SelectionKey, attachment: object, error: BaseException) -> None:
         """The attachment of a key raised: its handler is told, and closed if that raises, too. Returns also for what is

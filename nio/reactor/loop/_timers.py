@@ -4,6 +4,11 @@ A cancelled timer stays on the heap until it is due or half the heap is dead, wh
 adding and cancelling stay cheap, and a heap of timers that are mostly cancelled stays small. Equal deadlines fire in
 the order they were made. Only what was due when the turn began fires in it, so that a timer that sets another of no
 delay cannot starve the selection.
+
+**A periodic timer keeps to its grid**: it is due next at the last due time plus the period, however late the call came,
+so it does not drift. What was missed meanwhile (the process stood still, the machine slept) is left out: one call, and
+the next at the first point of the grid that is still to come. It goes back on the heap before its call is made, so
+whatever the call raises does not end it.
 """
 
 from __future__ import annotations
@@ -15,26 +20,34 @@ _SWEEP_ABOVE = 64
 
 
 class Timer:
-    """One call in the future, made by ``reactor.call_later``; ``cancel()`` may be called at any time, also twice."""
+    """A call in the future, made by ``call_later``, ``call_at`` or ``call_every``.
 
-    __slots__ = ("_args", "_fn", "_queue", "when")
+    ``when`` is the time it is due (next), in nanoseconds of the provider's clock.
+    """
+
+    __slots__ = ("_args", "_fn", "_is_queued", "_queue", "when")
 
     def __init__(self, queue: TimerQueue, when: int, fn: Callable[..., object], args: tuple[object, ...]) -> None:
-        self._queue: TimerQueue | None = queue  # None once taken out of it
+        self._queue = queue
+        self._is_queued = True
         self._fn: Callable[..., object] | None = fn
         self._args = args
         self.when: int = when
 
     @property
     def is_active(self) -> bool:
-        """True until it has fired or was cancelled."""
+        """True until it was cancelled or, unless it is periodic, has fired."""
         return self._fn is not None
 
     def cancel(self) -> None:
-        """Never fire; for the reactor's thread."""
+        """Never fire again; at any time, also twice, also in its own call.
+
+        IllegalStateError from a thread that does not run the reactor while another does.
+        """
+        self._queue.check("timer.cancel")
         if self._fn is not None:
             self._fn, self._args = None, ()
-            if self._queue is not None:
+            if self._is_queued:
                 self._queue._one_died()
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
@@ -44,15 +57,38 @@ class Timer:
         return None if fn is None else (fn, args)
 
 
+class PeriodicTimer(Timer):
+    """A call that is made again and again until it is cancelled."""
+
+    __slots__ = ("_period",)
+
+    def __init__(
+        self, queue: TimerQueue, when: int, period: int, fn: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
+        super().__init__(queue, when, fn, args)
+        self._period = period
+
+    def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
+        fn = self._fn
+        if fn is None:
+            return None
+        if not self._is_queued:
+            self.when += ((self._queue.now - self.when) // self._period + 1) * self._period
+            self._queue.push(self)
+        return fn, self._args
+
+
 class TimerQueue:
-    """The timers of one reactor; for its thread only."""
+    """The timers of one reactor; for its thread only, of which ``check(what)`` makes sure."""
 
-    __slots__ = ("_dead", "_heap", "_sequence")
+    __slots__ = ("_dead", "_heap", "_sequence", "check", "now")
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[str], object]) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._sequence = 0
         self._dead = 0
+        self.now = 0  # when what is due was taken last
+        self.check = check
 
     def __len__(self) -> int:
         return len(self._heap) - self._dead
@@ -60,9 +96,20 @@ class TimerQueue:
     def schedule(self, when: int, fn: Callable[..., object], *args: object) -> Timer:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Timer(self, when, fn, args)
-        self._sequence += 1
-        heapq.heappush(self._heap, (when, self._sequence, timer))
+        self.push(timer)
         return timer
+
+    def repeat(self, when: int, period: int, fn: Callable[..., object], *args: object) -> Timer:
+        """Call ``fn(*args)`` at ``when`` and every ``period`` nanoseconds after it, a positive number."""
+        timer = PeriodicTimer(self, when, period, fn, args)
+        self.push(timer)
+        return timer
+
+    def push(self, timer: Timer) -> None:
+        """Have the timer fire at its ``when``."""
+        self._sequence += 1
+        timer._is_queued = True
+        heapq.heappush(self._heap, (timer.when, self._sequence, timer))
 
     def next_due(self) -> int | None:
         """When the earliest timer is due, None when there is none."""
@@ -74,10 +121,11 @@ class TimerQueue:
 
     def take_due(self, now: int) -> list[Timer]:
         """Take what is due out, earliest first; the caller fires each."""
+        self.now = now
         due = []
         while (when := self.next_due()) is not None and when <= now:
             timer = heapq.heappop(self._heap)[2]
-            timer._queue = None
+            timer._is_queued = False
             due.append(timer)
         return due
 

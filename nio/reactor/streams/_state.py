@@ -29,7 +29,7 @@ READING, PROCESSING, SENDING, SUSPENDED, CLOSING, LINGERING, CLOSED = State
 ENDED = (CLOSING, LINGERING, CLOSED)
 
 TRANSITIONS: dict[tuple[State, State], str] = {
-    (READING, PROCESSING): "a worker gets a record",
+    (READING, PROCESSING): "a worker gets a record, or the reply is late",
     (PROCESSING, READING): "the completion comes",
     (READING, SENDING): "output reaches the high mark",
     (SENDING, READING): "output is down to the low mark",
@@ -37,6 +37,8 @@ TRANSITIONS: dict[tuple[State, State], str] = {
     (SUSPENDED, READING): "resume(), or the next turn",
     (PROCESSING, SUSPENDED): "the completion comes after suspend()",
     (SENDING, SUSPENDED): "output is down after suspend()",
+    (SUSPENDED, PROCESSING): "the reply is late, after suspend()",
+    (CLOSING, PROCESSING): "the reply is late, after finish()",
     (READING, CLOSING): "end of stream, error, drain, finish()",
     (PROCESSING, CLOSING): "process() raised, no room",
     (SENDING, CLOSING): "finish()",

@@ -4,6 +4,9 @@
 so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the
 mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
 
+**A late reply** is a ``Future`` that ``process`` returned. Until it is done the connection waits as it does for a
+worker, in PROCESSING. So replies keep their order, and the drain, the peer's end and the idle time count what is owed.
+
 **Replies go out together**: those to one read's records with one send. One record alone, the steady state, is answered
 past the outbox. There a call of what a slot holds is made by a local name, which costs less.
 """
@@ -13,18 +16,19 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._hand_off import Job, Reply
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_framing, explained
 from nio.reactor.streams._connection import Connection
-from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
+from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
 
 _BATCH = 64  # records decoded at a time
@@ -41,18 +45,21 @@ class StreamHandler(Connection):
 
     - ``framing``: how bytes become records and replies bytes (:class:`~nio.framing.Lines` by default).
     - ``record_timeout``: seconds a record may take from its first byte to its last (10; None any time).
-    - ``process_timeout``: seconds until a worker must have answered a record; the connection then ends, and the worker
-      that still has the record is counted as ``lost`` (None: any time). Nothing can end a ``process`` that hangs.
+    - ``process_timeout``: seconds until a worker, or a late reply, must have answered a record; the connection then
+      ends, and the worker that still has the record is counted as ``lost`` (None: any time). Nothing can end a
+      ``process`` that hangs.
 
     With workers, ``process`` runs in one of them, one record of a connection at a time, in order; all else runs on the
     reactor's thread. An exception of ``process`` ends the connection, after the replies owed for the records before it:
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoder", "_encode", "_job", "_more", "_process", "_records")
+    __slots__ = ("_decoder", "_encode", "_job", "_late", "_more", "_process", "_records")
 
+    _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
     _records: Iterator[bytes]
     _job: Job | None
+    _late: Future[bytes | None] | None  # the reply that is owed
     _process: Any  # process(), None once the connection is closed
 
     framing: Framing = Lines()
@@ -61,9 +68,22 @@ class StreamHandler(Connection):
 
     # for the user
 
-    def process(self, record: bytes) -> bytes | None:
-        """The reply to one record, without its ending; None for no reply."""
+    def process(self, record: bytes) -> bytes | Future[bytes | None] | None:
+        """The reply to one record, without its ending; None for no reply.
+
+        A ``concurrent.futures.Future`` of either is a late reply: the connection's next record is processed when it is
+        done, in whatever thread. Its exception ends the connection as one of ``process`` does. It is cancelled when the
+        connection ends before; one that somebody else cancels ends the connection with OVERLOAD.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no process()")
+
+    def on_rejected(self, record: bytes) -> bytes | None:
+        """No worker takes this record: the reply to it, None to drop it. By default the connection ends, OVERLOAD.
+
+        Called on the reactor's thread, when the pool's saturation policy gives records up, or it is shut down.
+        """
+        self._begin_end(CloseReason.OVERLOAD)
+        return None
 
     def send(self, record: bytes) -> bool:
         """Queue a record of your own, framed, behind the replies already made; from any thread.
@@ -100,9 +120,12 @@ class StreamHandler(Connection):
 
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
+        late, self._late = self._late, None
         self._records = _NOTHING
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
-        if job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
+        if late is not None:
+            self.reactor.guarded(late.cancel)
+        elif job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
             self._tally.lost += 1
 
     # for the reactor
@@ -116,23 +139,26 @@ class StreamHandler(Connection):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
+        self._late = None
         self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
         self._encode, self._decoder = self.framing.encode, self.framing.decoder()
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
 
-    def handle_reply(self, reply: bytes | None) -> None:
+    def handle_reply(self, reply: Reply) -> None:
         """A worker's completion."""
         if self._state is not PROCESSING:
             self._tally.dropped += 1
+            if isinstance(reply, Future):
+                self.reactor.guarded(reply.cancel)
             return
         clock, encode, outbox = self._clock, self._encode, self._outbox
         self._state = self._rest
@@ -143,7 +169,7 @@ class StreamHandler(Connection):
             except LEAVING:
                 raise
             except BaseException as error:
-                self._raised(self._explained(reply, error))
+                self._no_reply(reply, error)
         if outbox.size >= self._mark:
             self._flush_to_mark()
         self._work()
@@ -165,7 +191,17 @@ class StreamHandler(Connection):
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""
-        self._begin_end(CloseReason.OVERLOAD)
+        job = self._job
+        if self._state is PROCESSING and job is not None:
+            try:
+                reply = self.on_rejected(job.record)
+            except LEAVING:
+                raise
+            except BaseException as error:
+                self._raised(error)
+            else:
+                if self._state is PROCESSING:
+                    self.handle_reply(reply)
 
     # records
 
@@ -192,7 +228,7 @@ class StreamHandler(Connection):
         except LEAVING:
             raise
         except BaseException as error:
-            self._raised(self._explained(reply, error))
+            self._no_reply(reply, error)
             return
         if self._steady:
             try:
@@ -251,7 +287,7 @@ class StreamHandler(Connection):
             raise
         except BaseException as error:
             # If process() raised, this is the reply before, which was a good one, and the error stays what it is.
-            self._raised(self._explained(reply, error))
+            self._no_reply(reply, error)
         else:
             self._pause()
 
@@ -285,8 +321,46 @@ class StreamHandler(Connection):
         elif self.record_timeout is not None and not self._deadlines.record_due:
             self._deadlines.watch_record(self.record_timeout)
 
-    def _explained(self, reply: object, error: BaseException) -> BaseException:
-        return explained(f"{type(self).__name__}.process() returned", self.framing, reply, error)
+    def _no_reply(self, reply: object, error: BaseException) -> None:
+        """There is no reply to send, for ``error``: is it a late one?"""
+        if isinstance(reply, Future):
+            self._owe(reply)
+        else:
+            self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
+
+    # late replies
+
+    def _owe(self, future: Future[bytes | None]) -> None:
+        state = self._state
+        if state is CLOSED:
+            self.reactor.guarded(future.cancel)
+            return
+        if state is CLOSING:  # by finish(), or by a write() that was too much
+            self._records, self._more = _NOTHING, False
+            self._ending, self._rest = self._reason, READING
+        self._late, self._state = future, PROCESSING
+        if self.process_timeout is not None:
+            self._deadlines.watch_process(self.process_timeout)
+        self._arm()
+        future.add_done_callback(self._settle)
+
+    def _settle(self, future: Future[bytes | None]) -> None:
+        """In whatever thread the future ends."""
+        self.reactor.post(self._take, future)
+
+    def _take(self, future: Future[bytes | None]) -> None:
+        if future is not self._late:
+            self._tally.dropped += 1
+            return
+        self._late = None
+        if future.cancelled():
+            self._begin_end(CloseReason.OVERLOAD)
+        elif (error := future.exception()) is not None:
+            self.handle_failure(error)
+        elif isinstance(reply := future.result(), Future):
+            self.handle_failure(TypeError(f"{type(self).__name__}'s late reply is a Future itself, not bytes or None"))
+        else:
+            self.handle_reply(reply)
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back

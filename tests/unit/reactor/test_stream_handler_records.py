@@ -125,6 +125,9 @@ class Cautious:
             def end(self) -> None:
                 inner.end()
 
+            def rest(self) -> bytes:
+                return inner.rest()
+
         return Noting()
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
@@ -381,6 +384,7 @@ def test_a_framing_that_raises_costs_only_its_connection(caplog: pytest.LogCaptu
                 clean = True
                 pending = 0
                 end = decoder.end
+                rest = decoder.rest
 
                 def feed(self, data: bytes | bytearray | memoryview, limit: int = 64) -> list[bytes]:
                     raise ZeroDivisionError("a bug in the decoder")

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import random
+import threading
 
 from nio.reactor import Reactor, Timer
+from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._timers import TimerQueue
 from tests.unit.reactor.support import START, Kernel, World
+
+
+def timer_queue() -> TimerQueue:
+    return TimerQueue(Owner(threading.get_ident).check)
 
 
 def fire(timer: Timer) -> None:
@@ -19,7 +25,7 @@ def fire_all(queue: TimerQueue, now: int) -> None:
 
 
 def test_a_timer_fires_once_with_its_arguments() -> None:
-    queue, calls = TimerQueue(), list[tuple[object, ...]]()
+    queue, calls = timer_queue(), list[tuple[object, ...]]()
     timer = queue.schedule(10, lambda *args: calls.append(args), 1, "two")
     assert timer.is_active
     assert timer.when == 10
@@ -31,7 +37,7 @@ def test_a_timer_fires_once_with_its_arguments() -> None:
 
 
 def test_the_earliest_fires_first_and_only_what_is_due() -> None:
-    queue, calls = TimerQueue(), list[int]()
+    queue, calls = timer_queue(), list[int]()
     for when in (30, 10, 20, 40):
         queue.schedule(when, calls.append, when)
     fire_all(queue, 9)
@@ -44,7 +50,7 @@ def test_the_earliest_fires_first_and_only_what_is_due() -> None:
 
 
 def test_G10_equal_deadlines_fire_in_the_order_they_were_made() -> None:
-    queue, calls = TimerQueue(), list[int]()
+    queue, calls = timer_queue(), list[int]()
     for number in range(100):
         queue.schedule(5, calls.append, number)
     fire_all(queue, 5)
@@ -52,7 +58,7 @@ def test_G10_equal_deadlines_fire_in_the_order_they_were_made() -> None:
 
 
 def test_a_cancelled_timer_is_not_counted_and_never_fires() -> None:
-    queue, calls = TimerQueue(), list[int]()
+    queue, calls = timer_queue(), list[int]()
     first, second = queue.schedule(1, calls.append, 1), queue.schedule(2, calls.append, 2)
     first.cancel()
     assert not first.is_active
@@ -67,14 +73,14 @@ def test_a_cancelled_timer_is_not_counted_and_never_fires() -> None:
 
 
 def test_a_cancelled_timer_lets_go_of_its_arguments() -> None:
-    queue = TimerQueue()
+    queue = timer_queue()
     timer = queue.schedule(1, print, "big")
     timer.cancel()
     assert not timer._args
 
 
 def test_G11_cancel_twice_after_firing_and_from_its_own_callback() -> None:
-    queue, calls = TimerQueue(), list[Timer]()
+    queue, calls = timer_queue(), list[Timer]()
 
     def fired() -> None:
         own.cancel()
@@ -92,7 +98,7 @@ def test_G11_cancel_twice_after_firing_and_from_its_own_callback() -> None:
 
 
 def test_G11_a_timer_cancelled_by_an_earlier_one_of_the_same_batch_does_not_fire() -> None:
-    queue, calls = TimerQueue(), list[str]()
+    queue, calls = timer_queue(), list[str]()
     timers: list[Timer] = []
     queue.schedule(1, lambda: timers[0].cancel())
     timers.append(queue.schedule(1, calls.append, "cancelled"))
@@ -103,7 +109,7 @@ def test_G11_a_timer_cancelled_by_an_earlier_one_of_the_same_batch_does_not_fire
 
 
 def test_G06_cancelled_timers_do_not_pile_up() -> None:
-    queue, live = TimerQueue(), list[Timer]()
+    queue, live = timer_queue(), list[Timer]()
     chance = random.Random(6)
     for number in range(20_000):
         timer = queue.schedule(chance.randrange(1 << 40), print)
@@ -117,7 +123,7 @@ def test_G06_cancelled_timers_do_not_pile_up() -> None:
 
 
 def test_G06_a_sweep_keeps_order_and_count() -> None:
-    queue, calls = TimerQueue(), list[int]()
+    queue, calls = timer_queue(), list[int]()
     timers = [queue.schedule(when % 7, calls.append, when) for when in range(700)]
     for when, timer in enumerate(timers):
         if when % 5:
@@ -129,7 +135,7 @@ def test_G06_a_sweep_keeps_order_and_count() -> None:
 
 def test_a_random_history_agrees_with_a_sorted_list() -> None:
     chance = random.Random(42)
-    queue, calls = TimerQueue(), list[int]()
+    queue, calls = timer_queue(), list[int]()
     model: dict[int, tuple[int, Timer]] = {}  # number -> when; a dict keeps the order of making
     now = 0
     for number in range(5000):

@@ -221,3 +221,15 @@ def test_a_system_with_kqueue_offers_it(monkeypatch: pytest.MonkeyPatch) -> None
     assert poller.wait(None) == [(wakeup.fileno(), READABLE)]
     assert poller.limit is None
     poller.close()
+
+
+def test_its_descriptor_is_the_kernel_s() -> None:
+    class Numbered(FakeKqueue):
+        def fileno(self) -> int:
+            return 42
+
+    class Kernel(FakeKernel):
+        def kqueue(self) -> FakeKqueue:
+            return Numbered()
+
+    assert KqueuePoller(Kernel()).fileno() == 42

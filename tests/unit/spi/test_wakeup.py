@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import select
+import stat
 
 import pytest
 
@@ -27,6 +28,12 @@ def test_readable_from_set_until_clear(eventfd: bool) -> None:
         assert is_set(wakeup)
         wakeup.clear()
         assert not is_set(wakeup)
+
+
+@either
+def test_it_has_no_address_that_another_process_could_reach(eventfd: bool) -> None:
+    """EventMachine's Ruby reactor waits on a UDP socket of the loopback: whoever knows the port wakes it."""
+    assert not stat.S_ISSOCK(os.fstat(SystemWakeup(eventfd=eventfd).fileno()).st_mode)
 
 
 @either

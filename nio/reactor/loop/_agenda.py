@@ -1,0 +1,184 @@
+"""Agenda: what is to be called on the loop's thread, and when: ticks, timers, hooks.
+
+**Ticks** are calls queued by ``execute`` (from any thread) and ``next_tick``, and the completions of workers. A turn
+runs those that were queued when it came to them, 256 at most, in order. What a tick queues runs in the next turn.
+
+**Timers** stand in ``_timers.py``. Those that are due when a turn begins run in it, earliest first.
+
+Both queues keep what an exception that leaves ``run()`` has cut off: the next turn goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from nio._numbers import check_seconds
+from nio.channels import Selector
+from nio.errors import ClosedSelectorError, IllegalArgumentError, RejectedExecutionError
+from nio.reactor.loop._checks import check_callable
+from nio.reactor.loop._event_handler import EventHandler
+from nio.reactor.loop._hooks import Hooks, Moment
+from nio.reactor.loop._owner import Owner
+from nio.reactor.loop._registry import LEAVING, Registry
+from nio.reactor.loop._state import ReactorState
+from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.spi import SelectorProvider
+
+_TICKS_PER_TURN = 256
+_CLOSED = ReactorState.CLOSED
+
+
+class Agenda:
+    """The part of a reactor that keeps calls for its thread."""
+
+    provider: SelectorProvider
+    owner: Owner
+    _selector: Selector
+    _registry: Registry[EventHandler]
+    _state: ReactorState
+
+    def _start_agenda(self) -> None:
+        self._timers = TimerQueue(self.owner.check)
+        self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
+        self._hooks = Hooks(self._registry.guarded)
+        self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+
+    # for users
+
+    def execute(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` on the reactor's thread, soon; from any thread or signal handler.
+
+        Calls run in the order they came in, at most 256 in a turn. RejectedExecutionError once the reactor is closed.
+        """
+        check_callable("execute", fn)
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        self.post(fn, *args)
+
+    def next_tick(self, fn: Callable[..., object], /, *args: object) -> None:
+        """As ``execute``, from the reactor's own thread, without the system call of a wake-up.
+
+        What is called before the ticks of a turn runs in that turn, what a tick calls runs in the next.
+        """
+        check_callable("next_tick", fn)
+        self.owner.check("next_tick")
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        self._ticks.append((fn, args))
+
+    def call_later(self, delay: float, fn: Callable[..., object], /, *args: object) -> Timer:
+        """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
+        check_callable("call_later", fn)
+        self.owner.check("call_later")
+        return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
+
+    def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
+        """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
+        check_callable("call_at", fn)
+        self.owner.check("call_at")
+        return self._timers.schedule(when, fn, *args)
+
+    def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> Timer:
+        """Call ``fn(*args)`` every ``period`` seconds, for the first time in one period, until the timer is cancelled.
+
+        Each call is due one period after the last one was, so they do not drift. After a standstill there is one call,
+        not one for each that was missed. What a call raises is reported, and the next call is made all the same.
+        """
+        check_callable("call_every", fn)
+        self.owner.check("call_every")
+        nanoseconds = int(check_seconds("period", period) * 1e9)
+        if nanoseconds <= 0:
+            raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
+        return self._timers.repeat(self.provider.clock() + nanoseconds, nanoseconds, fn, *args)
+
+    def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Call ``fn(*args)`` on the loop's thread whenever ``run()`` starts, before its first turn."""
+        check_callable("on_start", fn)
+        self.owner.check("on_start")
+        self._hooks.on_start(fn, args)
+
+    def on_stop(self, fn: Callable[..., object], /, *args: object, at: Moment = "begin") -> None:
+        """Call ``fn(*args)`` on the loop's thread at that moment of every stop.
+
+        ``"begin"``: before anything is drained; ``"drained"``: when nothing is left to drain, or the time for it is
+        over; ``"end"``: just before ``run()`` returns. ``close()`` makes up for those that ``run()`` could not call.
+        """
+        check_callable("on_stop", fn)
+        self.owner.check("on_stop")
+        self._hooks.on_stop(at, fn, args)
+
+    def on_error(self, fn: Callable[[BaseException, str], object] | None) -> None:
+        """Call ``fn(error, kind)`` for every error that no handler has to answer for; None: nobody.
+
+        ``kind`` says what raised: ``tick``, ``timer``, ``callback`` (a hook, say). The line in the log ``nio.reactor``
+        is written all the same. What ``fn`` raises is logged.
+        """
+        if fn is not None:
+            check_callable("on_error", fn)
+        self.owner.check("on_error")
+        self._registry.on_error = fn
+
+    # for another loop that calls turn(0)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when ``turn(0)`` is wanted, for another loop; see ``Selector.fileno``."""
+        return self._selector.fileno()
+
+    def timeout(self) -> float | None:
+        """Seconds until ``turn(0)`` is wanted even if ``fileno()`` is not readable: 0.0 at once, None never.
+
+        Another loop asks after each turn, and after whatever it calls of the reactor between two turns.
+        """
+        if self._state is _CLOSED:
+            raise ClosedSelectorError("the reactor is closed")
+        if self._ticks or self._due or self._state is ReactorState.STOPPING or self._selector.has_changes:
+            return 0.0
+        due = self._timers.next_due()
+        return None if due is None else max(0, due - self.provider.clock()) / 1e9
+
+    # for handlers
+
+    def post(self, fn: Callable[..., object], /, *args: object) -> None:
+        """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
+        self._ticks.append((fn, args))
+        self._selector.wakeup()
+
+    # one turn's parts
+
+    def _run_timers(self) -> int:
+        self._due.extend(self._timers.take_due(self.provider.clock()))
+        count = 0
+        while self._due and self._state is not _CLOSED:
+            count += 1
+            call = self._due[0].take()
+            self._due.popleft()  # last: a periodic timer is on the heap again by now, whatever interrupts
+            if call is not None:
+                fn, args = call
+                try:
+                    fn(*args)
+                except BaseException as error:
+                    self._raised("timer", fn, error)
+        return count
+
+    def _run_ticks(self) -> int:
+        queued = min(len(self._ticks), _TICKS_PER_TURN)
+        count = 0
+        while count < queued and self._ticks:  # close() in a tick takes all the others
+            count += 1
+            fn, args = self._ticks.popleft()
+            try:
+                fn(*args)
+            except BaseException as error:
+                self._raised("tick", fn, error)
+        return count
+
+    def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
+        self._registry.blame(kind, fn, error)
+        if isinstance(error, LEAVING):
+            raise error
+
+    def _drop_ticks(self) -> None:
+        while self._ticks:
+            fn, args = self._ticks.popleft()
+            self._registry.guarded(fn, *args)
