@@ -11,20 +11,23 @@ peer may have had them on their way, but one that never stops is done with, too.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from nio.channels import SelectionKey
+from nio.channels import SelectionKey, StandardSocketOptions
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
-from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._transport import PlainTransport
 
 _READ_SIZE = 65536
 _ON_ITS_WAY = 64 * 1024
@@ -80,6 +83,24 @@ class Connection(Outlet):
         elif self._state is not CLOSED and not self._output_ends:
             self._output_ends = True
             self.reactor.post(self.send_queued)
+
+    def send_file(self, file: FileSource, position: int = 0, count: int | None = None) -> bool:
+        """Queue ``count`` bytes of a file from ``position`` on, to its end without ``count``; from any thread.
+
+        The kernel sends them without a copy where it can. A path is opened, and closed when they are sent; a channel is
+        yours, and stays open until then. What is unsent of files counts for the marks, not for ``max_output``. False
+        when the connection is ending, and nothing is sent. A file that gets shorter meanwhile, or cannot be read, ends
+        the connection with FILE_ERROR.
+
+        Raises OSError for what cannot be opened, IllegalArgumentError for bytes that the file does not have,
+        NonReadableChannelError.
+        """
+        target = self.channel if type(self._transport) is PlainTransport else None
+        piece = file_piece(file, position, count, target, self.reactor.provider)
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self._queue_file, piece)
+            return True
+        return self._queue_file(piece)
 
     def suspend(self) -> None:
         """Read and process nothing more until ``resume()``; the peer's end, too, is noticed only then."""
@@ -197,6 +218,34 @@ class Connection(Outlet):
                 self._tally.bytes_out += outbox.flush(self._transport.send)
             except OSError:
                 pass  # which the other one will hear, too
+
+    # files, and ends that are none
+
+    def _queue_file(self, piece: FilePiece) -> bool:
+        if not (self.write(b"") and piece.left):
+            piece.release()
+            return self._state not in ENDED and not self._output_ends
+        if self._outbox.release not in self._at_end:
+            self.call_at_end(self._outbox.release)
+        self._outbox.append_long(piece)
+        self.reactor.post(self.send_queued)
+        return True
+
+    def _lost(self, error: OSError) -> None:
+        if isinstance(error, SourceError):
+            self._detail = str(error)
+            self.reactor.report("file", logging.WARNING, "%s: %s", type(self).__name__, error)
+            self._reset(CloseReason.FILE_ERROR)
+        else:
+            super()._lost(error)
+
+    def _reset(self, reason: CloseReason) -> None:
+        """Close at once, so that the peer does not take what it has got for the whole."""
+        try:
+            self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
+        except OSError:
+            pass  # it is gone already
+        self.close(reason)
 
     # what StreamHandler does otherwise
 

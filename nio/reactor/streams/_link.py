@@ -13,7 +13,6 @@ the other connection is reset, with the same reason: its peer must not take what
 
 from __future__ import annotations
 
-from nio.channels import StandardSocketOptions
 from nio.errors import IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
@@ -111,8 +110,4 @@ class Link(Connection):
         if reason in _IN_ORDER:
             self.finish(reason)
             return
-        try:
-            self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
-        except (OSError, ValueError):
-            pass  # it is gone already, or there is no reset in the Unix domain
-        self.close(reason)
+        self._reset(reason)

@@ -113,7 +113,7 @@ class Outlet(Handler):
             self.reactor.post(self.write, data)
             return True
         outbox = self._outbox
-        if outbox.size and outbox.size + len(data) > self.max_output:
+        if outbox.size and outbox.size + len(data) > self.max_output + outbox.not_here:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
