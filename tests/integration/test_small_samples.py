@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from nio.reactor import Group
 from samples.chat import Member
+from samples.file_server import FileHandler
 from tests.integration.conversation import PATIENCE, Child, client, receive
 from tests.unit.reactor.support import World
 
@@ -135,3 +137,67 @@ def test_who_says_nothing_is_asked_to_leave_though_others_talk() -> None:
         ann.close()
         world.until(lambda: len(Quick.room) == 1)
         world.until(lambda: bob.pull() or bob.got.endswith(b"* ann has left\n"))
+
+
+# file_server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One with a file, a folder in it, and things around it that are nobody's business."""
+    inside = tmp_path / "inside"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "large").write_bytes(os.urandom(2_000_000))
+    (inside / "deep" / "small").write_bytes(b"small\n")
+    (inside / "empty").write_bytes(b"")
+    (inside / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "inside-too").write_bytes(b"secret")
+    os.mkfifo(inside / "pipe")
+    return inside
+
+
+@pytest.mark.needs("nc")
+def test_nc_gets_a_file(folder: Path) -> None:
+    with sample("file_server", str(folder)) as server:
+        done = subprocess.run(
+            ["nc", "-N", "127.0.0.1", str(server.address[1])],
+            input=b"large\n",
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.stdout == b"OK 2000000\n" + (folder / "large").read_bytes()
+
+
+def test_files_come_in_the_order_of_their_names(folder: Path) -> None:
+    with sample("file_server", str(folder)) as server, client(server.address) as asker:
+        asker.sendall(b"deep/small\nempty\nlarge\ndeep/../deep/small\n")
+        large = b"OK 2000000\n" + (folder / "large").read_bytes()
+        expected = b"OK 6\nsmall\nOK 0\n" + large + b"OK 6\nsmall\n"
+        assert receive(asker, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"../secret",
+        b"deep/../../secret",
+        b"../inside-too",
+        b"/etc/passwd",
+        b"{tmp}/secret",
+        b"link",
+        b"",
+        b".",
+        b"deep",
+        b"pipe",
+        b"nowhere",
+        b"large\0",
+        b"large/x",
+        b"\xff\xfe",
+        b"x" * 1000,
+    ],
+)
+def test_a_name_that_is_no_file_of_the_folder_is_refused(folder: Path, name: bytes) -> None:
+    handler = FileHandler(folder.resolve())
+    assert handler.process(name.replace(b"{tmp}", os.fsencode(folder.parent))) == b"ERROR no such file"
