@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration._how_to import PAGES, PROGRAM, Program, finished, program, programs, started
 from tests.integration.conversation import ROOT, ask, client
-from tests.test_readme import LINK, prose
+from tests.test_readme import LINK, blocks, prose
 
 HERE = Path(__file__).parent
 LINES = 60  # of a program: what is longer is a sample
@@ -51,9 +51,12 @@ def ends_as_a_script(code: str) -> bool:
 
 
 def faults(page: Path, tests: Path) -> list[str]:
-    """What the page lacks."""
-    there = programs(page.read_text(encoding="utf-8"))
-    found = [] if there else ["no block below a line <!-- program: name.py -->"]
+    """What the page lacks. A page without a program has a listing with a client of its own, which test_docs.py runs."""
+    text = page.read_text(encoding="utf-8")
+    there = programs(text)
+    if not there and any(block.info == "python" for block in blocks(text)):
+        return []
+    found = [] if there else ["no block below a line <!-- program: name.py -->, and no listing"]
     for each in there:
         if not ends_as_a_script(each.code):
             found.append(f"{each.name} does not end in if __name__ == '__main__':")
@@ -85,8 +88,10 @@ def test_programs_stand_in_the_guide_only() -> None:
 def test_what_a_page_lacks_is_named(tmp_path: Path) -> None:
     page = tmp_path / "two-words.md"
     page.write_text("# Two words\n\n```python\nx = 1\n```\n")
+    assert faults(page, tmp_path) == []  # a listing
+    page.write_text("# Two words\n")
     assert faults(page, tmp_path) == [
-        "no block below a line <!-- program: name.py -->",
+        "no block below a line <!-- program: name.py -->, and no listing",
         "no test_how_to_two_words.py",
     ]
     page.write_text("<!-- program: x.py -->\n```python\n" + "x = 1\n" * 61 + "```\n")

@@ -141,8 +141,14 @@ class DatagramHandler(DatagramOutlet):
         tally.bytes_in += len(data)
         if self.channel.is_truncated:
             counts["truncated"] += 1
-            message = "%s: a datagram of %r is dropped: it is longer than max_length, %d bytes"
-            self.reactor.report("truncated", logging.WARNING, message, type(self).__name__, peer, self.max_length)
+            self.reactor.report(
+                "truncated",
+                logging.WARNING,
+                "%s: a datagram of %r is dropped: it is longer than max_length, %d bytes",
+                type(self).__name__,
+                peer,
+                self.max_length,
+            )
             return True
         counts["received"] += 1
         tally.requests += 1
@@ -174,7 +180,7 @@ class DatagramHandler(DatagramOutlet):
         self._busy = len(self._requests) >= self.max_outstanding
         return request
 
-    def _answer(self, reply: bytes | None, peer: Address) -> None:
+    def _answer(self, reply: Any, peer: Address) -> None:
         wrong = bad_reply(f"{type(self).__name__}.process() returned", reply)
         if wrong is not None:
             self._raised(wrong)
@@ -187,8 +193,9 @@ class DatagramHandler(DatagramOutlet):
         if isinstance(error, ProtocolError):
             self.reactor.report("datagram", logging.DEBUG, "%s: a peer broke the protocol: %.200r", name, str(error))
         else:
-            message = "%s.process() raised; its datagram is dropped"
-            self.reactor.report("handler", logging.ERROR, message, name, error=error)
+            self.reactor.report(
+                "handler", logging.ERROR, "%s.process() raised; its datagram is dropped", name, error=error
+            )
 
     def _rejected(self) -> None:
         self._counts["rejected"] += 1
@@ -222,8 +229,10 @@ class _Request:
         self.job: Job | None = None
 
     def handle_reply(self, reply: bytes | Future[bytes | None] | None) -> None:
-        if isinstance(reply, Future) and self._handler._is_open:
+        if isinstance(reply, Future):
             self.wait_for(reply)
+            if not self._handler._is_open:
+                reply.cancel()
         else:
             self._handler._finished(self, self._handler._answer, reply, self._peer)
 

@@ -234,7 +234,7 @@ class Connection(Outlet):
     def _lost(self, error: OSError) -> None:
         if isinstance(error, SourceError):
             self._detail = str(error)
-            self.reactor.report("file", logging.WARNING, "%s: %s", type(self).__name__, error)
+            self.reactor.report("file", logging.WARNING, "%s: a file cannot be sent: %s", type(self).__name__, error)
             self._reset(CloseReason.FILE_ERROR)
         else:
             super()._lost(error)

@@ -49,7 +49,7 @@ CLOSED = [
     Closed("over_stream", "close", ClosedChannelError, "read write"),
     Closed("lock", "release", ClosedChannelError, ""),
     Closed("membership", "drop", ClosedChannelError, ""),
-    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys"),
+    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys fileno"),
     Closed(
         "key",
         "cancel",

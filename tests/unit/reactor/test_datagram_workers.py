@@ -201,5 +201,5 @@ def test_a_late_reply_of_a_worker_for_a_handler_that_is_closed_is_dropped() -> N
         executor.begin()
         service.handler.close()
         executor.run_one()
-        service.reactor.turn(0)
-        assert service.reactor.statistics().dropped == 1
+        service.until(lambda: service.reactor.statistics().dropped == 1)
+        assert service.handler.late[0].cancelled()
