@@ -29,6 +29,7 @@ from nio.buffers import ShortBuffer as ShortBuffer
 from nio.channels import EOF as EOF
 from nio.channels import Channel as Channel
 from nio.channels import DatagramChannel as DatagramChannel
+from nio.channels import DescriptorChannel as DescriptorChannel
 from nio.channels import FileChannel as FileChannel
 from nio.channels import FileLock as FileLock
 from nio.channels import MembershipKey as MembershipKey
@@ -58,6 +59,7 @@ __all__ = [
     "Channel",
     "CharBuffer",
     "DatagramChannel",
+    "DescriptorChannel",
     "DoubleBuffer",
     "FileChannel",
     "FileLock",

@@ -17,6 +17,7 @@ from nio.channels._channel import Channel as Channel
 from nio.channels._channel import ReadableByteChannel as ReadableByteChannel
 from nio.channels._channel import WritableByteChannel as WritableByteChannel
 from nio.channels._datagram_channel import DatagramChannel as DatagramChannel
+from nio.channels._descriptor_channel import DescriptorChannel as DescriptorChannel
 from nio.channels._file_channel import FileChannel as FileChannel
 from nio.channels._file_channel import FileLock as FileLock
 from nio.channels._file_channel import StandardOpenOption as StandardOpenOption
@@ -37,6 +38,7 @@ __all__ = [
     "EOF",
     "Channel",
     "DatagramChannel",
+    "DescriptorChannel",
     "FileChannel",
     "FileLock",
     "MembershipKey",

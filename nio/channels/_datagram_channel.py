@@ -24,7 +24,7 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._membership import MulticastChannel
 from nio.channels._opened import NOT_CALLED
-from nio.channels._options import check_family, supported
+from nio.channels._options import adopted, check_family, is_named, peer_of, supported
 from nio.channels._selection_key import OP_READ, OP_WRITE
 from nio.channels._transfer import Source, Sources, Target, Targets, Transfer, check_part
 from nio.errors import AlreadyConnectedError, AsynchronousCloseError, NotYetConnectedError
@@ -74,6 +74,21 @@ class DatagramChannel(MulticastChannel, ReadingChannel, WritingChannel):
             raise io.UnsupportedOperation("there are no datagram channels of the Unix domain")
         provider = chosen(provider)
         return cls(provider, provider.open_datagram_socket(family), family)
+
+    @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> DatagramChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It may have a peer or not. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "DatagramChannel")
+        channel = cls._of_bound(provider, found.socket, found.family, peer_of(found.socket))
+        channel._bound = is_named(found.socket)
+        return channel
 
     @classmethod
     def _of_bound(

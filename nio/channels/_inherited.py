@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nio.channels._datagram_channel import DatagramChannel
 from nio.channels._interruptible_channel import chosen
+from nio.channels._options import peer_of
 from nio.channels._server_socket_channel import ServerSocketChannel
 from nio.channels._socket_channel import SocketChannel
-from nio.spi import Address, Inherited, Lock, SelectorProvider, Socket
+from nio.spi import Inherited, Lock, SelectorProvider
 
 _INHERITED: dict[SelectorProvider, ServerSocketChannel | SocketChannel | DatagramChannel | None] = {}
 _GUARDS: dict[SelectorProvider, Lock] = {}
@@ -35,15 +36,8 @@ def inherited_channel(
 def _channel(provider: SelectorProvider, inherited: Inherited) -> ServerSocketChannel | SocketChannel | DatagramChannel:
     sock, family = inherited.socket, inherited.family
     if inherited.is_datagram:
-        return DatagramChannel._of_bound(provider, sock, family, _peer(sock))
+        return DatagramChannel._of_bound(provider, sock, family, peer_of(sock))
     if inherited.is_listening:
         return ServerSocketChannel._of_listening(provider, sock, family)
-    peer = _peer(sock)
+    peer = peer_of(sock)
     return SocketChannel._of_connected(provider, sock, family, None if peer is None else provider.told_address(peer))
-
-
-def _peer(sock: Socket) -> Address | None:
-    try:
-        return sock.getpeername()
-    except OSError:  # there is none, or it has reset the connection already
-        return None

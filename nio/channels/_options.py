@@ -8,10 +8,17 @@ import os
 from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
+from nio.channels._hand_over import GONE
 from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
-from nio.errors import AlreadyBoundError
-from nio.spi import OPTIONS, OPTIONS6, Address, OptionSpec, ProtocolFamily, SelectorProvider, Socket
+from nio.errors import AlreadyBoundError, IllegalArgumentError
+from nio.spi import OPTIONS, OPTIONS6, Address, Inherited, OptionSpec, ProtocolFamily, SelectorProvider, Socket
+
+_OF_A_PATH = {
+    True: "a server has it",
+    False: "the file of a server that has ended; bind(path, replace_stale=True) of a ServerSocketChannel replaces it",
+    None: "there is a file of that name",
+}
 
 
 class StandardSocketOptions:
@@ -46,11 +53,11 @@ _INET6_OPTIONS = frozenset({"IPV6_V6ONLY"}) & frozenset(OPTIONS6)
 KEEP_ALIVE_OPTIONS = ("TCP_KEEPCOUNT", "TCP_KEEPIDLE", "TCP_KEEPINTERVAL", "TCP_QUICKACK")
 
 
-def named(error: OSError, address: Address) -> OSError:
-    """The same error, with the address it is about."""
+def named(error: OSError, address: Address, provider: SelectorProvider) -> OSError:
+    """The same error, with the address it is about, and for the file of a Unix-domain socket whether it is in use."""
     words = f"{error.strerror}: {address!r}"
     if error.errno == errno.EADDRINUSE and isinstance(address, str):
-        words += " (the file of a server that has ended stays; remove it before you bind)"
+        words += f" ({_OF_A_PATH[provider.is_served(address)]})"
     return OSError(error.errno, words)
 
 
@@ -90,6 +97,20 @@ class NetworkChannel(SelectableChannel):
         It is the provider's: over the operating system a ``socket.socket``.
         """
         return self._sock
+
+    def detach(self) -> Any:
+        """Give the socket to whoever calls, open and in blocking mode; the channel is closed, the connection is not.
+
+        Its keys are cancelled, and no selector's kernel knows the descriptor any more: at once in the thread that
+        selects, from another thread after waking that one and waiting for it. A thread that sleeps in the channel gets
+        AsynchronousCloseError. An addition to java.nio.
+
+        Raises ClosedChannelError once closed, IllegalStateError in a signal handler that interrupted a selection.
+        """
+        self._give_away()
+        sock, self._sock = self._sock, GONE
+        self._provider.release_socket(sock)
+        return sock
 
     @property
     def supported_options(self) -> frozenset[str]:
@@ -171,7 +192,7 @@ class NetworkChannel(SelectableChannel):
         try:
             self._sock.bind(checked)
         except OSError as error:
-            raise named(error, told) from None
+            raise named(error, told, self._provider) from None
 
 
 def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
@@ -183,3 +204,29 @@ def _checked(option: str, spec: OptionSpec, value: object) -> bool | int:
     if spec.kind == "linger" and number < 0:
         return number
     return check_range(option, number, spec.high)
+
+
+def adopted(provider: SelectorProvider, sock: object, kind: str) -> Inherited:
+    """The socket and what it is; IllegalArgumentError if it is not for a channel of that ``kind``."""
+    found = provider.adopt_socket(sock)
+    fits = "DatagramChannel" if found.is_datagram else "ServerSocketChannel" if found.is_listening else "SocketChannel"
+    if fits == kind:
+        return found
+    provider.release_socket(found.socket)
+    if kind == "ServerSocketChannel" and fits == "SocketChannel":
+        raise IllegalArgumentError("the socket does not listen: call its listen() first, or SocketChannel.adopt")
+    raise IllegalArgumentError(f"the socket is for {fits}.adopt")
+
+
+def peer_of(sock: Socket) -> Address | None:
+    """The peer's address; None when there is no peer, or when it has reset the connection already."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None
+
+
+def is_named(sock: Socket) -> bool:
+    """The socket has a local address."""
+    name = sock.getsockname()
+    return name[1] != 0 if isinstance(name, tuple) else len(name) > 0

@@ -20,9 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from nio.channels._hand_over import GONE, leave_selectors
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._selection_key import SelectionKey, check_ops
-from nio.errors import IllegalBlockingModeError, IllegalSelectorError
+from nio.errors import IllegalBlockingModeError, IllegalSelectorError, IllegalStateError
 from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket
 
 if TYPE_CHECKING:
@@ -141,12 +142,26 @@ class SelectableChannel(InterruptibleChannel):
 
     def _give_back(self, *, may_wait: bool) -> None:
         with self._state_lock:
-            if self._open or self._keys:
+            if self._open or self._keys or self._end is GONE:
                 return
             self._wakeup = None
             if not may_wait:
                 self._be_quick()
             self._end.close()
+
+    def _give_away(self) -> None:
+        """Be closed, with the descriptor open and unknown to every selector; see ``_hand_over.py``."""
+        self._ensure_open()
+        leave_selectors(self)
+        with self._state_lock:
+            self._ensure_open()
+            if any(key._valid for key in self._keys.values()):
+                raise IllegalStateError(f"{self!r} was registered while it was to be given away")
+            self._open = False
+            if self._wakeup is not None:
+                self._wakeup.set()
+        with self._read_lock, self._write_lock, self._state_lock:  # whoever sleeps in here has left
+            self._end, self._wakeup = GONE, None
 
     def _be_quick(self) -> None:
         """See to it that the close of the descriptor, which comes next, does not wait for the peer."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, named, supported
+from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, adopted, check_family, named, supported
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
@@ -45,15 +46,32 @@ class ServerSocketChannel(NetworkChannel):
         return channel
 
     @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> ServerSocketChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It listens already. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "ServerSocketChannel")
+        return cls._of_listening(provider, found.socket, found.family)
+
+    @classmethod
     def _of_listening(cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> ServerSocketChannel:
         channel = cls(provider, sock, family)
         channel._bound = True
         return channel
 
-    def bind(self, address: Address | os.PathLike[str] | None = None, backlog: int = 0) -> Self:
+    def bind(
+        self, address: Address | os.PathLike[str] | None = None, backlog: int = 0, *, replace_stale: bool = False
+    ) -> Self:
         """Bind and listen: ``(host, port)``, a path for Unix-domain, None for any address and a free port.
 
-        In the Unix domain None and ``""`` are a free abstract name; only Linux has those. A path leaves its file.
+        In the Unix domain None and ``""`` are a free abstract name; only Linux has those. A path leaves its file. With
+        ``replace_stale``, an addition to java.nio, the file of a server that has ended is removed first; that of a
+        living one, and a file that is no socket, never is. It means nothing for ports.
 
         ``backlog`` is how many connections may wait for ``accept()``; below 1 it is 1024, or the kernel's limit if that
         is less. Raises AlreadyBoundError, ClosedChannelError, UnresolvedAddressError, UnsupportedAddressTypeError, and
@@ -64,13 +82,22 @@ class ServerSocketChannel(NetworkChannel):
             raise IllegalArgumentError(f"backlog must be at most {_LONGEST_BACKLOG}, not {backlog}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
-            self._bind(address)
+            try:
+                self._bind(address)
+            except OSError as error:
+                if not replace_stale or error.errno != errno.EADDRINUSE or not self._remove_stale(address):
+                    raise
+                self._bind(address)
             try:
                 self._sock.listen(backlog if backlog >= 1 else min(_USUAL_BACKLOG, self._provider.max_backlog()))
             except OSError as error:  # another socket of this address, bound before, listens already
-                raise named(error, self._provider.told_address(self._sock.getsockname())) from None
+                raise named(error, self._provider.told_address(self._sock.getsockname()), self._provider) from None
             self._bound = True
         return self
+
+    def _remove_stale(self, address: object) -> bool:
+        path = self._provider.check_address(self._family, address)
+        return isinstance(path, str) and self._provider.remove_stale(path)
 
     def accept(self) -> SocketChannel | None:
         """The next connection, itself in blocking mode; None in non-blocking mode when none waits.

@@ -10,7 +10,15 @@ from typing import Self
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
 from nio.channels._opened import NOT_CALLED
-from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, check_family, supported
+from nio.channels._options import (
+    KEEP_ALIVE_OPTIONS,
+    NetworkChannel,
+    adopted,
+    check_family,
+    is_named,
+    peer_of,
+    supported,
+)
 from nio.channels._selectable_channel import FAULT
 from nio.channels._selection_key import OP_CONNECT, OP_READ, OP_WRITE
 from nio.errors import (
@@ -90,6 +98,24 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         return channel
 
     @classmethod
+    def adopt(cls, sock: object, *, provider: SelectorProvider | None = None) -> SocketChannel:
+        """A channel in blocking mode over a socket of Python's, which is the channel's from now on.
+
+        It may be connected or not. ``close()`` closes it, ``detach()`` gives it back. An addition to java.nio.
+
+        Raises TypeError for what is no ``socket.socket``, IllegalArgumentError for a socket of another kind,
+        io.UnsupportedOperation for a family that has no channel, OSError with ``EBADF`` for a closed one.
+        """
+        provider = chosen(provider)
+        found = adopted(provider, sock, "SocketChannel")
+        peer = peer_of(found.socket)
+        if peer is not None:
+            return cls._of_connected(provider, found.socket, found.family, provider.told_address(peer))
+        channel = cls(provider, found.socket, found.family)
+        channel._bound = is_named(found.socket)
+        return channel
+
+    @classmethod
     def _of_connected(
         cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
     ) -> SocketChannel:
@@ -118,6 +144,18 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         self._ensure_open()
         return self._remote_address
+
+    @property
+    def peer_has_ended(self) -> bool | None:
+        """The peer sends no more, whatever waits to be read before its end; True once closed.
+
+        It has gone, or it has ended its output and still reads. False before the connection, None where the system
+        cannot tell. One system call, from any thread. An addition to java.nio.
+        """
+        with self._state_lock:  # so that nobody closes the descriptor meanwhile
+            if not self._open:
+                return True
+            return self._connection == _CONNECTED and self._provider.peer_has_ended(self._sock)
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
         """Choose the local address before connecting; None is any, and no name in the Unix domain.

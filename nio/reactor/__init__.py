@@ -9,10 +9,13 @@ of its own, so that no wing knows the one above.
 from __future__ import annotations
 
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
+from nio.reactor.handlers._connector import Connector as Connector
 from nio.reactor.handlers._datagram_handler import DatagramHandler as DatagramHandler
 from nio.reactor.handlers._datagram_outlet import DatagramStatistics as DatagramStatistics
 from nio.reactor.handlers._handler import Handler as Handler
+from nio.reactor.loop._backoff import Backoff as Backoff
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
+from nio.reactor.loop._connecting import Connecting as Connecting
 from nio.reactor.loop._connection_info import ConnectionInfo as ConnectionInfo
 from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
@@ -30,9 +33,12 @@ from nio.reactor.streams._transport import Transport as Transport
 
 __all__ = [
     "Acceptor",
+    "Backoff",
     "CloseReason",
+    "Connecting",
     "Connection",
     "ConnectionInfo",
+    "Connector",
     "DatagramHandler",
     "DatagramStatistics",
     "EventHandler",

@@ -110,9 +110,15 @@ What a provider may leave out
     ``identity()`` is equal for two descriptors of the same file of a kernel. ``map`` gives a mapping and where in it
     the position is. ``after_fork`` is for providers whose process can fork: selectors, file locks and sleeping channels
     are told by it that they are in a child now.
-25. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
+25. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
+    the user has opened, and raise, with nothing changed, for what cannot be a channel. ``release_socket`` makes a
+    socket fit to be given away. ``peer_has_ended`` says whether the other side sends no more, whatever waits to be read
+    before its end; None where nobody can tell.
+26. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
-    ``watch_limit`` (no bound), ``cpu_count`` (1).
+    ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
+    is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and
+    ``remove_stale`` are about the files of Unix-domain sockets.
 
 Of the operating system
 =======================
@@ -133,6 +139,7 @@ from nio.spi._base import READABLE as READABLE
 from nio.spi._base import WRITABLE as WRITABLE
 from nio.spi._base import Address as Address
 from nio.spi._base import Condition as Condition
+from nio.spi._base import Descriptor as Descriptor
 from nio.spi._base import Event as Event
 from nio.spi._base import File as File
 from nio.spi._base import Inherited as Inherited
@@ -162,6 +169,7 @@ __all__ = [
     "WRITABLE",
     "Address",
     "Condition",
+    "Descriptor",
     "Event",
     "File",
     "Inherited",

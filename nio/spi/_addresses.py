@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import sys
 from typing import cast
 
@@ -28,6 +29,9 @@ FAMILIES = {
 _PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name
 _MAPPED = "::ffff:"
 _MAPPED_BYTES = socket.inet_pton(socket.AF_INET6, _MAPPED + "0.0.0.0")[:12]
+
+
+_SERVED = {0: True, errno.EPROTOTYPE: True, errno.ECONNREFUSED: False}
 
 
 class AddressDoor:
@@ -47,6 +51,41 @@ class AddressDoor:
         if host.startswith(_MAPPED) and "." in host:
             return host.removeprefix(_MAPPED), cast("int", address[1])
         return address
+
+    def is_served(self, path: str) -> bool | None:
+        """Asked with a datagram socket: that connects to nobody, and tells a server that does not listen yet, too."""
+        if _socket_file(path) is None:
+            return None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            return _SERVED.get(probe.connect_ex(path))
+
+    def remove_stale(self, path: str) -> bool:
+        """Looks a second time before it removes, in case a server has put its file there meanwhile."""
+        found = _socket_file(path)
+        if found is None or self.is_served(path) is not False or _socket_file(path) != found:
+            return False
+        os.unlink(path)
+        return True
+
+    def resolve(self, host: str, port: int) -> list[tuple[ProtocolFamily, Address]]:
+        """Ask the system's resolver, which may wait for a name server."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise socket.gaierror(error.errno, f"{error.strerror}: {host!r}") from None
+        except UnicodeError:  # a label that is empty or longer than 63 characters
+            raise OSError(errno.EINVAL, f"{host!r} is no host name") from None
+        families = {number: family for family, number in FAMILIES.items()}
+        return [(families[one[0]], cast("Address", one[4])) for one in found if one[0] in families]
+
+
+def _socket_file(path: str) -> tuple[int, int] | None:
+    """Which file it is; None unless it is that of a socket."""
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):  # none, or a name without a file
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISSOCK(status.st_mode) else None
 
 
 def packed(host: str) -> tuple[int, bytes] | None:
@@ -78,7 +117,8 @@ def _path(address: object) -> str:
 def _host_and_port(family: ProtocolFamily, address: object) -> Address:
     lengths = (2, 4) if family is ProtocolFamily.INET6 else (2,)
     if not (isinstance(address, tuple) and len(address) in lengths and isinstance(address[0], str)):
-        raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}")
+        hint = "; open(ProtocolFamily.UNIX) takes a path" if isinstance(address, (str, bytes, os.PathLike)) else ""
+        raise UnsupportedAddressTypeError(f"an {family.name} channel takes (host, port), not {address!r}{hint}")
     check_range("a port", address[1], 2**16 - 1, UnsupportedAddressTypeError)
     if len(address) == 4:
         check_range("a flow label", address[2], 2**20 - 1, UnsupportedAddressTypeError)

@@ -106,6 +106,16 @@ class PipeEnd(Protocol):
     def close(self) -> None: ...
 
 
+class Descriptor(PipeEnd, Protocol):
+    """A descriptor that somebody else has opened."""
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def detach(self) -> int:
+        """Let go of the number, which stays open."""
+        ...
+
+
 class Socket(PipeEnd, Protocol):
     """A stream socket, a listener or a datagram socket."""
 

@@ -17,7 +17,7 @@ import socket
 from nio.spi._base import Inherited, ProtocolFamily
 from nio.spi._descriptors import FIRST_FREE, above_standard
 
-_KINDS = {
+KINDS = {
     (socket.AF_INET, socket.SOCK_STREAM): ProtocolFamily.INET,
     (socket.AF_INET, socket.SOCK_DGRAM): ProtocolFamily.INET,
     (socket.AF_INET6, socket.SOCK_STREAM): ProtocolFamily.INET6,
@@ -51,7 +51,7 @@ class InheritanceDoor:
         except OSError:
             return None
         try:
-            family = _KINDS.get((found.family, found.type))
+            family = KINDS.get((found.family, found.type))
             if family is None:
                 return None
             copy = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)

@@ -1,7 +1,11 @@
-"""One end of a pipe(2). It has those methods of a socket that channels call; flags mean nothing to it."""
+"""One end of a pipe(2), or any other descriptor, with those methods of a socket that channels call.
+
+Flags mean nothing to them.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Sequence
@@ -43,3 +47,51 @@ class SystemPipeEnd:
         if self._fd >= 0:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self.close()
+
+
+class SystemDescriptor(SystemPipeEnd):
+    """What somebody else has opened; it gets its blocking mode back when it is closed or given back."""
+
+    __slots__ = ("_was_blocking",)
+
+    def __init__(self, fd: int) -> None:
+        self._was_blocking = os.get_blocking(fd)
+        super().__init__(fd)
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return os.read(self._fd, size)
+        except OSError as error:
+            if self._has_hung_up(error):
+                return b""
+            raise
+
+    def recv_into(self, target: memoryview) -> int:
+        return self.recvmsg_into([target])[0]
+
+    def recvmsg_into(self, targets: Sequence[memoryview]) -> tuple[int]:
+        try:
+            return super().recvmsg_into(targets)
+        except OSError as error:
+            if self._has_hung_up(error):
+                return (0,)
+            raise
+
+    def _has_hung_up(self, error: OSError) -> bool:
+        """Linux says so of a terminal whose other side is gone."""
+        return error.errno == errno.EIO and os.isatty(self._fd)
+
+    def detach(self) -> int:
+        fd, self._fd = self._fd, -1
+        os.set_blocking(fd, self._was_blocking)
+        return fd
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            try:
+                os.set_blocking(self._fd, self._was_blocking)
+            finally:
+                super().close()
+
+    def __repr__(self) -> str:
+        return f"Descriptor(fd={self._fd})"

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 from nio.spi._base import (
     Address,
     Condition,
+    Descriptor,
     Event,
     File,
     Inherited,
@@ -124,6 +125,14 @@ class SelectorProvider(ABC):
     def check_address(self, family: ProtocolFamily, address: object) -> Address:
         """The address as the sockets take it; refuses one of another family or one that would need the resolver."""
 
+    def is_served(self, path: str) -> bool | None:
+        """Whether a socket is bound to that file now; None if it is no file of a socket, or nobody can tell."""
+        return None
+
+    def remove_stale(self, path: str) -> bool:
+        """Remove the file of a socket that nobody serves any more, and nothing else; whether it was one."""
+        return False
+
     def unread(self, sock: OwnSocket) -> int | None:
         """Bytes that wait to be received; None where nobody can tell."""
         return None
@@ -159,6 +168,10 @@ class SelectorProvider(ABC):
     def is_connected_to_itself(self, sock: OwnSocket) -> bool:
         """Whether a connection that has just come about has this socket at both ends."""
         return False
+
+    def resolve(self, host: str, port: int) -> list[tuple[ProtocolFamily, Address]]:
+        """The addresses of a host name for streams, the best first, by the resolver, which waits; OSError if none."""
+        raise self._lacks("a resolver")
 
     def max_backlog(self) -> int:
         """The longest queue of pending connections that ``listen`` grants."""
@@ -197,6 +210,10 @@ class SelectorProvider(ABC):
     @abstractmethod
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:
         """Run ``target(*args)`` in a daemon thread that is already started; whoever needs its end joins it."""
+
+    def random(self) -> float:
+        """A number from 0 up to but not 1, for what is to differ from one process to the next."""
+        return 0.5
 
     def descriptor_limit(self) -> int:
         """How many descriptors this process may have open."""
@@ -266,6 +283,23 @@ class SelectorProvider(ABC):
 
     def inherited_socket(self) -> Inherited | None:
         """The socket that this process was started with, non-blocking; None when there is none that has a channel."""
+        return None
+
+    # what somebody else has opened
+
+    def adopt_socket(self, sock: object) -> Inherited:
+        """Take over a socket of the user's; TypeError for what is none, UnsupportedOperation if it has no channel."""
+        raise self._lacks("sockets that others have opened")
+
+    def release_socket(self, sock: OwnSocket) -> None:  # noqa: B027  # nothing, where it goes as it is
+        """The socket goes to the user, in the mode that is usual for one."""
+
+    def adopt_descriptor(self, fd: int) -> Descriptor:
+        """Take over a descriptor; OSError for what is not open, UnsupportedOperation for what is always ready."""
+        raise self._lacks("descriptors that others have opened")
+
+    def peer_has_ended(self, sock: OwnSocket) -> bool | None:
+        """The other side sends no more: it has ended its output, or all; None where nobody can tell."""
         return None
 
     def _lacks(self, what: str) -> io.UnsupportedOperation:

@@ -6,9 +6,11 @@ locks, a socket's ``recv`` and ``send``. No Python code stands in between.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import queue
+import random
 import resource
 import select
 import signal
@@ -25,6 +27,7 @@ from typing import Any
 from nio.errors import ProviderUnavailableError
 from nio.spi import _poll, _select
 from nio.spi._addresses import FAMILIES, AddressDoor
+from nio.spi._adoption import AdoptionDoor
 from nio.spi._base import Address, Lock, OptionSpec, Poller, ProtocolFamily
 from nio.spi._datagrams import DatagramDoor, ignore_groups_of_strangers
 from nio.spi._descriptors import FIRST_FREE, above_standard
@@ -44,7 +47,7 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
 }
 
 
-class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
+class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
     """The operating system, with the readiness of that name; it has no state of its own.
 
     ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.
@@ -137,7 +140,9 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     def unacknowledged(self, sock: socket.socket) -> int | None:
         return _queued(sock, termios.TIOCOUTQ) if sys.platform == "linux" else None
 
-    def connect_error(self, sock: socket.socket) -> int:
+    def connect_error(self, sock: socket.socket | SystemPipeEnd) -> int:
+        if isinstance(sock, SystemPipeEnd):  # a descriptor that is adopted has no error to ask for
+            return errno.EPIPE
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def is_connected_to_itself(self, sock: socket.socket) -> bool:
@@ -170,6 +175,7 @@ class SystemProvider(AddressDoor, DatagramDoor, FileDoor, InheritanceDoor, Selec
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
     thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    random: Callable[[], float] = staticmethod(random.random)
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, name=name, daemon=True)

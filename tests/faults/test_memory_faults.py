@@ -202,6 +202,8 @@ def test_K06_an_exception_that_was_reported_is_not_kept() -> None:
                 peer.close()
             world.until(lambda: sum(world.closed().values()) == 3)
             world.turns()
+            assert [handler.close_error for handler in world.handlers] == [error() for error in errors]
+            world.handlers.clear()  # who kept them
             assert [error() for error in errors] == [None] * 3
     finally:
         logging.disable(logging.NOTSET)

@@ -1,1 +1,1 @@
-"""What hangs on a key: Handler, which everything derives from, and Acceptor."""
+"""What hangs on a key: Handler, which everything derives from, Acceptor and Connector."""

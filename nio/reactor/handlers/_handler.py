@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nio.channels import SelectableChannel, SelectionKey
 from nio.errors import CancelledKeyError, ClosedChannelError, IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
@@ -109,6 +111,21 @@ class Handler:
 
     def handle_replaced(self) -> None:
         """Another handler has the channel from now on, which stays open."""
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """``reactor.connect`` was to connect this handler, which never had a key, and there will be no connection."""
+        self.reactor = reactor
+
+    def detach(self) -> Any:
+        """Give the channel's socket, or its descriptor, to whoever calls, open; this handler ends with DETACHED.
+
+        For the reactor's thread; see ``detach`` of the channel.
+        """
+        self.reactor.owner.check("detach")
+        channel: Any = self.channel
+        taken = channel.detach()
+        self.close(CloseReason.DETACHED)
+        return taken
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once and leave the reactor; closing again is nothing.

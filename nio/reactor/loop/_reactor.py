@@ -26,10 +26,10 @@ from nio._numbers import check_count, check_seconds
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
-from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connecting import Connects
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
@@ -39,16 +39,18 @@ from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
+from nio.reactor.loop._resolver import Resolver
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer
+from nio.reactor.loop._undertakings import Undertakings
 from nio.spi import SelectorProvider
 
 _READ = int(SelectionKey.OP_READ)
 _DRAINING, _STOPPING, _CLOSED = ReactorState.DRAINING, ReactorState.STOPPING, ReactorState.CLOSED
 
 
-class Reactor(Agenda):
+class Reactor(Connects):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -93,6 +95,7 @@ class Reactor(Agenda):
         self._cut: Timer | None = None  # when a drain's time is over
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
+        self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
         self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
@@ -254,6 +257,7 @@ class Reactor(Agenda):
         self._state = _CLOSED
         steps: list[Callable[[], None]] = [
             partial(self._hooks.reach, "end"),
+            self.undertakings.close,
             partial(self._registry.end_all, CloseReason.LOCAL),
         ]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
@@ -334,6 +338,7 @@ class Reactor(Agenda):
             self._state = _DRAINING
             self._cut = self.call_later(seconds, self._drain.end)
             self._hooks.begin()
+            self.undertakings.end_all(CloseReason.DRAIN)
             self._drain.begin()
 
     def _drained(self) -> None:
@@ -353,6 +358,7 @@ class Reactor(Agenda):
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
+        self.undertakings.reopen()
         if self._state is _STOPPING:
             self._state = ReactorState.OPEN
 

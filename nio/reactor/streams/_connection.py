@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from nio.channels import SelectionKey, StandardSocketOptions
+from nio.errors import IllegalStateError
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
@@ -132,6 +133,29 @@ class Connection(Outlet):
         else:
             self._at_end = tuple(other for other in self._at_end if other != fn)
 
+    def detach(self) -> Any:
+        """Give the socket to whoever calls, open and in blocking mode; ``on_close`` is called with DETACHED.
+
+        What was read of it already is this handler's. For the reactor's thread. IllegalStateError while output is
+        unsent, ClosedChannelError once closed.
+        """
+        if self._state is not CLOSED and self._outbox.size:
+            self._flush()
+        if self.unsent:
+            raise IllegalStateError(
+                f"{self.unsent} bytes are not sent yet: detach when on_writable() or the peer says so"
+            )
+        return super().detach()
+
+    @property
+    def peer_has_ended(self) -> bool:
+        """The peer has gone, or it has ended its output and still waits for what it asked; from any thread.
+
+        For a ``process`` that takes long, to ask now and then: one system call. True once the connection has ended.
+        Where the system cannot tell, False.
+        """
+        return self._state is CLOSED or self._eof or bool(self.channel.peer_has_ended)
+
     # for the reactor
 
     def describe(self) -> ConnectionInfo:
@@ -164,6 +188,16 @@ class Connection(Outlet):
             raise
         if self._transport.wants_write:
             self._arm()
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """No connection came about: ``on_close`` is all that is called."""
+        super().handle_unconnected(reactor, reason, error)
+        self._state = self._rest = CLOSED
+        self._reason, self._error, self._ending = reason, error, None
+        self._outbox, self._steady = Outbox(), False
+        self._half_closed = self._output_ends = False
+        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
+        reactor.guarded(self.on_close, reason)
 
     def handle_read(self) -> None:
         """Bytes, the end of the stream or an error."""

@@ -19,7 +19,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, ENDED
 
-_IN_ORDER = (CloseReason.LOCAL, CloseReason.DRAIN, CloseReason.IDLE_TIMEOUT)
+_IN_ORDER = (CloseReason.LOCAL, CloseReason.DRAIN, CloseReason.IDLE_TIMEOUT, CloseReason.DETACHED)
 
 
 class Link(Connection):
@@ -96,6 +96,11 @@ class Link(Connection):
         other = self._other
         if was_open and self._state is CLOSED and other is not None and reason is not CloseReason.PEER_FIN:
             other._follow(reason)
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        super().handle_unconnected(reactor, reason, error)
+        if self.other is not None:
+            self.other._follow(reason)
 
     def handle_replaced(self) -> None:
         super().handle_replaced()

@@ -50,6 +50,7 @@ class Outlet(Handler):
         "_detail",
         "_ending",
         "_eof",
+        "_error",
         "_half_closed",
         "_handling",
         "_lingered",
@@ -80,6 +81,7 @@ class Outlet(Handler):
     _output_ends: bool  # end_output() was called
     _reads_on = False  # also while output is at the high mark
     _detail: str
+    _error: BaseException | None
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -164,6 +166,14 @@ class Outlet(Handler):
         return self._half_closed
 
     @property
+    def close_error(self) -> BaseException | None:
+        """What the connection ended with, if it was an error: the system's, the peer's or the handler's own.
+
+        It has no traceback any more. None while nothing has failed.
+        """
+        return getattr(self, "_error", None)
+
+    @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
         return self._outbox.size
@@ -190,6 +200,7 @@ class Outlet(Handler):
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
         self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
@@ -319,7 +330,10 @@ class Outlet(Handler):
             return
         self._state = LINGERING
         self._transport.shutdown_output()
-        self._deadlines.watch_output()
+        if self.channel.is_open:
+            self._deadlines.watch_output()
+        else:
+            self.close(self._reason)  # a descriptor, which has no half that could be ended alone
 
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""
@@ -348,16 +362,17 @@ class Outlet(Handler):
         else:
             name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
+            self._error = error.with_traceback(None)  # which would keep the frames, and these the handler
             self._begin_end(CloseReason.HANDLER_ERROR)
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken."""
-        self._detail = str(error)
+        self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
 
 

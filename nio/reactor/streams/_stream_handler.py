@@ -130,6 +130,10 @@ class StreamHandler(Connection):
 
     # for the reactor
 
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        self._process = None
+        super().handle_unconnected(reactor, reason, error)
+
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
         if reactor.hand_off is not None and inspect.isfunction(inspect.getattr_static(cls, "process")):

@@ -272,7 +272,10 @@ def test_an_address_in_use_is_named(tmp_path: Path) -> None:
                 assert second.local_address is None
     path = tmp_path / "stale"
     ServerSocketChannel.open(UNIX).bind(path).close()
-    with ServerSocketChannel.open(UNIX) as late, pytest.raises(OSError, match=f"in use: '{path}' .the file") as caught:
+    with (
+        ServerSocketChannel.open(UNIX) as late,
+        pytest.raises(OSError, match=f"in use: '{path}' .the file of a server that has ended") as caught,
+    ):
         late.bind(path)
     assert caught.value.errno == errno.EADDRINUSE
     with pytest.raises(ConnectionRefusedError, match=f"{path}"):

@@ -45,6 +45,7 @@ class Proxy(World):
         self.end = end
         self.buffers = buffers
         self.target = socket.create_server(("127.0.0.1", 0))
+        self.target_address = self.target.getsockname()
         if buffers:
             self.target.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
 

@@ -251,3 +251,22 @@ def test_slips_are_told_in_words(proxy: Proxy) -> None:
     with Reactor.open(provider=proxy.kernel) as another, pytest.raises(IllegalStateError, match="on another reactor"):
         another.admit(channel, READ, Link(proxy.handler))
     alone.close()
+
+
+def test_a_target_that_refuses_ends_the_client_by_that_name(proxy: Proxy) -> None:
+    client = proxy.connect()
+    proxy.target.close()
+    proxy.reactor.connect(proxy.target_address, End(proxy.handler), timeout=5.0)
+    with pytest.raises(ConnectionResetError):
+        client.read_to_end()
+    assert proxy.handler.reasons == [CloseReason.CONNECT_FAILED]
+
+
+def test_a_connect_that_nobody_waits_for(proxy: Proxy) -> None:
+    """One that is given up before the other end is there; and what an end without a connection answers."""
+    alone = End()
+    proxy.reactor.connect(proxy.target_address, alone).cancel()
+    proxy.until(lambda: alone.reasons == [CloseReason.LOCAL])
+    alone.end_output()
+    alone.resume()
+    assert (alone.half_closed, alone.write(b"x")) == (False, False)

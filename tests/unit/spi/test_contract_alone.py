@@ -424,6 +424,9 @@ LEFT_OUT: list[Callable[[SelectorProvider], object]] = [
     lambda provider: provider.set_multicast_interface(None, 1),
     lambda provider: provider.check_group(INET, "224.0.0.1", None),
     lambda provider: provider.join_group(None, 1, "224.0.0.1", None),
+    lambda provider: provider.resolve("localhost", 80),
+    lambda provider: provider.adopt_socket(None),
+    lambda provider: provider.adopt_descriptor(0),
     lambda provider: provider.leave_group(None, 1, "224.0.0.1", None),
     lambda provider: provider.open_file("t", {"READ"}),
     lambda provider: DatagramChannel.open(provider=provider),
@@ -444,11 +447,16 @@ def test_what_has_an_answer_that_fits(memory: MemoryProvider) -> None:
     assert memory.send_file(1, 2, 0, 1) is None
     assert memory.inherited_socket() is None
     assert memory.cpu_count() == 1
+    assert memory.random() == 0.5
+    assert memory.is_served("/path") is None
+    assert not memory.remove_stale("/path")
     assert memory.descriptor_limit() > 2**31
     assert not memory.is_connected_to_itself(memory.open_socket(INET))
     with memory.signal_wakeup() as wakeup:
         assert wakeup is None
     assert memory.watch_limit is None
+    with SocketChannel.open(provider=memory) as channel:
+        assert memory.peer_has_ended(channel.detach()) is None
     memory.after_fork(lambda: None)
 
 
