@@ -1,4 +1,4 @@
-"""Files by name: python3 -m samples.file_server 9905 FOLDER, then echo NAME | nc -N 127.0.0.1 9905.
+"""Files by name: python3 -m samples.file_server 9907 FOLDER, then echo NAME | nc -N 127.0.0.1 9907.
 
 The answer is a line, "OK" and the number of bytes, then the bytes, which the kernel sends. Names that lead out of the
 folder, also by a symbolic link, are refused.
@@ -38,7 +38,7 @@ class FileHandler(StreamHandler):
         return None
 
 
-def main(port: int | str = 9905, folder: str = ".") -> None:
+def main(port: int | str = 9907, folder: str = ".") -> None:
     top = Path(folder).resolve()
     with suppress(KeyboardInterrupt), Reactor.open() as reactor:
         server = ServerSocketChannel.open().bind(("127.0.0.1", int(port)))

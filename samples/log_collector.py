@@ -9,6 +9,7 @@ The lines are kept in collected.log, or in the file that is named behind the two
 import sys
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 
 from nio import SelectionKey, ServerSocketChannel
@@ -68,15 +69,15 @@ class Monitor(StreamHandler):
             self.send(line)
 
 
-def main(port: int = 9905, monitor_port: int = 9906, path: str = "collected.log") -> None:
+def main(port: str = "9905", monitor_port: str = "9906", path: str = "collected.log") -> None:
     with suppress(KeyboardInterrupt), open(path, "ab", buffering=0) as file, Reactor.open() as reactor:
         collector = Collector(file)
         for number, handler in ((port, Source), (monitor_port, Monitor)):
-            server = ServerSocketChannel.open().bind(("127.0.0.1", number))
-            reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(lambda handler=handler: handler(collector)))
+            server = ServerSocketChannel.open().bind(("127.0.0.1", int(number)))
+            reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(partial(handler, collector)))
             print(f"{handler.__name__.lower()}s on 127.0.0.1:{server.port}", flush=True)
         reactor.run()
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:])
+    main(*sys.argv[1:])

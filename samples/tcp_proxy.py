@@ -1,4 +1,4 @@
-"""A TCP proxy: python3 -m samples.tcp_proxy 9906 example.org 80, then curl -H "Host: example.org" 127.0.0.1:9906."""
+"""A TCP proxy: python3 -m samples.tcp_proxy 9908 example.org 80, then curl -H "Host: example.org" 127.0.0.1:9908."""
 
 import sys
 from contextlib import suppress
