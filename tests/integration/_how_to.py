@@ -23,7 +23,8 @@ PROGRAM = re.compile(r"<!-- program: (\w+\.py) -->")
 
 # The page's file becomes a module of its own name, so that what another process imports by name is found.
 LAUNCHER = """
-import importlib, nio, os, runpy, sys
+import importlib, nio, os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell that starts in the background ignores it
 def anywhere(bind):
     def bound(self, address, *rest):
         port = type(address) is tuple and address[1] != 0

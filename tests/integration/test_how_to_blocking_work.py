@@ -22,7 +22,7 @@ def child(tmp_path: Path) -> Iterator[Child]:
     child = started(program("blocking-work"), tmp_path, str(tmp_path / "notes.db"))
     yield child
     if child.process.returncode is None:
-        assert child.end(signal.SIGTERM) == (0, "")
+        assert child.end(signal.SIGINT) == (0, "")
 
 
 def test_it_is_short() -> None:

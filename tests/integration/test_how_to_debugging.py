@@ -13,30 +13,44 @@ from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import client, receive, receive_all
 
 TEXT = (PAGES / "debugging.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `(.+?)` \| ([A-Z]+|as the lines) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `(.+?)` \| ([A-Z]+|as the lines|any) \|", re.MULTILINE)
 CONVERSION = re.compile(r"%(?:\.\d+)?[srd]")
 LEVELS = {"debug", "warning", "error", "critical"}
 
 
-def logged(call: ast.Call) -> tuple[str, str] | None:
-    """The message of a call that logs, with ... for what it is about, and its level."""
+def messages(argument: ast.expr, scope: ast.FunctionDef) -> list[str]:
+    """What the argument may be: a text, or a name that texts are assigned to."""
+    if isinstance(argument, ast.Name):
+        assigned = [node for node in ast.walk(scope) if isinstance(node, ast.Assign)]
+        values = [each.value for each in assigned if ast.unparse(each.targets[0]) == argument.id]
+        return [text for value in values for text in messages(value, scope)]
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        return [CONVERSION.sub("...", argument.value)]
+    return []
+
+
+def logged(call: ast.Call, scope: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """The messages of a call that logs, with ... for what they are about, and their level."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-    messages = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    levels = [each.attr for each in call.args if isinstance(each, ast.Attribute) and each.attr.lower() in LEVELS]
-    if name in ("report", "_report") and levels:
-        return CONVERSION.sub("...", messages[-1]), levels[0]
-    if name in LEVELS and messages:
-        return CONVERSION.sub("...", messages[0]), name.upper()
-    if name == "_log" and messages:
-        return CONVERSION.sub("...", messages[0]), "as the lines"
-    return None
+    if name in ("report", "_report") and len(call.args) > 2:
+        level, text = getattr(call.args[1], "attr", "any"), call.args[2]
+    elif name in LEVELS and call.args:
+        level, text = name.upper(), call.args[0]
+    elif name == "_log":
+        level, text = "as the lines", call.args[1]
+    else:
+        return
+    for message in messages(text, scope):
+        yield message, level
 
 
 def lines_of_the_reactor() -> Iterator[tuple[str, str]]:
     for path in Path(nio.reactor.__path__[0]).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and (line := logged(node)):
-                yield line
+        functions = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.FunctionDef)]
+        for function in functions:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call):
+                    yield from logged(node, function)
 
 
 def test_every_line_of_the_log_is_in_the_table() -> None:
@@ -64,9 +78,9 @@ def test_the_program_shows_its_connections(tmp_path: Path) -> None:
         child.process.send_signal(signal.SIGUSR1)
         assert re.fullmatch(r"Reactor\(open, provider=\w+, connections=\d, turns=\d+\)\n", output.readline())
         shown = output.readline()
-        while shown.startswith("Echo("):
-            if f"remote={sock.getsockname()!r}" in shown:
-                assert shown.endswith(", reading, unsent=0)\n")
+        while shown.startswith("ConnectionInfo(handler='Echo', peer="):
+            if f"peer={sock.getsockname()!r}" in shown:
+                assert ", state='reading', interest=1, queued=0, " in shown
             shown = output.readline()
         assert shown.startswith("ReactorStatistics(connections=2, ")
         assert "requests=2, dropped=0, bytes_in=9, bytes_out=4" in shown

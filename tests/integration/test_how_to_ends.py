@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from nio.framing import Lines
+from nio.framing import Delimiter, LengthPrefix, Lines
 from nio.reactor import CloseReason, Connection, StreamHandler
 from nio.reactor.streams import _connection, _deadlines, _outlet
 from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import Address, Child, client, receive, receive_all, reset
 
-CLASSES = {"Connection": Connection, "StreamHandler": StreamHandler, "Lines": Lines}
+OWNERS = {
+    "Connection": Connection,
+    "StreamHandler": StreamHandler,
+    "Lines": Lines(),
+    "Delimiter": Delimiter(b";"),
+    "LengthPrefix": LengthPrefix(4),
+}
 TEXT = (PAGES / "ends.md").read_text(encoding="utf-8")
 SHORT = "Echo.record_timeout = 0.1; Echo.idle_timeout = 0.3; main()"
 
@@ -45,10 +51,10 @@ def is_limit(name: str) -> bool:
 
 def test_every_limit_is_in_the_table_with_its_default() -> None:
     expected = {
-        f"{owner}.{name}": spelt(name, getattr(cls() if owner == "Lines" else cls, name))
-        for owner, cls in CLASSES.items()
-        for name in dir(cls)
-        if is_limit(name) and not (owner == "StreamHandler" and hasattr(Connection, name))
+        f"{name}.{limit}": spelt(limit, getattr(owner, limit))
+        for name, owner in OWNERS.items()
+        for limit in dir(owner)
+        if is_limit(limit) and not (name == "StreamHandler" and hasattr(Connection, limit))
     }
     assert {name: row[0] for name, row in limits().items()} == expected
 
