@@ -245,13 +245,13 @@ class Connection(Outlet):
         """Another handler has the channel: it gets no output and no input of this one."""
         self._state, self._steady = CLOSED, False
         self._deadlines.cancel()
-        self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:
                 self._tally.bytes_out += outbox.flush(self._transport.send)
             except OSError:
                 pass  # which the other one will hear, too
+        self._leave_all()
 
     # files, and ends that are none
 

@@ -27,7 +27,7 @@ class Link(Connection):
 
     An end reads nothing before it is joined. A subclass may change what passes, in ``handle_data``: what it hands to
     ``super().handle_data`` goes to the other end. While the reactor drains, joined ends live on: they know no records,
-    so they end with their peers or with the drain time.
+    so they end with their peers or with the drain time. The time limits of a Connection hold for each end.
     """
 
     __slots__ = ("_other",)

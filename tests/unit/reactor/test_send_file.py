@@ -228,11 +228,17 @@ def test_the_channel_is_closed_by_somebody_else(path: Path) -> None:
 
 def test_another_handler_takes_the_channel(path: Path, content: bytes) -> None:
     with World(Keeper) as world:
-        world.connect(receive_buffer=16384)
+        peer = world.connect()
         first = world.handler
-        first.send_file(path)
-        world.reactor.register(first.channel, 1, Keeper())
+        first.write(b"before")
+        first.send_file(path, 0, 1000)
+        first.write(b"never sent, as it would be out of place")
+        world.kernel.room = 6
+        world.reactor.register(first.channel, 1, second := Keeper())
         assert first.send_file(path) is False
+        world.kernel.room = None
+        second.write(b"the other one's")
+        assert peer.read(6 + 1000 + 15) == b"before" + content[:1000] + b"the other one's"
 
 
 def test_what_cannot_be_sent_raises_and_leaves_nothing_open(tmp_path: Path, path: Path) -> None:
