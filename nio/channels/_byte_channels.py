@@ -35,7 +35,7 @@ class ReadingChannel(SelectableChannel):
         """
         if offset or offset.__class__ is not int or length is not None:
             check_part(targets, offset, length)
-        with self._read_lock:
+        with self._reading or self._read_lock:
             if self._input_ended():
                 return EOF
             transfer = Transfer(targets, offset, length, writable=True)
@@ -87,7 +87,7 @@ class WritingChannel(SelectableChannel):
         """
         if offset or offset.__class__ is not int or length is not None:
             check_part(sources, offset, length)
-        with self._write_lock:
+        with self._writing or self._write_lock:
             output_shut = self._output_ended()
             transfer = Transfer(sources, offset, length, writable=False)
             if output_shut and not transfer.remaining:
@@ -121,7 +121,7 @@ class WritingChannel(SelectableChannel):
         None where the kernel cannot.
         """
         sent = 0
-        with self._write_lock:
+        with self._writing or self._write_lock:
             try:
                 while sent < count:
                     step = self._send_some(file, position + sent, count - sent)

@@ -71,7 +71,7 @@ def check_family(family: object) -> None:
 class NetworkChannel(SelectableChannel):
     """A selectable channel over a socket: an address of its own, and options."""
 
-    __slots__ = ("_bound", "_family", "_sock")
+    __slots__ = ("_bound", "_family", "_is_strange", "_sock")
 
     _options: ClassVar[frozenset[str]] = frozenset()
     _unix_options: ClassVar[frozenset[str]] = frozenset()
@@ -89,6 +89,7 @@ class NetworkChannel(SelectableChannel):
         self._sock = sock
         self._family = family
         self._bound = False
+        self._is_strange = False  # somebody may have set SO_LINGER: nobody else than who sets it asks for it
 
     @property
     def socket(self) -> Any:
@@ -96,6 +97,7 @@ class NetworkChannel(SelectableChannel):
 
         It is the provider's: over the operating system a ``socket.socket``.
         """
+        self._is_strange = True
         return self._sock
 
     def detach(self) -> Any:
@@ -164,6 +166,7 @@ class NetworkChannel(SelectableChannel):
             if option in _INET6_OPTIONS and self._bound:
                 raise AlreadyBoundError(f"{option} is set before bind(), and {self!r} is bound")
             spec = self._spec(option)
+            self._is_strange = self._is_strange or spec.kind == "linger"
             self._provider.set_option(self._sock, spec, _checked(option, spec, value))
         return self
 

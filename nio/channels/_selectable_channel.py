@@ -7,12 +7,18 @@ that sleep in it. The descriptor itself is closed when no operation is inside an
 registered. So the kernel cannot give its number to another file while a selector still watches it. A connected channel
 that is closed while registered, in non-blocking mode, shuts its output down at once, so that the peer does not wait for
 a selector. A descriptor that a selector closes, or that is closed in non-blocking mode, never makes anybody wait.
+``release()`` does it all in one call where nobody can be in the way: the poller forgets the descriptor before it is
+closed, so a child that was forked meanwhile, and has a copy, keeps no entry of it alive.
 
 **In a forked child** a channel that a selector watched is registered no more. Its locks are new ones, because a thread
 that only the parent has may hold the old ones; the same goes for a channel that a thread has slept in.
 
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
+
+The read and the write lock are made when somebody first goes in, with the state lock held. So whoever holds the state
+lock and finds none knows that nobody is inside. Once the channel is closed nobody comes in any more: then it is enough
+to look. A reactor's connections, which are read and written past the channel, never make them.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from nio.channels._hand_over import GONE, leave_selectors
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._selection_key import SelectionKey, check_ops
 from nio.errors import IllegalBlockingModeError, IllegalSelectorError, IllegalStateError
-from nio.spi import BROKEN, HUNG_UP, PipeEnd, SelectorProvider, Socket
+from nio.spi import BROKEN, HUNG_UP, Lock, PipeEnd, SelectorProvider, Socket
 
 if TYPE_CHECKING:
     from nio.channels._selector import Selector
@@ -39,7 +45,7 @@ class SelectableChannel(InterruptibleChannel):
     Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
     """
 
-    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_read_lock", "_write_lock")
+    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_reading", "_writing")
 
     _valid_ops: int = 0
     _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
@@ -52,8 +58,22 @@ class SelectableChannel(InterruptibleChannel):
             False  # if True, a kernel's mask that equals the interest set is the ready set, unchanged
         )
         self._keys: dict[Selector, SelectionKey] = {}
-        self._read_lock = provider.rlock()
-        self._write_lock = provider.rlock()
+        self._reading: Lock | None = None
+        self._writing: Lock | None = None
+
+    @property
+    def _read_lock(self) -> Lock:
+        with self._state_lock:
+            if self._reading is None:
+                self._reading = self._provider.rlock()
+            return self._reading
+
+    @property
+    def _write_lock(self) -> Lock:
+        with self._state_lock:
+            if self._writing is None:
+                self._writing = self._provider.rlock()
+            return self._writing
 
     @property
     def is_blocking(self) -> bool:
@@ -81,6 +101,12 @@ class SelectableChannel(InterruptibleChannel):
         """
         if not isinstance(blocking, bool):
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        if blocking is self._blocking and self._open:
+            return self
+        with self._state_lock:
+            if self._reading is self._writing is None and self._open and not self._keys:
+                self._blocking = blocking
+                return self
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             if blocking and not self._blocking and any(key._valid for key in self._keys.values()):
@@ -97,9 +123,11 @@ class SelectableChannel(InterruptibleChannel):
         provider, ClosedSelectorError. It does not wait for a thread that selects; the key counts from the next
         selection on.
         """
-        ops = check_ops(ops, self._valid_ops)
+        if type(ops) is not int or ops & ~self._valid_ops:
+            ops = check_ops(ops, self._valid_ops)
         with self._state_lock:
-            self._ensure_open()
+            if not self._open:
+                self._ensure_open()
             if self._blocking:
                 raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
             if not hasattr(selector, "_register"):
@@ -109,9 +137,46 @@ class SelectableChannel(InterruptibleChannel):
                 key._attachment = attachment
                 key.interest_ops = ops
                 return key
-            if selector.provider is not self._provider:
+            if selector._provider is not self._provider:
                 raise IllegalSelectorError(f"{self!r} is of {self._provider!r}, {selector!r} of {selector.provider!r}")
             return selector._register(self, ops, attachment)
+
+    def release(self) -> None:
+        """As ``close()``, at once, for a reactor and a peer that has ended: the key and the descriptor go in this call.
+
+        The peer is told by the descriptor's close alone, without a shutdown before it. It is ``close()`` where the
+        channel has not exactly one key, where another thread selects, and after a ``read()`` or ``write()`` of it.
+        """
+        try:
+            if not self._gone_at_once():
+                self.close()
+        except BaseException:  # interrupted: what has not been done is the next selection's
+            self.close()
+            for key in tuple(self._keys.values()):
+                key._valid = False
+                key._selector._cancelled.append(key)
+            raise
+
+    def _gone_at_once(self) -> bool:
+        with self._state_lock:
+            if len(self._keys) != 1 or not self._open or self._reading or self._writing or self._wakeup:
+                return False
+            [key] = self._keys.values()
+            selector = key._selector
+            if not key._valid or not selector._unwatch(key):
+                return False
+            self._open = key._valid = False
+            self._be_quick()
+            try:
+                self._end.close()
+            except OSError:
+                pass  # somebody has closed the descriptor before
+            selector._selected_key_set._drop(key)
+            selector._keys.discard(key)
+            self._keys.clear()  # last: an interruption finds the key here
+        if selector.on_cancel is not None:
+            selector.on_cancel(key)
+        return True
 
     def _finish_close(self) -> None:
         super()._finish_close()
@@ -122,14 +187,20 @@ class SelectableChannel(InterruptibleChannel):
             keys = tuple(self._keys.values())
         for key in keys:
             key.cancel()
-        with self._read_lock, self._write_lock:
-            try:
-                if self._keys:  # unless the selectors have released the channel meanwhile
-                    self._announce_close()
-                    if self._is_freed_early and self._are_done(keys):
-                        self._end.close()
-            finally:
-                self._give_back(may_wait=self._blocking)
+        if self._reading is self._writing is None:
+            self._depart(keys)
+        else:
+            with self._read_lock, self._write_lock:
+                self._depart(keys)
+
+    def _depart(self, keys: tuple[SelectionKey, ...]) -> None:
+        try:
+            if self._keys:  # unless the selectors have released the channel meanwhile
+                self._announce_close()
+                if self._is_freed_early and self._are_done(keys):
+                    self._end.close()
+        finally:
+            self._give_back(may_wait=self._blocking)
 
     def _announce_close(self) -> None:
         """Tell the peer now, although the descriptor stays open until the selectors release it."""
@@ -172,13 +243,15 @@ class SelectableChannel(InterruptibleChannel):
                 del self._keys[key._selector]
             if self._open:
                 return
-        with self._read_lock, self._write_lock:
+        if self._reading is self._writing is None:
             self._give_back(may_wait=False)
+        else:
+            with self._read_lock, self._write_lock:
+                self._give_back(may_wait=False)
 
     def _forget(self) -> None:
         super()._forget()
-        self._read_lock = self._provider.rlock()
-        self._write_lock = self._provider.rlock()
+        self._reading = self._writing = None
 
     def _to_ops(self, mask: int, interest: int) -> int:
         """The kernel's mask as a ready set: a fault makes the key ready for all it is interested in."""

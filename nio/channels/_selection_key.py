@@ -198,6 +198,10 @@ class SelectionKey:
             previous, self._attachment = self._attachment, attachment
         return previous
 
+    def detach(self) -> None:
+        """``attach(None)`` for an owner that does not ask what was attached: no lock is taken."""
+        self._attachment = None
+
     def cancel(self) -> None:
         """Make the key invalid; the channel stays open. A second call does nothing."""
         with self._channel._state_lock:

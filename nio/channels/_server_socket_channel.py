@@ -80,6 +80,8 @@ class ServerSocketChannel(NetworkChannel):
         backlog = check_int("backlog", backlog)
         if backlog > _LONGEST_BACKLOG:
             raise IllegalArgumentError(f"backlog must be at most {_LONGEST_BACKLOG}, not {backlog}")
+        if not isinstance(replace_stale, bool):
+            raise TypeError(f"replace_stale must be True or False, not {replace_stale!r}")
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
             try:
@@ -99,24 +101,30 @@ class ServerSocketChannel(NetworkChannel):
         path = self._provider.check_address(self._family, address)
         return isinstance(path, str) and self._provider.remove_stale(path)
 
-    def accept(self) -> SocketChannel | None:
-        """The next connection, itself in blocking mode; None in non-blocking mode when none waits.
+    def accept(self, *, blocking: bool = True) -> SocketChannel | None:
+        """The next connection, itself in blocking mode or not; None in non-blocking mode when none waits.
 
         Raises NotYetBoundError, ClosedChannelError, AsynchronousCloseError when another thread closes the channel
         meanwhile, and what the kernel says about this connection (ConnectionAbortedError) or this process (OSError with
         ``EMFILE``).
         """
-        with self._read_lock:
-            if not self._open and self._blocking:
-                raise AsynchronousCloseError(f"{self!r}")
-            self._ensure_open()
+        if blocking is not True and blocking is not False:
+            raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        with self._reading or self._read_lock:
+            if not self._open:
+                if self._blocking:
+                    raise AsynchronousCloseError(f"{self!r}")
+                self._ensure_open()
             if not self._bound:
                 raise NotYetBoundError(f"{self!r} is not bound")
             accepted = self._attempt(READABLE, self._provider.accept, self._sock)
         if accepted is None:
             return None
         sock, address = accepted
-        return SocketChannel._of_connected(self._provider, sock, self._family, self._provider.told_address(address))
+        address = self._provider.told_address(address)
+        channel = SocketChannel._of_connected(self._provider, sock, self._family, address, self._is_strange)
+        channel._blocking = blocking
+        return channel
 
     def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too

@@ -31,6 +31,7 @@ from nio.errors import (
 from nio.spi import INVALID, OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
+_UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
@@ -117,13 +118,30 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     @classmethod
     def _of_connected(
-        cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily, address: Address | None
+        cls,
+        provider: SelectorProvider,
+        sock: Socket,
+        family: ProtocolFamily,
+        address: Address | None,
+        is_strange: bool = True,
     ) -> SocketChannel:
-        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection."""
-        channel = cls(provider, sock, family)
-        channel._bound = True
+        """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
+
+        Flat, without the constructors: this is done for every connection.
+        """
+        channel = cls.__new__(cls)
+        channel._provider = provider
+        channel._fd = sock.fileno()
+        channel._state_lock = provider.rlock()
+        channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
+        channel._wakeup = channel._reading = channel._writing = None
+        channel._end = channel._sock = sock
+        channel._keys = {}
+        channel._family = family
+        channel._connection = _CONNECTED
         channel._remote_address = address
-        channel._established()
+        channel._input_shut = channel._output_shut = channel._reset = False
+        channel._is_strange = is_strange
         return channel
 
     @property
@@ -217,6 +235,15 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
                 self._fail(code)
             return self._succeed()
 
+    def undelayed_socket(self) -> Socket:
+        """The socket underneath, for a reactor, after ``TCP_NODELAY`` was set where there is such an option."""
+        if self._family is not _UNIX:
+            try:
+                self._provider.set_option(self._sock, _NO_DELAY, True)
+            except OSError:
+                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
+        return self._sock
+
     def shutdown_input(self) -> Self:
         """Read no more: reads return EOF at once, even if data waits. A second call does nothing.
 
@@ -303,13 +330,13 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         if self._connection == _CONNECTED and not self._blocking:
             try:
-                if self._stop_lingering():
+                if not self._is_strange or self._stop_lingering():
                     self._shutdown(self._provider.shutdown_output)
             except OSError:
                 pass  # somebody has closed the descriptor: the close that follows says so
 
     def _be_quick(self) -> None:
-        if self._connection and self._may_linger:
+        if self._connection and self._is_strange and self._may_linger:
             try:
                 self._stop_lingering()
             except OSError:

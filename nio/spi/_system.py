@@ -6,6 +6,7 @@ locks, a socket's ``recv`` and ``send``. No Python code stands in between.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import fcntl
 import os
@@ -22,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from nio.errors import ProviderUnavailableError
 from nio.spi import _poll, _select
@@ -45,6 +46,9 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
     "poll": _poll.PollPoller,
     "select": _select.SelectPoller,
 }
+
+_STREAM = int(socket.SOCK_STREAM)
+_family_of: Callable[[socket.socket], int] = cast("Any", socket.SocketType).family.__get__  # the number, as it is
 
 
 class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
@@ -112,8 +116,12 @@ class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, Inherita
         return sock
 
     def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
-        sock, address = listener.accept()
-        return _settled(sock), address
+        fd, address = cast("Any", listener)._accept()  # socket.accept() makes enums of two numbers, which costs more
+        sock = socket.socket(_family_of(listener), _STREAM, 0, fd)
+        if fd < FIRST_FREE:
+            return _settled(sock), address
+        sock.setblocking(False)
+        return sock, address
 
     def open_pipe(self) -> tuple[SystemPipeEnd, SystemPipeEnd]:
         reader, writer = map(above_standard, os.pipe())
@@ -170,7 +178,7 @@ class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, Inherita
 
     clock: Callable[[], int] = staticmethod(time.monotonic_ns)
     lock: Callable[[], threading.Lock] = staticmethod(threading.Lock)
-    rlock: Callable[[], Lock] = staticmethod(threading.RLock)
+    rlock: Callable[[], Lock] = staticmethod(_thread.RLock)  # what threading.RLock() makes
     condition: Callable[[Any], threading.Condition] = staticmethod(threading.Condition)
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])

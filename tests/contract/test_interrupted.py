@@ -230,6 +230,26 @@ def test_an_interrupted_close_of_a_channel_is_a_close_or_none() -> None:
 
 
 @in_own_thread
+def test_an_interrupted_release_is_a_close_or_none() -> None:
+    with opened() as (single, _):
+        pipe = Pipe.open(provider=single.provider)
+        key = pipe.sink.configure_blocking(False).register(single, W)
+        for _ in steps(lambda: pipe.sink.release()):  # noqa: B023  # the pipe of each round
+            if pipe.sink.is_open:  # the exception came before anything else
+                pipe.sink.release()
+            single.select_now()
+            assert not key.is_valid
+            assert not pipe.sink.is_registered
+            assert len(single.keys) == len(single.selected_keys) == 0
+            assert not is_open(key._fd)
+            pipe.source.close()
+            pipe = Pipe.open(provider=single.provider)
+            key = pipe.sink.configure_blocking(False).register(single, W)
+            single.select_now()
+        pipe.close()
+
+
+@in_own_thread
 def test_an_interrupted_close_of_a_selector_can_be_done_again() -> None:
     with opened() as (single, pipe):
         provider = single.provider

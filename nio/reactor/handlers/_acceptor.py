@@ -16,6 +16,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Timer
 
+_READ, _ACCEPT = int(SelectionKey.OP_READ), int(SelectionKey.OP_ACCEPT)  # arithmetic on members of an enum is slow
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _FOR_GOOD = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 
@@ -59,14 +60,14 @@ class Acceptor(Handler):
         self._accept(self.accepts_per_turn)
 
     def _accept(self, most: int) -> None:
-        key = self.key
+        key, channel, admission = self.key, self.channel, self.reactor.admission
         ops = key.interest_ops if key.is_valid else 0
         for _ in range(most):
-            if self.reactor.admission.is_full:
+            if admission.taken >= admission.limit:
                 self._suspend()
                 return
             try:
-                channel = self.channel.accept()
+                accepted = channel.accept(blocking=False)
             except ClosedChannelError:
                 self.close()
                 return
@@ -82,10 +83,10 @@ class Acceptor(Handler):
                     return
                 self.reactor.report("accept", logging.DEBUG, "a connection was lost before its accept: %s", error)
                 continue
-            if channel is None:
+            if accepted is None:
                 return
             self._starving = False
-            self._admit(channel)
+            self._admit(accepted)
             if not (key.is_valid and key.interest_ops == ops):
                 return  # the handler made just now has closed this listener, or told it to wait
 
@@ -99,7 +100,7 @@ class Acceptor(Handler):
     def resume(self) -> None:
         """Accept again; nothing once the listener is closed or its key cancelled."""
         if self.key.is_valid:
-            self.key.interest_ops = SelectionKey.OP_ACCEPT
+            self.key.interest_ops = _ACCEPT
 
     def _resume_soon(self) -> None:
         """As a tick: whoever gives a place back is in the middle of its own end."""
@@ -112,7 +113,7 @@ class Acceptor(Handler):
 
     def _admit(self, channel: SocketChannel) -> None:
         try:
-            self.reactor.admit(channel, SelectionKey.OP_READ, self._handler())
+            self.reactor.admit(channel, _READ, self._handler())
         except BaseException as error:
             channel.close()
             if isinstance(error, LEAVING):

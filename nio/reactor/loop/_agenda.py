@@ -22,7 +22,7 @@ from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._registry import LEAVING, Registry
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Timer, TimerQueue
+from nio.reactor.loop._timers import Schedule, Timer, TimerQueue
 from nio.spi import SelectorProvider
 
 _TICKS_PER_TURN = 256
@@ -40,6 +40,7 @@ class Agenda:
 
     def _start_agenda(self) -> None:
         self._timers = TimerQueue(self.owner.check)
+        self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._hooks = Hooks(self._registry.guarded)
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()

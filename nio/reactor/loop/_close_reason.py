@@ -8,6 +8,8 @@ import enum
 class CloseReason(enum.Enum):
     """Why a connection ended; handed to ``on_close`` and counted in ``reactor.statistics().closed``."""
 
+    __hash__ = object.__hash__  # an enum's own is a Python function; every end of a connection is counted
+
     PEER_FIN = "the peer ended the stream"
     PEER_RST = "the peer reset the connection, or the network did"
     LOCAL = "this side closed it"

@@ -102,7 +102,7 @@ class Registry(Generic[H]):
             self._admission.leave()
         elif self._others.pop(key, None) is None:
             return False
-        key.attach(None)
+        key.detach()
         return True
 
     # whose error it is

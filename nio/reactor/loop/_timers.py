@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from heapq import heappush
+from typing import Protocol
 
 _SWEEP_ABOVE = 64
 
@@ -78,6 +80,12 @@ class PeriodicTimer(Timer):
         return fn, self._args
 
 
+class Schedule(Protocol):
+    """How a timer is set: ``schedule(when, fn, *args)``."""
+
+    def __call__(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer: ...
+
+
 class TimerQueue:
     """The timers of one reactor; for its thread only, of which ``check(what)`` makes sure."""
 
@@ -93,10 +101,11 @@ class TimerQueue:
     def __len__(self) -> int:
         return len(self._heap) - self._dead
 
-    def schedule(self, when: int, fn: Callable[..., object], *args: object) -> Timer:
+    def schedule(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Timer(self, when, fn, args)
-        self.push(timer)
+        self._sequence += 1
+        heappush(self._heap, (when, self._sequence, timer))
         return timer
 
     def repeat(self, when: int, period: int, fn: Callable[..., object], *args: object) -> Timer:
@@ -109,7 +118,7 @@ class TimerQueue:
         """Have the timer fire at its ``when``."""
         self._sequence += 1
         timer._is_queued = True
-        heapq.heappush(self._heap, (timer.when, self._sequence, timer))
+        heappush(self._heap, (timer.when, self._sequence, timer))
 
     def next_due(self) -> int | None:
         """When the earliest timer is due, None when there is none."""

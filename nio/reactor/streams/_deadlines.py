@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._timers import Timer
+from nio.reactor.loop._timers import Schedule, Timer
 from nio.reactor.streams._state import CLOSING, LINGERING, PROCESSING, READING, SENDING, State
 
 _LINGER_NS = 2_000_000_000
@@ -65,7 +65,8 @@ class Watched(Protocol):
 class Timekeeper(Protocol):
     """What a reactor does for deadlines."""
 
-    def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer: ...
+    @property
+    def schedule(self) -> Schedule: ...
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
@@ -121,15 +122,22 @@ class Deadlines:
 
     def watch(self) -> None:
         """Look when the next deadline may have passed, soon if it has: nobody is closed from in here."""
-        if self._watched is not None:
-            self._look_at(min(self._of(self._watched, self._clock()), key=_when, default=(0, None))[0])
+        watched = self._watched
+        if watched is None:
+            return
+        idle = watched.idle_timeout
+        if idle is not None and not self.record_due and watched.state is READING and not watched.unsent:
+            heard, took = self.heard_at, self._took_at  # as in _of, for nearly every connection that opens
+            self._look_at((heard if heard > took else took) + int(idle * 1e9))
+        else:
+            self._look_at(min(self._of(watched, self._clock()), key=_when, default=(0, None))[0])
 
     def _look_at(self, due: int) -> None:
         watched, timer = self._watched, self._timer
         if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
             if timer is not None:
                 timer.cancel()
-            self._timer = self._timekeeper.call_at(due, self._timekeeper.post, watched.enforce_deadlines)
+            self._timer = self._timekeeper.schedule(due, self._timekeeper.post, watched.enforce_deadlines)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""

@@ -101,5 +101,9 @@ class Nowhere(Outbox):
     def append(self, piece: bytes | memoryview) -> None:
         """Drop it."""
 
+    def append_long(self, piece: LongPiece) -> None:
+        """Drop it."""
+        piece.release()
+
 
 NOWHERE = Nowhere()

@@ -35,7 +35,8 @@ from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
-_WRITE = int(SelectionKey.OP_WRITE)
+_READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_LOCAL = CloseReason.LOCAL
 _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
@@ -145,10 +146,15 @@ class Outlet(Handler):
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, False
         self._deadlines.cancel()
-        self._outbox = Outbox()
-        super().close(reason)
+        self._outbox = NOWHERE
+        reactor = self.reactor
+        reactor.forget(self.key, reason)
+        if self._eof:
+            self.channel.release()
+        else:
+            self.channel.close()
         self._leave_all()
-        self.reactor.guarded(self.on_close, reason)
+        reactor.guarded(self.on_close, reason)
 
     @property
     def state(self) -> State:
@@ -167,9 +173,9 @@ class Outlet(Handler):
 
     @property
     def close_error(self) -> BaseException | None:
-        """What the connection ended with, if it was an error: the system's, the peer's or the handler's own.
+        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
 
-        It has no traceback any more. None while nothing has failed.
+        None while nothing has failed, and for what the handler raised itself: that is in the log.
         """
         return getattr(self, "_error", None)
 
@@ -191,7 +197,7 @@ class Outlet(Handler):
         return self._state is not LINGERING
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        Handler.handle_open(self, reactor, key)
         self._transport = transport = type(self).transport(self.channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
@@ -199,11 +205,11 @@ class Outlet(Handler):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
         self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = False
-        self._steady = self._ops == SelectionKey.OP_READ  # nothing is owed, held or ending: answer past the outbox
+        self._steady = self._ops == _READ  # nothing is owed, held or ending: answer past the outbox
         self._writable = True
         self._clock = reactor.provider.clock
         self._deadlines = Deadlines(self, reactor, self._clock)
@@ -314,10 +320,14 @@ class Outlet(Handler):
 
     def _begin_end(self, reason: CloseReason) -> None:
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
-        if self._state not in ENDED:
-            self._end_input(reason)
-            self._flush()
-            self._arm()
+        if self._state in ENDED:
+            return
+        if self._eof and not self._outbox.size and not self._transport.wants_write:
+            self.close(reason)  # nobody is owed anything
+            return
+        self._end_input(reason)
+        self._flush()
+        self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
         self._state, self._reason, self._steady = CLOSING, reason, False
@@ -347,6 +357,7 @@ class Outlet(Handler):
         self._tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
+            self._eof = not count
             self.close(self._reason)
 
     def _leave_all(self) -> None:
@@ -362,7 +373,6 @@ class Outlet(Handler):
         else:
             name = type(self).__name__
             self.reactor.report("handler", logging.ERROR, "%s raised; its connection ends", name, error=error)
-            self._error = error.with_traceback(None)  # which would keep the frames, and these the handler
             self._begin_end(CloseReason.HANDLER_ERROR)
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:

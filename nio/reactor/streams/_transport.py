@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from nio.channels import SocketChannel, StandardSocketOptions
+from nio.channels import SocketChannel
 from nio.spi import Socket
 
 
@@ -44,14 +44,9 @@ class PlainTransport:
     __slots__ = ("_channel", "recv", "send", "wants_write")
 
     def __init__(self, channel: SocketChannel) -> None:
-        sock: Socket = channel.socket
+        sock: Socket = channel.undelayed_socket()
         self._channel = channel
         self.wants_write = False  # in a slot: what the class holds would be looked up in two places
-        if StandardSocketOptions.TCP_NODELAY in channel.supported_options:
-            try:
-                channel.set_option(StandardSocketOptions.TCP_NODELAY, True)
-            except OSError:
-                pass  # some systems refuse it when the peer has reset the connection, which the first read tells
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes | memoryview, int], int] = sock.send
 

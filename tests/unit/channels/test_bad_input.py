@@ -99,7 +99,7 @@ def of_transfers(method: str, parameter: str, on: str) -> list[Bad]:
 
 def of_selectable(kind: str, on: str) -> list[Bad]:
     valid = {"ServerSocketChannel": 16, "SocketChannel": 13, "DatagramChannel": 5}
-    valid |= {"Pipe.SourceChannel": 1, "Pipe.SinkChannel": 4}
+    valid |= {"Pipe.SourceChannel": 1, "Pipe.SinkChannel": 4, "DescriptorChannel": 5}
     others = tuple(op for op in (1, 2, 4, 8, 16, 32) if not op & valid[kind])
     no_ops = {TypeError: (None, *NO_INTS), IllegalArgumentError: (*NEGATIVE, *others, *HUGE)}
     no_selectors: Refused = {TypeError: (None, True, 1, "selector", [], object())}
@@ -115,6 +115,8 @@ def of_network(kind: str, on: str) -> list[Bad]:
     numbers = {TypeError: (None, *NO_INTS), IllegalArgumentError: (*NEGATIVE, 2**31, *HUGE)}
     rows = [
         Bad(f"{kind}.open", "family", NO_FAMILIES),
+        Bad(f"{kind}.adopt", "sock", {TypeError: (None, True, 1, "text", object())}),
+        Bad(f"{kind}.adopt", "provider", NO_PROVIDERS, good={"sock": None}),
         Bad(f"{kind}.get_option", "option", name_of, on),
         Bad(f"{kind}.set_option", "option", name_of, on, {"value": 1}),
         Bad(f"{kind}.set_option", "value", numbers, on, {"option": "SO_RCVBUF"}),
@@ -172,9 +174,15 @@ def rows() -> Iterator[Bad]:
     yield Bad("inherited_channel", "provider", NO_PROVIDERS)
     yield from of_network("SocketChannel", "stream")
     yield from of_network("ServerSocketChannel", "server")
+    yield Bad("ServerSocketChannel.accept", "blocking", {TypeError: NO_BOOLS}, "server")
     yield from of_network("DatagramChannel", "datagrams")
     yield from of_selectable("Pipe.SourceChannel", "source")
     yield from of_selectable("Pipe.SinkChannel", "sink")
+    yield from of_selectable("DescriptorChannel", "descriptor")
+    yield Bad("DescriptorChannel.adopt", "fd", {TypeError: (None, *NO_INTS), OSError: (*NEGATIVE, *HUGE)})
+    yield Bad("DescriptorChannel.adopt", "provider", NO_PROVIDERS, good={"fd": 0})
+    yield from of_transfers("DescriptorChannel.read", "targets", "descriptor")
+    yield from of_transfers("DescriptorChannel.write", "sources", "descriptor")
     for kind, on in (("SocketChannel", "near"), ("DatagramChannel", "talk"), ("FileChannel", "file")):
         yield from of_transfers(f"{kind}.read", "targets", on)
         yield from of_transfers(f"{kind}.write", "sources", on)
@@ -192,6 +200,7 @@ def rows() -> Iterator[Bad]:
     yield Bad(
         "ServerSocketChannel.bind", "backlog", {TypeError: NO_INTS, IllegalArgumentError: (2**31, *HUGE)}, "server"
     )
+    yield Bad("ServerSocketChannel.bind", "replace_stale", {TypeError: NO_BOOLS}, "server")
     yield Bad("DatagramChannel.send", "source", NO_SOURCES, "datagrams", {"address": ("127.0.0.1", 9)})
     yield Bad(
         "DatagramChannel.receive",

@@ -30,7 +30,7 @@ class Closed(NamedTuple):
 
 
 SELECTABLE = "configure_blocking register "
-NETWORK = SELECTABLE + "local_address port get_option set_option bind "
+NETWORK = SELECTABLE + "local_address port get_option set_option bind detach "
 CLOSED = [
     Closed("stream", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),
     Closed("near", "close", ClosedChannelError, NETWORK + "remote_address connect finish_connect read write "),
@@ -39,6 +39,7 @@ CLOSED = [
     Closed("talk", "close", ClosedChannelError, NETWORK + "remote_address connect receive send read write join"),
     Closed("source", "close", ClosedChannelError, SELECTABLE + "read"),
     Closed("sink", "close", ClosedChannelError, SELECTABLE + "write"),
+    Closed("descriptor", "close", ClosedChannelError, SELECTABLE + "read write detach"),
     Closed("pipe", "close", ClosedChannelError, ""),
     Closed(
         "file",

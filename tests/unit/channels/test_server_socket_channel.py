@@ -96,3 +96,12 @@ def test_repr_shows_the_state() -> None:
         server.bind(LOOPBACK)
         assert repr(server) == f"ServerSocketChannel({server.local_address})"
     assert repr(server) == "ServerSocketChannel(closed)"
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_the_mode_of_what_is_accepted(blocking: bool) -> None:
+    with ServerSocketChannel.open().bind(LOOPBACK) as server, SocketChannel.open(address_of(server)):
+        accepted = server.accept(blocking=blocking)
+        assert accepted is not None
+        with accepted:
+            assert accepted.is_blocking is blocking

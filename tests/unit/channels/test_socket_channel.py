@@ -254,3 +254,32 @@ def test_remote_address_of_a_closed_channel(server: ServerSocketChannel, tmp_pat
     near.close()
     with pytest.raises(ClosedChannelError):
         _ = near.remote_address
+
+
+def slots_of(kind: type) -> set[str]:
+    return {name for base in kind.__mro__ for name in getattr(base, "__slots__", ()) if name[:2] != "__"}
+
+
+def test_an_accepted_channel_has_all_that_an_opened_one_has() -> None:
+    near, far = connected_pair()
+    with near, far:
+        for end in (near, far):
+            assert {name for name in slots_of(SocketChannel) if hasattr(end, name)} == slots_of(SocketChannel)
+
+
+def test_the_undelayed_socket() -> None:
+    near, far = connected_pair()
+    with near, far:
+        near.set_option("TCP_NODELAY", False)
+        assert near.undelayed_socket().fileno() == near._fd
+        assert near.get_option("TCP_NODELAY") is True
+
+
+def test_the_undelayed_socket_of_one_that_has_no_such_option(tmp_path: Path) -> None:
+    near, far = unix_pair(tmp_path)
+    with near, far:
+        assert near.undelayed_socket().fileno() == near._fd
+    near.undelayed_socket()  # a system may refuse it: the first read tells why
+    with SocketChannel.open() as channel:
+        sock = channel.undelayed_socket()
+    assert channel.undelayed_socket() is sock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import nio.channels
 from nio.buffers import ByteBuffer
 from nio.channels import (
     DatagramChannel,
+    DescriptorChannel,
     FileChannel,
     Pipe,
     Selector,
@@ -43,6 +45,9 @@ class World:
         self.pipe = stack.enter_context(Pipe.open())
         self.pipe.source.configure_blocking(False)
         self.pipe.sink.configure_blocking(False)
+        descriptor, self.other_end = socket.socketpair()
+        stack.enter_context(self.other_end)
+        self.descriptor = stack.enter_context(DescriptorChannel.adopt(descriptor.detach())).configure_blocking(False)
         self.over_stream = stack.enter_context(new_channel(io.BytesIO(b"stream")))
         self.selector = stack.enter_context(Selector.open())
         self.stranger = stack.enter_context(Selector.open(WatchedProvider(SelectorProvider.default())))

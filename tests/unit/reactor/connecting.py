@@ -22,8 +22,8 @@ Found = list[tuple[ProtocolFamily, Address]]
 class NamingKernel(Kernel):
     """``names`` says what the resolver finds; a function is called for it, in the resolver's thread."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, real_time: bool = False) -> None:
+        super().__init__(real_time=real_time)
         self.names: dict[str, Found | Exception | Callable[[], Found]] = {}
         self.asked: list[tuple[str, int, int]] = []
         self.chance = 0.0  # the next random number

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nio.channels import DescriptorChannel, SelectionKey, SocketChannel
-from nio.errors import ClosedChannelError, IllegalStateError
+from nio.errors import ClosedChannelError, IllegalStateError, ProtocolError, RecordTooLongError
 from nio.reactor import CloseReason, Connection, Handler, State
 from tests.unit.reactor.connecting import Desk, Dialer
 from tests.unit.reactor.support import PATIENCE, Echo, Gate, Greeter, Keeper, World, in_a_thread
@@ -228,3 +228,24 @@ def test_ended_connection_has_no_peer(desk: Desk, tmp_path: Path) -> None:
         assert asked == [False]
         keeper.close()
         assert keeper.peer_has_ended
+
+
+def test_close_error_is_the_systems_or_the_peers_and_not_the_handlers_own() -> None:
+    class Judge(Greeter):
+        def process(self, record: bytes) -> bytes:
+            raise {b"peer": ProtocolError("nonsense"), b"me": ZeroDivisionError()}[record]
+
+    for record, kind in ((b"peer\n", ProtocolError), (b"x" * 300, RecordTooLongError), (b"me\n", type(None))):
+        with World(Judge) as world:
+            peer = world.connect()
+            assert world.handler.close_error is None
+            peer.send(record)
+            peer.half_close()
+            handler = world.handler
+            world.until(handler.reasons.__len__)
+            assert type(handler.close_error) is kind
+    with World(Greeter) as world:
+        world.connect().reset()
+        world.until(lambda: world.handler.reasons)
+        assert isinstance(world.handler.close_error, ConnectionResetError)
+        assert world.handler.close_error.__traceback__ is None

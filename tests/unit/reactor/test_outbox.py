@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import NOWHERE, Outbox
 
 
 class Peer:
@@ -149,3 +149,9 @@ def test_long_pieces_that_nobody_will_send_are_released() -> None:
     outbox.release()
     outbox.release()
     assert [piece.released for piece in pieces] == [1, 1]
+
+
+def test_nowhere_keeps_nothing() -> None:
+    NOWHERE.append(b"x")
+    NOWHERE.append_long(piece := Long(5))
+    assert (NOWHERE.size, NOWHERE.not_here, piece.released) == (0, 0, 1)

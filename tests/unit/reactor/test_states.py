@@ -203,7 +203,12 @@ def left_by_both(world: World, manual: Manual) -> None:
 
 
 def left_by_the_peer(world: World, manual: Manual) -> None:
+    world.kernel.room = 0
+    world.handler.send(b"x")
+    world.turns()
     world.peers[0].half_close()
+    world.until_state(State.CLOSING)
+    world.kernel.room = None
     world.until_state(State.CLOSED)
 
 
