@@ -50,7 +50,7 @@ class FilePiece:
 
         0 or BlockingIOError for none now, SourceError when the file is to blame, other OSErrors are the connection's.
         """
-        sent = self._send_read(send) if self._target is None else self._send_here(self._target)
+        sent = self._send_read(send) if self._target is None else self._send_here(self._target, send)
         self._position += sent
         self.left -= sent
         return sent
@@ -60,12 +60,13 @@ class FilePiece:
         if self._owned:
             self._file.close()
 
-    def _send_here(self, target: SocketChannel) -> int:
+    def _send_here(self, target: SocketChannel, send: Send) -> int:
+        send(b"", NO_SIGNAL)  # sendfile takes no flags: where SIGPIPE is not ignored, a broken pipe is found here
         try:
             sent = self._file.transfer_to(self._position, min(self.left, _SHARE), target)
             if not sent and self._file.size <= self._position:
                 raise self._cut()
-        except (ConnectionError, SourceError, TimeoutError):
+        except (BlockingIOError, ConnectionError, SourceError, TimeoutError):
             raise
         except OSError as error:
             if isinstance(error, ClosedChannelError) and not target.is_open:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nio.channels import FileChannel, StandardOpenOption
-from nio.errors import IllegalArgumentError, NonReadableChannelError
+from nio.errors import ClosedChannelError, IllegalArgumentError, NonReadableChannelError
 from nio.reactor import CloseReason, State
+from nio.reactor.streams._file_piece import FilePiece
 from nio.reactor.streams._transport import PlainTransport
 from tests.unit.reactor.support import NEVER, Greeter, Keeper, Peer, World, in_a_thread
 
@@ -226,6 +229,15 @@ def test_the_channel_is_closed_by_somebody_else(path: Path) -> None:
         assert world.handler.reasons in ([CloseReason.PEER_RST], [CloseReason.LOCAL])
 
 
+def test_a_channel_closed_in_the_very_moment_is_no_fault_of_the_file(path: Path) -> None:
+    with World(Keeper) as world, FileChannel.open(path, provider=world.kernel) as file:
+        world.connect()
+        piece = FilePiece(file, 0, 100, world.handler.channel, False)
+        world.handler.close()
+        with pytest.raises(ClosedChannelError):
+            piece.send(lambda data, flags: 0)
+
+
 def test_another_handler_takes_the_channel(path: Path, content: bytes) -> None:
     with World(Keeper) as world:
         peer = world.connect()
@@ -233,10 +245,8 @@ def test_another_handler_takes_the_channel(path: Path, content: bytes) -> None:
         first.write(b"before")
         first.send_file(path, 0, 1000)
         first.write(b"never sent, as it would be out of place")
-        world.kernel.room = 6
         world.reactor.register(first.channel, 1, second := Keeper())
         assert first.send_file(path) is False
-        world.kernel.room = None
         second.write(b"the other one's")
         assert peer.read(6 + 1000 + 15) == b"before" + content[:1000] + b"the other one's"
 
@@ -259,3 +269,35 @@ def test_what_cannot_be_sent_raises_and_leaves_nothing_open(tmp_path: Path, path
         ):
             handler.send_file(channel)
         assert handler.unsent == 0
+
+
+BROKEN_PIPE = """
+import signal, sys
+from nio import FileChannel, ServerSocketChannel, SocketChannel
+from nio.reactor.streams._file_piece import FilePiece
+
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+server = ServerSocketChannel.open().bind(("127.0.0.1", 0))
+channel = SocketChannel.open(server.local_address)
+server.accept().set_option("SO_LINGER", 0).close()
+channel.configure_blocking(False)
+piece = FilePiece(FileChannel.open(sys.argv[1]), 0, 1000, channel, False)
+for _ in range(3):  # a reset is told once; from then on the pipe is broken
+    try:
+        piece.send(channel.socket.send)
+    except ConnectionError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_peer_that_is_gone_ends_no_process_by_sigpipe(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN_PIPE, str(path)],
+        capture_output=True,
+        timeout=30,
+        check=False,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0, done
+    assert done.stdout.endswith("BrokenPipeError\n")
