@@ -10,19 +10,17 @@ The wake-up is cleared before any key is handed over, so a wake-up from an actio
 after all was done for it, and what is done twice does no harm.
 
 **A close from inside a selection** (an action's, a signal handler's) marks the keys invalid and leaves the rest to the
-selection, which is in the middle of using what the close gives back. Between two selections, and inside an action,
-nobody is: there a closed listener or datagram channel leaves the poller at once, so that its port is free.
+selection. A listener or datagram channel closed between two of them, or in an action, leaves its port free at once.
 
-**A fork** gives the child copies of the parent's descriptors, the poller's among them. Were the child to take a key out
-of that poller, the parent would hear of the channel no more. So in the child a selector has no keys, and its copy of
-the poller is closed before anything else runs there.
+**A fork** copies the poller's descriptor. Were the child to take a key out, the parent would hear of its channel no
+more. So in the child a selector has no keys, and its copy is closed before anything else runs there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from nio._numbers import LONGEST, check_seconds
@@ -38,6 +36,7 @@ from nio.spi import READABLE, SelectorProvider
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
+Take = Callable[[Events, Watch[SelectionKey]], int]
 OnLostKey = Callable[[SelectionKey, OSError], object]
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
 _IDLE, _SELECTING, _HANDING_OVER = range(3)
@@ -117,6 +116,7 @@ class Selector:
         self._poller = self._watch.poller
         self._updates = self._watch.updates
         self._waking = Waking(self._provider, self._poller)
+        self._watch.on_unknown = self._waking.silence
         self._watch.check_limit(self._waking.fd)
         self._poller.add(self._waking.fd, READABLE)
         shared_by_fork(self._provider).add(self)
@@ -190,20 +190,61 @@ class Selector:
         Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError when called
         from an ``action`` of this selector.
         """
-        if timeout is not None and not (type(timeout) is float and timeout >= 0):
-            check_seconds("timeout", timeout)
         if action is None:
-            return self._select(timeout, None)
+            return self.serve(timeout, None)
         check_action(action)
-        return self._select(timeout, lambda key, attachment, ready: action(key))
+        return self.dispatch(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
         """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
+        check_action(action)
+        return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
+
+    def serve(self, timeout: float | None, take: Take | None, end: float | None = None) -> int:
+        """As ``dispatch``, for a reactor: ``take(events, watch)`` goes through the kernel's answer itself.
+
+        It returns how many keys that were, and gives what it does not know to ``watch.hand_over(events, action)``.
+        ``end`` is when the timeout is over by the provider's clock, for whoever has read that anyway.
+        """
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
-        if not callable(action):
-            check_action(action)
-        return self._select(timeout, action)
+        with self._lock:
+            if not self._open:
+                self._ensure_open()
+            if self._selecting:
+                raise IllegalStateError("select() called from inside a selection of the same selector")
+            try:
+                self._selecting, watch = _SELECTING, self._watch
+                watch.unasked = count = 0
+                if self._updates:
+                    timeout = watch.apply(timeout)
+                if self._cancelled:
+                    self._flush_cancelled()
+                if timeout and end is None:
+                    end = self._provider.clock() + min(timeout, LONGEST) * 1e9
+                while True:
+                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
+                    events = self._poller.wait(sleep)
+                    if self._cancelled:
+                        self._flush_cancelled()
+                    if events:
+                        count = self._answer(events, take)
+                        if watch.stale < len(events) or self._waking.was_set:
+                            break
+                        self._selecting = _SELECTING
+                    elif sleep == timeout:
+                        break
+                    if timeout is not None and (timeout := ((end or 0) - self._provider.clock()) / 1e9) <= 0:
+                        break
+                self._selecting = _IDLE
+            except BaseException:
+                self._selecting = _IDLE
+                self._waking.interrupted()
+                raise
+            finally:
+                if not self._open:
+                    self._close()
+            return count
 
     def select_now(self, action: Action | None = None) -> int:
         """As ``select(0, action)``; uses up a pending wake-up."""
@@ -226,16 +267,14 @@ class Selector:
             self._ensure_not_forked()
         return self
 
-    @contextmanager
-    def waking_on_signals(self) -> Iterator[None]:
+    def waking_on_signals(self) -> AbstractContextManager[None]:
         """Inside, a signal ends the selection it falls into, so that its Python handler runs; for the selecting thread.
 
         Else one that arrives just before the kernel's wait is handled after it. Outside the main thread, where no
         handler runs, it changes nothing.
         """
         self._ensure_open()
-        with self._provider.signal_wakeup() as signals, self._waking.on(signals, self._watch.check_limit):
-            yield
+        return self._waking.on_signals(self._provider, self._watch.check_limit)
 
     def close(self) -> None:
         """Cancel all keys and give the kernel's objects back; channels stay open. A selection under way ends first."""
@@ -317,54 +356,15 @@ class Selector:
         finally:
             self._lock.release()
 
-    def _select(self, timeout: float | None, action: Dispatch | None) -> int:
-        with self._lock:
-            if not self._open:
-                self._ensure_open()
-            if self._selecting:
-                raise IllegalStateError("select() called from inside a selection of the same selector")
-            try:
-                self._selecting = _SELECTING
-                watch = self._watch
-                watch.unasked = count = 0
-                if self._updates:
-                    timeout = watch.apply(timeout)
-                if self._cancelled:
-                    self._flush_cancelled()
-                end = self._provider.clock() + min(timeout, LONGEST) * 1e9 if timeout else 0
-                while True:
-                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
-                    events = self._poller.wait(sleep)
-                    if self._cancelled:
-                        self._flush_cancelled()
-                    if events:
-                        watch.stale = 0
-                        count = self._answer(events, action)
-                        if watch.stale < len(events):
-                            break
-                        self._selecting = _SELECTING
-                    elif sleep == timeout:
-                        break
-                    if timeout is not None and (timeout := (end - self._provider.clock()) / 1e9) <= 0:
-                        break
-                self._selecting = _IDLE
-            except BaseException:
-                self._selecting = _IDLE
-                self._waking.interrupted()
-                raise
-            finally:
-                if not self._open:
-                    self._close()
-            return count
-
-    def _answer(self, events: Events, action: Dispatch | None) -> int:
-        waking = self._waking
-        if waking.event in events or waking.signal_event in events:
-            waking.clear(events)
-        if action is None:
-            return self._watch.sort(events, self._selected_key_set)
+    def _answer(self, events: Events, take: Take | None) -> int:
+        waking, watch = self._waking, self._watch
+        watch.stale, waking.was_set = 0, waking.is_set
+        if waking.was_set:
+            waking.clear()
+        if take is None:
+            return watch.sort(events, self._selected_key_set)
         self._selecting = _HANDING_OVER
-        handed = self._watch.hand_over(events, action)
+        handed = take(events, watch)
         if not self._open and handed:
             self._ensure_open()
         return handed

@@ -61,7 +61,7 @@ class ServerSocketChannel(NetworkChannel):
     @classmethod
     def _of_listening(cls, provider: SelectorProvider, sock: Socket, family: ProtocolFamily) -> ServerSocketChannel:
         channel = cls(provider, sock, family)
-        channel._bound = True
+        channel._bound = channel._is_strange = True
         return channel
 
     def bind(

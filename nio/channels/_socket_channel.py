@@ -113,7 +113,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         if peer is not None:
             return cls._of_connected(provider, found.socket, found.family, provider.told_address(peer))
         channel = cls(provider, found.socket, found.family)
-        channel._bound = is_named(found.socket)
+        channel._bound, channel._is_strange = is_named(found.socket), True
         return channel
 
     @classmethod

@@ -10,6 +10,11 @@ later wake-up would be lost.
 that is set without the flag ends one selection for nothing; a flag without the descriptor would lose every later
 wake-up. So whoever is interrupted leaves the flag cleared. An interrupted ``set()`` sets the descriptor all the same:
 another caller may have found the flag set and left.
+
+**What is looked at in each selection is the flag**, not the kernel's answer: to search that for our two descriptors
+would cost more than all the rest, the more is ready. A descriptor that the answer names and that has no key is one of
+ours, and is silenced then: a signal's, or that of a wake-up which was cleared before it was quite set. In the second
+case somebody may raise the flag in between, and has his descriptor cleared: so it is set again.
 """
 
 from __future__ import annotations
@@ -23,16 +28,15 @@ from nio.spi import READABLE, Poller, SelectorProvider, Wakeup
 class Waking:
     """The wake-up of one selector."""
 
-    __slots__ = ("_poller", "_signals", "_wakeup", "event", "fd", "is_set", "signal_event")
+    __slots__ = ("_poller", "_signals", "_wakeup", "fd", "is_set", "was_set")
 
     def __init__(self, provider: SelectorProvider, poller: Poller) -> None:
         self._poller = poller
         self._wakeup: Wakeup | None = provider.open_wakeup()
         self._signals: Wakeup | None = None
         self.fd = self._wakeup.fileno()
-        self.event = (self.fd, READABLE)  # what a poller reports of the wake-up
-        self.signal_event: tuple[int, int] | None = None  # and of a signal
         self.is_set = False
+        self.was_set = False  # when the last answer came
 
     @property
     def is_open(self) -> bool:
@@ -53,34 +57,42 @@ class Waking:
             raise
         return True
 
-    def clear(self, events: list[tuple[int, int]]) -> None:
-        """Clear what has ended this selection; whoever is interrupted here calls ``interrupted``."""
-        if self.event in events and self._wakeup is not None:
+    def clear(self) -> None:
+        """Clear the wake-up that has ended this selection; whoever is interrupted here calls ``interrupted``."""
+        if self._wakeup is not None:
             self._wakeup.clear()
-            self.is_set = False
-        if self.signal_event in events and self._signals is not None:
+        self.is_set = False
+
+    def silence(self, fd: int) -> None:
+        """The kernel's answer names a descriptor that has no key."""
+        if self._signals is not None and fd == self._signals.fileno():
             self._signals.clear()
+        elif self._wakeup is not None and fd == self.fd and not self.was_set:
+            self._wakeup.clear()
+            if self.is_set:
+                self._wakeup.set()
 
     def interrupted(self) -> None:
         """Be in a state that loses no wake-up, after an exception out of a selection."""
         self.is_set = False
 
     @contextmanager
-    def on(self, signals: Wakeup | None, check: Callable[[int], object]) -> Iterator[None]:
-        """Inside, ``signals``, if any, ends a selection, too; what did so before has its turn again afterwards."""
-        if signals is None:
-            yield
-            return
-        check(signals.fileno())
-        previous = self._signals, self.signal_event
-        try:
-            self._poller.add(signals.fileno(), READABLE)
-            self._signals, self.signal_event = signals, (signals.fileno(), READABLE)
-            yield
-        finally:
-            self._signals, self.signal_event = previous
-            if self._wakeup is not None:  # not closed meanwhile
-                self._poller.remove(signals.fileno())
+    def on_signals(self, provider: SelectorProvider, check_limit: Callable[[int], None]) -> Iterator[None]:
+        """Inside, a signal ends a selection, too; what did so before has its turn again afterwards."""
+        with provider.signal_wakeup() as signals:
+            if signals is None:
+                yield
+                return
+            check_limit(signals.fileno())
+            previous = self._signals
+            try:
+                self._poller.add(signals.fileno(), READABLE)
+                self._signals = signals
+                yield
+            finally:
+                self._signals = previous
+                if self._wakeup is not None:  # not closed meanwhile
+                    self._poller.remove(signals.fileno())
 
     def close(self) -> None:
         """Drop the descriptor; ``set()`` does nothing from now on."""

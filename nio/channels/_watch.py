@@ -87,6 +87,7 @@ class Watch(Generic[K]):
         "by_fd",
         "on_fault",
         "on_lost",
+        "on_unknown",
         "poller",
         "stale",
         "unasked",
@@ -100,6 +101,7 @@ class Watch(Generic[K]):
         self.by_fd: dict[int, K] = {}
         self.on_lost: Callable[[K, OSError], object] | None = None
         self.on_fault: Callable[[K], object] | None = None  # a peer has reset, and nobody was interested
+        self.on_unknown: Callable[[int], object] = id  # a descriptor without a key: the wake-up's, say
         self.stale = 0  # of the events at hand, those of an interest given up
         self.unasked = 0  # of this selection's events, those that nobody is interested in
         self._start = 0
@@ -185,10 +187,12 @@ class Watch(Generic[K]):
         """The reactor's path, so the common case (a connected stream without a fault) is decided here, in one line."""
         passed_over = 0
         by_fd = self.by_fd
-        for fd, mask in self._rotated(events) if len(events) > 1 else events:
+        for fd, mask in self.rotated(events) if len(events) > 1 else events:
             key = by_fd.get(fd)
             if key is None or not key._valid:  # the wake-up, or cancelled by an earlier action
                 passed_over += 1
+                if key is None:
+                    self.on_unknown(fd)
                 continue
             interest, channel = key._interest, key._channel
             ready = mask if mask == interest and channel._mask_is_ready_set else channel._to_ops(mask, interest)
@@ -206,9 +210,11 @@ class Watch(Generic[K]):
     def sort(self, events: Events, selected: SelectedKeySet[K]) -> int:
         """Into the selected keys, by the JDK's rules; how many ready sets were updated."""
         updated = 0
-        for fd, mask in self._rotated(events) if len(events) > 1 else events:
+        for fd, mask in self.rotated(events) if len(events) > 1 else events:
             key = self.by_fd.get(fd)
             if key is None or not key._valid:  # the wake-up, or cancelled just now
+                if key is None:
+                    self.on_unknown(fd)
                 continue
             ready = key._channel._to_ops(mask, key._interest)
             if not ready and self._is_stale(key, mask):
@@ -223,7 +229,7 @@ class Watch(Generic[K]):
                     updated += 1
         return updated
 
-    def _rotated(self, events: Events) -> Events:
+    def rotated(self, events: Events) -> Events:
         """Kernels report in a fixed order: nobody is always the last."""
         self._start = start = (self._start + 1) % len(events)
         return events[start:] + events[:start]

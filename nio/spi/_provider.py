@@ -278,6 +278,28 @@ class SelectorProvider(ABC):
         """
         return None
 
+    def catch_signal(self, signum: int, arrived: Callable[[int], bool]) -> Callable[[], object]:
+        """Have ``arrived(signum)`` called in the main thread whenever the signal comes, until the answer is called.
+
+        ``arrived`` says whether that is news: False if the last one was not taken up yet. A handler that somebody else
+        has set is called after it, and put back at the end. IllegalStateError outside the main thread,
+        IllegalArgumentError for what is no signal or cannot be caught.
+        """
+        raise self._lacks("signals")
+
+    @property
+    def urgent_signal(self) -> int:
+        """The signal that tells of urgent data."""
+        raise self._lacks("urgent data")
+
+    def announce_urgent(self, sock: OwnSocket) -> None:
+        """Have ``urgent_signal`` come to this process when urgent data comes to the socket."""
+        raise self._lacks("urgent data")
+
+    def has_urgent(self, sock: OwnSocket) -> bool:
+        """Whether there is urgent data that nobody has taken."""
+        raise self._lacks("urgent data")
+
     def after_fork(self, call: Callable[[], object]) -> None:  # noqa: B027  # what never forks has nothing to do
         """Have ``call()`` run first in every child that this process forks."""
 

@@ -38,6 +38,8 @@ from nio.spi._inherited import InheritanceDoor
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._pipe import SystemPipeEnd
 from nio.spi._provider import SelectorProvider
+from nio.spi._signals import SignalDoor
+from nio.spi._urgent import UrgentDoor
 from nio.spi._wakeup import SystemWakeup
 
 _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select.SelectPoller]] = {
@@ -51,7 +53,9 @@ _STREAM = int(socket.SOCK_STREAM)
 _family_of: Callable[[socket.socket], int] = cast("Any", socket.SocketType).family.__get__  # the number, as it is
 
 
-class SystemProvider(AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SelectorProvider):
+class SystemProvider(
+    AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SignalDoor, UrgentDoor, SelectorProvider
+):
     """The operating system, with the readiness of that name; it has no state of its own.
 
     ``SelectorProvider.named(name)`` has one for all; a subclass changes a part of it, to watch or to disturb a program.

@@ -24,7 +24,7 @@ def connect(addresses: Iterable[tuple[ProtocolFamily, Address]], timeout: float)
         channel = SocketChannel.open(family=family).configure_blocking(False)
         try:
             if _finished(channel, address, timeout):
-                return channel.set_option("TCP_NODELAY", True)
+                return channel if family is ProtocolFamily.UNIX else channel.set_option("TCP_NODELAY", True)
             failure = Failure(Exit.TIME_LIMIT, f"no connection to {spell(address)} within {timeout:g} s")
         except OSError as error:
             failure = Failure(Exit.CANNOT_CONNECT, f"cannot connect to {spell(address)}: {reason_of(error)}")

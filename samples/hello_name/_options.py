@@ -107,6 +107,7 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add = parser.add_argument
     add("--host", default=HOST, metavar="H", help=f"name or address to listen on ({HOST})")
     add("--port", type=_whole(0, 65_535), default=PORT, metavar="P", help=f"port, 0 for any free one ({PORT})")
+    add("--unix", metavar="PATH", help="listen on this path instead; the file of a server that has ended is replaced")
     add(
         "--reactor",
         choices=("single", "pooled"),
@@ -156,6 +157,8 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
         for option in ("workers", "executor"):
             if options.reactor != "pooled" and getattr(options, option) is not None:
                 parser.error(f"--{option} fits --reactor pooled")
+        if options.unix is not None and options.port_file is not None:
+            parser.error("--port-file fits --port, not --unix")
         options.executor = options.executor or "thread"
         if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS
@@ -169,6 +172,7 @@ def _client(parser: argparse.ArgumentParser) -> Complete:
     add("names", nargs="*", metavar="NAME", help="what to send; none: a dialogue on stdin")
     add("--host", default=HOST, metavar="H", help=f"name or address of the server ({HOST})")
     add("--port", type=_whole(1, 65_535), default=PORT, metavar="P", help=f"its port ({PORT})")
+    add("--unix", metavar="PATH", help="its path instead")
     add("--connections", type=_whole(1, 10_000), metavar="N", help="with names: connections at a time (1)")
     add(
         "--repeat", type=_whole(1, 10_000_000), metavar="N", help="with names: how often each connection sends them (1)"

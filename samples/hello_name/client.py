@@ -27,7 +27,8 @@ Addresses = list[tuple[ProtocolFamily, Address]]
 def main(options: argparse.Namespace) -> Exit:
     """Send the names, or hold the dialogue; the options are those of the parser in ``_options.py``."""
     try:
-        addresses = resolve(options.host, options.port)
+        unix: Addresses = [(ProtocolFamily.UNIX, options.unix)]
+        addresses = resolve(options.host, options.port) if options.unix is None else unix
     except OSError as error:
         where = spell((options.host, options.port))
         raise Failure(Exit.CANNOT_CONNECT, f"cannot connect to {where}: {reason_of(error)}") from None
@@ -41,7 +42,8 @@ def main(options: argparse.Namespace) -> Exit:
 
 def _dialogue(addresses: Addresses, options: argparse.Namespace) -> None:
     with Conversation(addresses, options.timeout) as server:
-        say(f"Client connected to host : {options.host} port: {options.port}")
+        where = f"host : {options.host} port: {options.port}" if options.unix is None else f"path : {options.unix}"
+        say(f"Client connected to {where}")
         say('Type ("Bye" to quit)')
         say("Tell what your name is to the Server.....")
         for line in sys.stdin.buffer if sys.stdin is not None else ():

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TextIO
 
-from nio import SelectionKey, ServerSocketChannel
+from nio import ProtocolFamily, SelectionKey, ServerSocketChannel
 from nio.errors import WorkersLostError
 from nio.reactor import Acceptor, Reactor
 from samples.hello_name import _workers
@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> Exit:
     )
     handler = configured(options.max_name, options.idle_timeout or None, options.delay, options.delay_kind)
     with ExitStack() as stack:
-        listener = stack.enter_context(_listen(options.host, options.port, options.backlog))
+        listener = stack.enter_context(_listen(options))
         workers: int | Executor = 0
         if options.reactor == "pooled":
             workers = stack.enter_context(_workers.started(options.executor, options.workers))
@@ -48,16 +48,20 @@ def main(options: argparse.Namespace) -> Exit:
         return _Run(reactor, listener, options).to_the_end()
 
 
-def _listen(host: str, port: int, backlog: int) -> ServerSocketChannel:
+def _listen(options: argparse.Namespace) -> ServerSocketChannel:
     listener = None
     try:
-        family, address = resolve(host, port)[0]
+        if options.unix is not None:
+            listener = ServerSocketChannel.open(ProtocolFamily.UNIX)
+            return listener.bind(options.unix, options.backlog, replace_stale=True)
+        family, address = resolve(options.host, options.port)[0]
         listener = ServerSocketChannel.open(family)
-        return listener.bind(address, backlog)
+        return listener.bind(address, options.backlog)
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise Failure(Exit.CANNOT_BIND, f"cannot listen on {spell((host, port))}: {reason_of(error)}") from None
+        where = options.unix or spell((options.host, options.port))
+        raise Failure(Exit.CANNOT_BIND, f"cannot listen on {where}: {reason_of(error)}") from None
 
 
 class _Run:
@@ -84,7 +88,7 @@ class _Run:
             lost = Failure(Exit.WORKERS_LOST, str(error))
         finally:
             self._over = True
-            self._remove_port_file()
+            self._remove_files()
         signal.setitimer(signal.ITIMER_REAL, _CLEANUP)
         _say(self._last_line())
         code = self._verdict()
@@ -142,12 +146,12 @@ class _Run:
         """End without a step that might wait for something."""
         if not self._over:
             self._over = True  # the next signal may find stdout stuck
-            self._remove_port_file()
+            self._remove_files()
             _write_at_once(sys.stdout, self._last_line())
             _write_at_once(sys.stderr, f"hello_name server: {why}" if why else "")
         os._exit(code)
 
-    # the port file
+    # the port file, and the file of a Unix-domain listener
 
     def _write_port_file(self) -> None:
         path = self._options.port_file
@@ -163,9 +167,10 @@ class _Run:
             _unlink(draft)
             raise Failure(Exit.UNEXPECTED, f"cannot write --port-file {path}: {reason_of(error)}") from None
 
-    def _remove_port_file(self) -> None:
-        if self._options.port_file is not None:
-            _unlink(self._options.port_file)
+    def _remove_files(self) -> None:
+        for path in (self._options.port_file, self._options.unix):
+            if path is not None:
+                _unlink(path)
 
 
 def _unlink(path: str) -> None:

@@ -7,7 +7,10 @@ import io
 import os
 import socket
 import ssl
+import struct
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +26,7 @@ from nio.channels import (
 )
 from nio.errors import AsynchronousCloseError, ClosedChannelError, IllegalArgumentError, IllegalStateError
 from nio.spi import SelectorProvider
-from tests.helpers import LOOPBACK, PATIENCE, Background, R, W, connected_pair, reset, text_of, until
+from tests.helpers import LOOPBACK, PATIENCE, Background, R, W, connected_pair, fill, reset, text_of, until
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -74,6 +77,34 @@ def test_unconnected_socket_is_an_unconnected_channel(provider: SelectorProvider
         assert channel.local_address == bound.getsockname()
     with SocketChannel.adopt(socket.socket(socket.AF_UNIX), provider=provider) as channel:
         assert channel.local_address is None
+
+
+@pytest.mark.parametrize("side", ["dialled", "accepted"])
+@pytest.mark.skipif(sys.platform != "linux", reason="the order of what the kernel does at a close is Linux's")
+def test_linger_time_that_somebody_has_set_before_keeps_no_selector_waiting(
+    provider: SelectorProvider, selector: Selector, side: str
+) -> None:
+    """A close in non-blocking mode waits for nobody, whoever set the option: it comes with an adopted listener, too."""
+    linger = struct.pack("ii", 1, 30)
+    with socket.socket() as listener, socket.socket() as client:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        listener.bind(LOOPBACK)
+        listener.listen()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        dialled = SocketChannel.adopt(client, provider=provider)
+        with ServerSocketChannel.adopt(listener, provider=provider) as server:
+            dialled.connect(listener.getsockname())
+            accepted = server.accept()
+        assert accepted is not None
+        channel, other = (dialled, accepted) if side == "dialled" else (accepted, dialled)
+        with other:
+            assert channel.get_option("SO_LINGER") == 30
+            channel.configure_blocking(False).register(selector, 0)
+            fill(channel)
+            began = time.monotonic()
+            channel.close()
+            selector.select_now()
+            assert time.monotonic() - began < PATIENCE
 
 
 def test_datagrams(provider: SelectorProvider) -> None:

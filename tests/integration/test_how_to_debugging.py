@@ -14,7 +14,7 @@ from tests.integration.conversation import client, receive, receive_all
 
 TEXT = (PAGES / "debugging.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(.+?)` \| ([A-Z]+|as the lines|any) \|", re.MULTILINE)
-CONVERSION = re.compile(r"%(?:\.\d+)?[srd]")
+CONVERSION = re.compile(r"%(?:\.\d+)?[srdf]")
 LEVELS = {"debug", "warning", "error", "critical"}
 
 

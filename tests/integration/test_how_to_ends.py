@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nio.framing import Delimiter, LengthPrefix, Lines
-from nio.reactor import CloseReason, Connection, StreamHandler
-from nio.reactor.streams import _connection, _deadlines, _outlet
+from nio.reactor import CloseReason, Connection, Reactor, StreamHandler
+from nio.reactor.streams import _deadlines, _outlet
 from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import Address, Child, client, receive, receive_all, reset
 
@@ -67,7 +68,8 @@ def test_every_reason_is_on_the_page_and_no_other() -> None:
 def test_limits_that_are_no_settings_are_what_the_page_says() -> None:
     assert (_deadlines._RATE_BYTES, _deadlines._RATE_NS) == (1024, 10 * 10**9)
     assert (_outlet._LINGER_BYTES, _deadlines._LINGER_NS) == (64 * 1024, 2 * 10**9)
-    assert (Connection.high_mark, _connection._READ_SIZE) == (64 * 1024, 64 * 1024)
+    assert Connection.high_mark == 64 * 1024
+    assert inspect.signature(Reactor.connect).parameters["timeout"].default == 30
 
 
 def says_a_line_and_leaves(address: Address) -> None:

@@ -1,1 +1,1 @@
-"""What hangs on a key: Handler, which everything derives from, Acceptor and Connector."""
+"""What hangs on a key: Handler, from which all derive, Acceptor, Connector, DatagramHandler."""

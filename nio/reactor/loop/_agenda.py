@@ -12,18 +12,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import TypeVar
 
 from nio._numbers import check_seconds
-from nio.channels import Selector
+from nio.channels import SelectableChannel, Selector
 from nio.errors import ClosedSelectorError, IllegalArgumentError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable
+from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
+from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry
+from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Schedule, Timer, TimerQueue
+from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
+
+T = TypeVar("T")
 
 _TICKS_PER_TURN = 256
 _CLOSED = ReactorState.CLOSED
@@ -34,6 +42,8 @@ class Agenda:
 
     provider: SelectorProvider
     owner: Owner
+    tally: Tally
+    _deferred: DeferredCalls
     _selector: Selector
     _registry: Registry[EventHandler]
     _state: ReactorState
@@ -42,6 +52,9 @@ class Agenda:
         self._timers = TimerQueue(self.owner.check)
         self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
+        self._signals = Signals(self.provider, self._selector.wakeup, self._raised)
+        self._arrived = self._signals.arrived
+        self._urgent = UrgentWatches(self.provider, self.on_signal, self.post, self._raised)
         self._hooks = Hooks(self._registry.guarded)
         self._ticks: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
 
@@ -93,6 +106,55 @@ class Agenda:
             raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
         return self._timers.repeat(self.provider.clock() + nanoseconds, nanoseconds, fn, *args)
 
+    def defer(
+        self,
+        fn: Callable[..., T],
+        /,
+        *args: object,
+        then: Callable[[Future[T]], object] | None = None,
+        executor: Executor | None = None,
+    ) -> Future[T]:
+        """Call ``fn(*args)`` where it may block; ``then(future)`` is called on the loop's thread with the outcome.
+
+        ``future.result()`` returns there what ``fn`` returned or raises what it raised; without ``then`` an error is
+        reported. The future is returned, too: cancelled, nobody hears of the call any more, and one that has not begun
+        is not made. Do not wait for it on the loop's thread.
+
+        ``executor`` is any ``concurrent.futures.Executor``; by default it is the reactor's ``workers``, or a pool of
+        four threads that is made at the first call and closed with the reactor. RejectedExecutionError is raised once
+        the reactor is closed, and is the outcome of a call that nobody has made.
+        """
+        check_callable("defer", fn)
+        self.owner.check("defer")
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        return self._deferred.begin(fn, args, then, executor)
+
+    def on_signal(self, signum: int, fn: Callable[..., object], /, *args: object) -> SignalWatch:
+        """Call ``fn(*args)`` on the loop's thread, at the start of a turn, whenever the signal has come; in any order.
+
+        To be called in the main thread (IllegalStateError elsewhere); the loop may run in another one. A signal may
+        have several functions. One that comes often before it is taken up counts once. A Python handler that somebody
+        else has set is called as well, as soon as the signal comes; it is put back by the last ``cancel()`` of what is
+        returned, or by ``close()``. For Ctrl-C (SIGINT) ``fn`` takes the place of KeyboardInterrupt, which is raised
+        all the same if another Ctrl-C comes before the loop has taken up the first.
+        """
+        check_callable("on_signal", fn)
+        if self._state is _CLOSED:
+            raise RejectedExecutionError("the reactor is closed")
+        return self._signals.watch(signum, fn, args)
+
+    def watch_urgent(self, channel: SelectableChannel, fn: Callable[..., object], /, *args: object) -> UrgentWatch:
+        """Call ``fn(*args)`` on the loop's thread when urgent (out-of-band) data has come to a SocketChannel.
+
+        ``fn`` takes it: ``channel.socket.recv(1, socket.MSG_OOB)``, or from the stream with ``SO_OOBINLINE``. What it
+        does not take is told again with the next. It is told by the signal SIGURG, so the first watch is set in the
+        main thread, or after an ``on_signal(SIGURG, ...)`` there.
+        """
+        check_callable("watch_urgent", fn)
+        self.owner.check("watch_urgent")
+        return self._urgent.watch(channel, fn, args)
+
     def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` on the loop's thread whenever ``run()`` starts, before its first turn."""
         check_callable("on_start", fn)
@@ -112,8 +174,8 @@ class Agenda:
     def on_error(self, fn: Callable[[BaseException, str], object] | None) -> None:
         """Call ``fn(error, kind)`` for every error that no handler has to answer for; None: nobody.
 
-        ``kind`` says what raised: ``tick``, ``timer``, ``callback`` (a hook, say). The line in the log ``nio.reactor``
-        is written all the same. What ``fn`` raises is logged.
+        ``kind`` says what raised: ``tick``, ``timer``, ``signal``, ``deferred call``, ``then`` or ``callback`` (a hook,
+        say). The line in the log ``nio.reactor`` is written all the same. What ``fn`` raises is logged.
         """
         if fn is not None:
             check_callable("on_error", fn)
@@ -133,7 +195,13 @@ class Agenda:
         """
         if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        if self._ticks or self._due or self._state is ReactorState.STOPPING or self._selector.has_changes:
+        if (
+            self._ticks
+            or self._due
+            or self._arrived
+            or self._state is ReactorState.STOPPING
+            or self._selector.has_changes
+        ):
             return 0.0
         due = self._timers.next_due()
         return None if due is None else max(0, due - self.provider.clock()) / 1e9
@@ -163,15 +231,19 @@ class Agenda:
         return count
 
     def _run_ticks(self) -> int:
-        queued = min(len(self._ticks), _TICKS_PER_TURN)
+        ticks = self._ticks
+        queued = min(len(ticks), _TICKS_PER_TURN)
         count = 0
-        while count < queued and self._ticks:  # close() in a tick takes all the others
-            count += 1
-            fn, args = self._ticks.popleft()
-            try:
-                fn(*args)
-            except BaseException as error:
-                self._raised("tick", fn, error)
+        try:
+            while count < queued and ticks:  # close() in a tick takes all the others
+                count += 1
+                fn, args = ticks.popleft()
+                try:
+                    fn(*args)
+                except BaseException as error:
+                    self._raised("tick", fn, error)
+        finally:
+            self.tally.ticks += count
         return count
 
     def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:

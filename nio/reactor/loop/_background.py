@@ -36,7 +36,11 @@ class Background:
         self._is_running = loop.provider.event()
         loop.post(self._is_running.set)
         self._thread = loop.provider.start_thread(self._run, name="reactor")
-        self._is_running.wait()
+        try:
+            self._is_running.wait()
+        except BaseException:  # a Ctrl-C, say
+            self.end(None)
+            raise
         if self._error is not None:
             self._thread.join()
             raise self._error

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from nio.errors import ClosedSelectorError
-from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
+from nio.reactor.loop._overview import Overview
 from nio.reactor.loop._state import ReactorState
 from nio.spi import Address
 
@@ -63,7 +63,7 @@ class Opener(Protocol):
     ) -> Connecting: ...
 
 
-class Connects(Agenda):
+class Connects(Overview):
     """The part of a Reactor that connects."""
 
     _opener: ClassVar[Opener]  # set when nio.reactor is imported

@@ -79,7 +79,7 @@ class Job:
         self.hand_off: HandOff = hand_off
         self._submitter = submitter
         self.process: Process | None = process  # None: the connection is gone
-        self.record: bytes = b""
+        self.record: Any = b""
         self.executor: Executor | None = None
         self.has_begun: bool = False
         self.future: Future[Reply] | None = None
@@ -152,13 +152,25 @@ class HandOff:
     ``workers`` is an executor, a factory of one, or the number of threads of a pool of its own.
     """
 
-    __slots__ = ("_born", "_executor", "_factory", "_jobs", "_owned", "_pause", "_retrying", "leaves_process", "loop")
+    __slots__ = (
+        "_born",
+        "_executor",
+        "_factory",
+        "_owned",
+        "_pause",
+        "_retrying",
+        "add",
+        "jobs",
+        "leaves_process",
+        "loop",
+    )
 
     def __init__(self, workers: int | Workers, loop: Loop) -> None:
         self.loop: Loop = loop
         self._executor: Executor | None = None
         self._born = 0
-        self._jobs: deque[Job] = deque()
+        self.jobs: deque[Job] = deque()
+        self.add: Callable[[Job], None] = self.jobs.append  # sends the job off with the next flush()
         self._retrying = False
         self._pause = 0.0  # before the factory is asked again
         self._factory: Callable[[], Executor] | None = None
@@ -186,13 +198,9 @@ class HandOff:
                 "process: make it a static method or a module's function (plain data in, plain data out)"
             )
 
-    def add(self, job: Job) -> None:
-        """Send the job off with the next ``flush()``."""
-        self._jobs.append(job)
-
     def flush(self) -> None:
         """Send off what was added, as far as there is room; called behind the selection and behind the ticks."""
-        jobs, executor = self._jobs, self._executor
+        jobs, executor = self.jobs, self._executor
         if executor is None and self._factory is None:
             self._cancel_all()  # the executor is lost for good
         if not jobs or executor is None:
@@ -247,7 +255,7 @@ class HandOff:
     def close(self) -> None:
         """End an executor of our own; any other is its owner's to end."""
         executor, self._executor, self._factory = self._executor, None, None
-        self._jobs.clear()
+        self.jobs.clear()
         if executor is not None and self._owned:
             executor.shutdown(wait=False, cancel_futures=True)
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
@@ -285,7 +293,7 @@ class HandOff:
             self.flush()
 
     def _submit(self, executor: Executor) -> None:
-        jobs = self._jobs
+        jobs = self.jobs
         while jobs and executor is self._executor:
             job = jobs.popleft()
             try:
@@ -305,7 +313,7 @@ class HandOff:
                 self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
 
     def _offer(self, pool: WorkerPool) -> None:
-        jobs = self._jobs
+        jobs = self.jobs
         while jobs:
             try:
                 taken = pool.offer(tuple(jobs))
@@ -327,7 +335,7 @@ class HandOff:
 
     def _make_room(self, pool: WorkerPool) -> bool:
         """The pool is full: do what its saturation policy says; False when the rest has to wait."""
-        jobs = self._jobs
+        jobs = self.jobs
         if pool.saturation is Saturation.BLOCK:
             self._retry_later()
             return False
@@ -340,8 +348,8 @@ class HandOff:
         return True
 
     def _cancel_all(self) -> None:
-        while self._jobs:
-            self._jobs.popleft().cancel()
+        while self.jobs:
+            self.jobs.popleft().cancel()
 
     def _retry_later(self) -> None:
         """Our own completions bring the next turn; the timer is for a pool that is full of somebody else's work."""

@@ -11,7 +11,7 @@ from nio.reactor.loop._close_reason import CloseReason
 
 
 class Progress(NamedTuple):
-    """What one turn did: connections accepted and closed, bytes moved, ticks and timers run."""
+    """What one turn did: connections accepted and closed, bytes moved, ticks and timers run (signals, too)."""
 
     accepted: int
     bytes_in: int
@@ -60,6 +60,8 @@ class Tally:
         "open",
         "requests",
         "spins",
+        "ticks",
+        "timers",
         "turns",
     )
 
@@ -73,10 +75,12 @@ class Tally:
     lost: int
     abandoned: int
     spins: int
+    ticks: int
+    timers: int
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
-        self.turns = self.lost = self.abandoned = self.spins = 0
+        self.turns = self.lost = self.abandoned = self.spins = self.ticks = self.timers = 0
         self.closed: dict[CloseReason, int] = {}
 
     def came(self) -> None:

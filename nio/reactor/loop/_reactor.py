@@ -1,9 +1,11 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
-**A turn** is one pass, in this order: the timers that are due, the selection with the handlers of the ready keys, the
-requests they decoded handed to the workers together, then the ticks (workers' completions and ``execute`` calls) that
-were queued before this step. A timer that a timer sets and a tick that a tick queues run in the next turn; a tick that
-a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+**A turn** is one pass, in this order: the functions of signals that have come, the timers that are due, the selection
+with the handlers of the ready keys, the requests they decoded handed to the workers together, then the ticks (workers'
+completions, ``execute`` and ``next_tick``) that were queued before this step. A timer that a timer sets and a tick that
+a tick queues run in the next turn; a tick that a timer queues runs in this one. ``run`` is ``turn`` in a loop.
+
+**A stop** is a tick that goes before all others, so that only the loop's own thread changes the reactor's state.
 
 **Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
 handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
@@ -30,16 +32,17 @@ from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connecting import Connects
-from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import HandOff, Workers
 from nio.reactor.loop._owner import Owner
-from nio.reactor.loop._progress import Progress, ReactorStatistics, Tally
+from nio.reactor.loop._progress import Progress, Tally
 from nio.reactor.loop._registry import LEAVING, Guarded, Registry, each
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._resolver import Resolver
+from nio.reactor.loop._serving import Events, Serving, Take, Watch
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Timer
@@ -89,6 +92,9 @@ class Reactor(Connects):
         self._thread_id = self.provider.thread_id
         self.owner = Owner(self._thread_id)
         self._registry = Registry(self.admission, self.tally, self.report)
+        self._clock = self.provider.clock
+        self._take: Take = self._hand_over
+        self.serves = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
         self._drain = Drain(self._registry, self.tally, partial(self.post, self._drained))
@@ -100,6 +106,7 @@ class Reactor(Connects):
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
+        self._deferred = DeferredCalls(self, self._registry)
 
     @classmethod
     def open(
@@ -146,43 +153,56 @@ class Reactor(Connects):
         if owner.thread is not None:
             owner.enter("turn")
         owner.thread = owner.home = thread_id()  # as enter() does, without the call
+        tally = self.tally
+        connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
+        ticks, timers = tally.ticks, tally.timers
         try:
-            return self._turn(timeout)
+            self._turn(timeout)
         finally:
             owner.thread = None
+        new = tally.connections - connections
+        closed = were_open + new - tally.open
+        bytes_in, bytes_out = tally.bytes_in - bytes_in, tally.bytes_out - bytes_out
+        return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
-    def _turn(self, timeout: float | None) -> Progress:
-        tally = self.tally
+    def _turn(self, timeout: float | None) -> None:
+        tally, hand_off = self.tally, self.hand_off
         tally.turns += 1
-        connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
-        timers = 0
+        bytes_in, bytes_out, end = tally.bytes_in, tally.bytes_out, None
+        connections, were_open, moved = tally.connections, tally.open, False
+        if self._arrived:
+            tally.timers += self._signals.deliver()
+            moved, timeout = True, 0.0
         due = 0 if self._due else self._timers.next_due()
         if due is not None:
-            left = (due - self.provider.clock()) / 1e9
+            left = (due - self._clock()) / 1e9
             if left <= 0:
                 timers = self._run_timers()
+                tally.timers += timers
+                moved = moved or timers > 0
+                timeout = 0.0
             elif timeout is None or left < timeout:
-                timeout = left
+                timeout, end = left, due
         try:
-            hurry = timers or self._ticks or self._state >= _STOPPING
-            handed = self._selector.dispatch(0 if hurry else timeout, self._dispatch)
+            hurry = self._ticks or self._state is _STOPPING
+            handed = self._selector.serve(0.0 if hurry else timeout, self._take, end)
         except ClosedSelectorError:
             if self._state is not _CLOSED:
                 raise
             handed = 0  # a handler closed the reactor
-        if self.hand_off is not None:
-            self.hand_off.flush()
-        ticks = self._run_ticks() if self._ticks else 0
-        if ticks and self.hand_off is not None:
-            self.hand_off.flush()  # a completion may have brought its connection's next record
-        new = tally.connections - connections
-        closed = were_open + new - tally.open
-        progress = Progress(new, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, closed, ticks, timers)
-        if (handed or self._selector.stale_events) and not any(progress):
+        if hand_off is not None and hand_off.jobs:
+            hand_off.flush()
+        if self._ticks:
+            moved = self._run_ticks() > 0
+            if hand_off is not None and hand_off.jobs:
+                hand_off.flush()  # a completion may have brought its connection's next record
+        moved = moved or bytes_in != tally.bytes_in or bytes_out != tally.bytes_out
+        if moved or connections != tally.connections or were_open != tally.open:
+            self._spins.idle = 0
+        elif handed or self._selector.stale_events:
             self._spins.idle_turn()
         else:
             self._spins.idle = 0
-        return progress
 
     def run(self) -> None:
         """Turn until ``stop()``; in the main thread, signals are handled at once. Then it can be called again.
@@ -262,41 +282,18 @@ class Reactor(Connects):
         ]
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
+            self._deferred.unsettled.clear()
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
-        each((*steps, self._drop_ticks, self._selector.close), lambda step: self.guarded(step))
+        steps.append(self._signals.close)
+        steps += [self._deferred.close, self._drop_ticks, self._deferred.reject, self._selector.close]
+        each(steps, lambda step: self.guarded(step))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    # for users: what there is; work for the loop stands in Agenda
-
-    def statistics(self) -> ReactorStatistics:
-        """The counters since the reactor was opened."""
-        return self.tally.statistics(len(self._timers) + len(self._due))
-
-    def connections(self) -> tuple[ConnectionInfo, ...]:
-        """What there is of connections, accepted and connected ones, in the order they came."""
-        self.owner.check("connections")
-        return tuple(handler.describe() for handler in self._registry.connections())
-
-    @property
-    def state(self) -> ReactorState:
-        """Where it is between its opening and its close."""
-        return self._state
-
-    @property
-    def max_connections(self) -> int:
-        """How many connections there may be; above it accepting pauses."""
-        return self.admission.limit
-
-    def __repr__(self) -> str:
-        state = self._state.name.lower()
-        counts = f"connections={self.tally.open}, turns={self.tally.turns}"
-        return f"Reactor({state}, provider={self.provider.name}, {counts})"
 
     # for handlers; also tally, admission, hand_off and report
 
@@ -312,12 +309,19 @@ class Reactor(Connects):
         if self._registry.forget(key, reason) and self._state is _DRAINING:
             self._drain.look()
 
+    def serve_by(self, make: Callable[..., Serving]) -> None:
+        """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
+        self._take, self.serves = make(self._dispatch, self._registry.failed, self.tally, self._clock).serve, True
+
     def fail(self, error: Exception) -> None:
         """Stop, and have ``run()`` raise ``error``."""
         self._failure = error
         _stop(self)
 
     # one turn's parts
+
+    def _hand_over(self, events: Events, watch: Watch) -> int:
+        return watch.hand_over(events, self._dispatch)
 
     def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:
         """Call the attachment, which may have replaced the handler registered: Lea's handlers change state that way."""

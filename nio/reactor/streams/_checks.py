@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from nio.channels import SocketChannel
 from nio.errors import DelimiterInRecordError
-from nio.framing import Framing
+from nio.framing import Decoder, Framing
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
 
@@ -13,6 +14,18 @@ def check_framing(owner: str, framing: object) -> None:
         raise TypeError(f"{owner}.framing is a class: give it an object, {framing.__name__}()")
     if not ((hasattr(framing, "encode") and hasattr(framing, "decoder")) or hasattr(framing, "__get__")):
         raise TypeError(f"{owner}.framing is a framing, Lines() for one, not {framing!r:.60}")
+
+
+def decoder_for(framing: Framing, channel: SocketChannel) -> Decoder:
+    """A connection's decoder: some framings ask who the peer is, and say so by a method ``decoder_for``."""
+    ask = getattr(framing, "decoder_for", None)
+    decoder: Decoder = framing.decoder() if ask is None else ask(peer_of(channel))
+    return decoder
+
+
+def peer_of(channel: SocketChannel) -> object:
+    """The peer's address; None once the channel is closed."""
+    return channel.remote_address if channel.is_open else None
 
 
 def explained(deed: str, framing: Framing, reply: object, error: BaseException) -> BaseException:

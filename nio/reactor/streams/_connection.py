@@ -13,23 +13,22 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from nio.channels import SelectionKey, StandardSocketOptions
 from nio.errors import IllegalStateError
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._steady import Steady
 from nio.reactor.streams._transport import PlainTransport
 
+_READ = int(SelectionKey.OP_READ)
 _READ_SIZE = 65536
 _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
@@ -55,7 +54,9 @@ class Connection(Outlet):
     and is logged.
     """
 
-    __slots__ = ("_drain_began", "_drain_left", "_read_size")
+    __slots__ = ("_drain_began", "_drain_left", "_longest", "_read_size")
+
+    _longest: int  # bytes of a line, with its ending, that is served in _steady.py; negative: none is
 
     half_open = False
 
@@ -82,7 +83,7 @@ class Connection(Outlet):
         elif self._half_closed:
             self.finish(CloseReason.PEER_FIN)
         elif self._state is not CLOSED and not self._output_ends:
-            self._output_ends = True
+            self._output_ends, self._steady = True, None
             self.reactor.post(self.send_queued)
 
     def send_file(self, file: FileSource, position: int = 0, count: int | None = None) -> bool:
@@ -108,7 +109,7 @@ class Connection(Outlet):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.suspend)
             return
-        self._rest = SUSPENDED
+        self._rest, self._steady = SUSPENDED, None
         if self._state is READING:
             self._state = SUSPENDED
             self._arm()
@@ -125,13 +126,6 @@ class Connection(Outlet):
         self._rest = READING
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
-
-    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
-        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
-        if wanted:
-            self._at_end = (*self._at_end, fn)
-        else:
-            self._at_end = tuple(other for other in self._at_end if other != fn)
 
     def detach(self) -> Any:
         """Give the socket to whoever calls, open and in blocking mode; ``on_close`` is called with DETACHED.
@@ -158,16 +152,6 @@ class Connection(Outlet):
 
     # for the reactor
 
-    def describe(self) -> ConnectionInfo:
-        now = self._clock()
-        return replace(
-            super().describe(),
-            state=self._state.value,
-            queued=self.unsent,
-            age=(now - self._opened_at) / 1e9,
-            idle=self._deadlines.silence(now) / 1e9,
-        )
-
     @classmethod
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
@@ -177,8 +161,14 @@ class Connection(Outlet):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
-        self._read_size = _FIRST_READ
+        self._read_size, self._longest = _FIRST_READ, -1
         self._drain_began = 0  # 0: not draining
+        if not reactor.serves:
+            reactor.serve_by(Steady)
+        own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
+        if not own_way and type(self._transport) is PlainTransport and getattr(self.channel, "is_connected", False):
+            self._serves = True
+            self._steady = self if self._ops == _READ else None
         self._deadlines.watch()
         try:
             self._prepare(reactor)
@@ -194,7 +184,7 @@ class Connection(Outlet):
         super().handle_unconnected(reactor, reason, error)
         self._state = self._rest = CLOSED
         self._reason, self._error, self._ending = reason, error, None
-        self._outbox, self._steady = Outbox(), False
+        self._outbox, self._steady = Outbox(), None
         self._half_closed = self._output_ends = False
         reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
         reactor.guarded(self.on_close, reason)
@@ -205,35 +195,46 @@ class Connection(Outlet):
             if self._state is LINGERING:
                 self._discard()
             return  # an earlier handler of this selection suspended this one, or ended it
-        recv, clock, size = self._recv, self._clock, self._read_size
+        recv = self._recv
         try:
-            data = recv(size)
-        except BlockingIOError:
-            if self._drain_began:
-                self._nothing_left()
-            elif self._transport.wants_write:
-                self.send_queued()
-            return
+            data = recv(self._read_size)
         except OSError as error:
-            self._lost(error)
+            self._unread(error)
             return
+        self._tally.bytes_in += len(data)
+        if data:
+            self._heard = [self._clock()]
+        self._fed(data)
+
+    def _unread(self, error: OSError) -> None:
+        """``recv`` raised."""
+        if not isinstance(error, BlockingIOError):
+            self._lost(error)
+        elif self._drain_began:
+            self._nothing_left()
+        elif self._transport.wants_write:
+            self.send_queued()
+
+    def _fed(self, data: bytes) -> None:
+        """This was received, and is counted already; nothing is the end of the stream."""
         if not data:
             self._eof, self._ending = True, CloseReason.PEER_FIN
             self._receive_end()
             return
-        count = len(data)
-        if count == size:
-            self._read_size = _READ_SIZE
-        self._tally.bytes_in += count
-        self._deadlines.heard_at = clock()
+        if len(data) == self._read_size:
+            self._grow()
         if self._drain_began:
-            self._drain_left -= count
+            self._drain_left -= len(data)
         self._receive(data)
+
+    def _grow(self) -> None:
+        """A read was filled: read more at a time."""
+        self._read_size = _READ_SIZE
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
         self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
-        self._drain_began, self._steady = self._clock(), False
+        self._drain_began, self._steady = self._clock(), None
         if self._ending is None:
             self._ending = CloseReason.DRAIN
         if self._state is READING:
@@ -243,7 +244,7 @@ class Connection(Outlet):
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""
-        self._state, self._steady = CLOSED, False
+        self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
@@ -314,7 +315,7 @@ class Connection(Outlet):
     def _go_on(self) -> None:
         if self._state is SUSPENDED and self._rest is READING:
             self._state = READING
-            self._deadlines.heard_at = self._clock()  # the silence was ours
+            self._heard = [self._clock()]  # the silence was ours
             if self._outbox.size >= self._mark:
                 self._flush_to_mark()
             self._work()
@@ -354,7 +355,7 @@ class Connection(Outlet):
 
     def _nothing_left(self) -> None:
         """Draining, and the kernel has no more input."""
-        if self._outbox.size or self._deadlines.heard_at >= self._drain_began:
+        if self._outbox.size or self.heard_at >= self._drain_began:
             self._begin_end(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)

@@ -38,6 +38,10 @@ class Watched(Protocol):
     def reason(self) -> CloseReason: ...
 
     @property
+    def heard_at(self) -> int:
+        """When the peer was last heard, or had to wait for this side."""
+
+    @property
     def unsent(self) -> int: ...
 
     @property
@@ -83,7 +87,6 @@ class Deadlines:
         "_timer",
         "_took_at",
         "_watched",
-        "heard_at",
         "noted",
         "process_due",
         "record_due",
@@ -96,7 +99,7 @@ class Deadlines:
         self._timekeeper = timekeeper
         self._clock = clock
         self._timer: Timer | None = None
-        self.heard_at = self.sent_at = self._took_at = clock()
+        self.sent_at = self._took_at = clock()
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
         self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
         self.noted = 0  # how many of them when output was last found waiting
@@ -127,7 +130,7 @@ class Deadlines:
             return
         idle = watched.idle_timeout
         if idle is not None and not self.record_due and watched.state is READING and not watched.unsent:
-            heard, took = self.heard_at, self._took_at  # as in _of, for nearly every connection that opens
+            heard, took = watched.heard_at, self._took_at  # as in _of, for nearly every connection that opens
             self._look_at((heard if heard > took else took) + int(idle * 1e9))
         else:
             self._look_at(min(self._of(watched, self._clock()), key=_when, default=(0, None))[0])
@@ -181,13 +184,14 @@ class Deadlines:
         before, self._seen = self._seen, self._taken(watched)
         return self._seen > before
 
-    def _last_sign(self) -> int:
+    def _last_sign(self, watched: Watched) -> int:
         """When the peer was last heard, or seen to take something."""
-        return max(self.heard_at, self._took_at)
+        return max(watched.heard_at, self._took_at)
 
     def silence(self, now: int) -> int:
         """Nanoseconds since the peer was heard or output went out."""
-        return now - max(self._last_sign(), self.sent_at)
+        heard_at = 0 if self._watched is None else self._last_sign(self._watched)
+        return now - max(heard_at, self.sent_at)
 
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
@@ -210,12 +214,12 @@ class Deadlines:
         if watched.idle_timeout is not None:
             if (state is READING or watched.half_closed) and not watched.unsent:
                 idle = _ns(watched.idle_timeout)
-                if self._last_sign() + idle <= now and self.sent_at > self._last_sign():
+                if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
                     if not watched.unacknowledged():
                         self._took_at = self.sent_at  # whoever takes what we send is not idle
                     elif self._took_more(watched):
                         self._took_at = now
-                yield self._last_sign() + idle, CloseReason.IDLE_TIMEOUT
+                yield self._last_sign(watched) + idle, CloseReason.IDLE_TIMEOUT
             else:
                 yield now + _ns(watched.idle_timeout), None
 

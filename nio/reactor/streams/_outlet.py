@@ -21,7 +21,6 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
@@ -32,6 +31,7 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import NOWHERE, Outbox
+from nio.reactor.streams._standing import Standing
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
@@ -41,48 +41,35 @@ _READ_SIZE = 65536
 _LINGER_BYTES = 65536
 
 
-class Outlet(Handler):
+class Outlet(Standing):
     """What :class:`Connection` is made on: it can send and end, and does not read yet."""
 
     __slots__ = (
-        "_at_end",
-        "_clock",
-        "_deadlines",
-        "_detail",
         "_ending",
         "_eof",
-        "_error",
-        "_half_closed",
         "_handling",
         "_lingered",
         "_mark",
-        "_opened_at",
         "_ops",
-        "_outbox",
         "_output_ends",
-        "_reason",
         "_recv",
+        "_replies",
         "_rest",
         "_send",
-        "_state",
+        "_serves",
         "_steady",
         "_tally",
         "_transport",
         "_writable",
     )
 
-    _at_end: tuple[Callable[[Any], object], ...]
     _rest: State
-    _state: State
     _ending: CloseReason | None
-    _outbox: Outbox
-    _deadlines: Deadlines
     _handling: bool
-    _half_closed: bool
     _output_ends: bool  # end_output() was called
     _reads_on = False  # also while output is at the high mark
-    _detail: str
-    _error: BaseException | None
+    _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
+    _steady: object  # the handler itself while it is steady
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
@@ -115,12 +102,14 @@ class Outlet(Handler):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
             return True
+        if self._replies and not self._put_replies():
+            return False
         outbox = self._outbox
         if outbox.size and outbox.size + len(data) > self.max_output + outbox.not_here:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
-        self._steady = False
+        self._steady = None
         if not self._handling and (not outbox.size or outbox.size < self._mark <= outbox.size + len(data)):
             self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
         outbox.append(data)
@@ -144,7 +133,7 @@ class Outlet(Handler):
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
-        self._state, self._reason, self._steady = CLOSED, reason, False
+        self._state, self._reason, self._steady = CLOSED, reason, None
         self._deadlines.cancel()
         self._outbox = NOWHERE
         reactor = self.reactor
@@ -156,45 +145,7 @@ class Outlet(Handler):
         self._leave_all()
         reactor.guarded(self.on_close, reason)
 
-    @property
-    def state(self) -> State:
-        """Where the connection stands."""
-        return self._state
-
-    @property
-    def reason(self) -> CloseReason:
-        """Why the connection is closing, lingering or closed; LOCAL before."""
-        return self._reason
-
-    @property
-    def half_closed(self) -> bool:
-        """The peer has ended its output, all of it was dealt with, and this side's goes on: see ``half_open``."""
-        return self._half_closed
-
-    @property
-    def close_error(self) -> BaseException | None:
-        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
-
-        None while nothing has failed, and for what the handler raised itself: that is in the log.
-        """
-        return getattr(self, "_error", None)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of output that the kernel has not taken yet."""
-        return self._outbox.size
-
-    def __repr__(self) -> str:
-        channel, state = getattr(self, "channel", None), getattr(self, "_state", None)
-        if channel is None or state is None:
-            return f"{type(self).__name__}(not open)"
-        return f"{type(self).__name__}({channel!r}, {state.value}, unsent={self.unsent})"
-
     # for the reactor
-
-    @property
-    def owes(self) -> bool:
-        return self._state is not LINGERING
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         Handler.handle_open(self, reactor, key)
@@ -208,13 +159,15 @@ class Outlet(Handler):
         self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
         self._error = None
         self._ending = None  # why to finish once everything received was dealt with
-        self._eof = self._handling = False
-        self._steady = self._ops == _READ  # nothing is owed, held or ending: answer past the outbox
+        self._eof = self._handling = self._serves = False
+        self._steady, self._replies = None, ()
         self._writable = True
         self._clock = reactor.provider.clock
+        self._heard = [self._clock()]  # one list for all who were heard in one turn; 0 while that is under way
         self._deadlines = Deadlines(self, reactor, self._clock)
         self._lingered = 0
-        self._opened_at, self._at_end = self._clock(), ()
+        self._opened_at = self._clock()
+        self._at_end = ()
         self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
@@ -291,6 +244,24 @@ class Outlet(Handler):
             self._outbox = NOWHERE
             self._transport.shutdown_output()
 
+    def _keep(self, data: bytes, took: int) -> None:
+        """Of what was sent past the outbox the kernel has taken so much."""
+        self._outbox.append(memoryview(data)[took:])
+        self._deadlines.sent += took
+        self._left_over()
+        self.send_queued()
+
+    def _unsent(self, data: bytes, error: OSError) -> None:
+        """The kernel has taken nothing of it: is there no room, or no peer?"""
+        if isinstance(error, BlockingIOError):
+            self._keep(data, 0)
+        else:
+            self._lost(error)
+
+    def _put_replies(self) -> bool:
+        """Put the replies made so far into the outbox; False when one of them ends the connection."""
+        return True
+
     def _left_over(self) -> None:
         """Not all was taken."""
         deadlines = self._deadlines
@@ -304,7 +275,7 @@ class Outlet(Handler):
             return
         unsent = self._outbox.size or self._transport.wants_write
         owes = unsent or self._ending or self._deadlines.record_due or self._output_ends
-        self._steady = state is READING and not owes
+        self._steady = self if self._serves and state is READING and not owes else None
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
@@ -330,7 +301,7 @@ class Outlet(Handler):
         self._arm()
 
     def _end_input(self, reason: CloseReason) -> None:
-        self._state, self._reason, self._steady = CLOSING, reason, False
+        self._state, self._reason, self._steady = CLOSING, reason, None
         self._deadlines.watch_rate()
 
     def _end_output(self) -> None:
@@ -359,12 +330,6 @@ class Outlet(Handler):
         if not count or self._lingered > _LINGER_BYTES:
             self._eof = not count
             self.close(self._reason)
-
-    def _leave_all(self) -> None:
-        """This one has ended, or its channel is another's."""
-        callbacks, self._at_end = self._at_end, ()
-        for fn in callbacks:
-            self.reactor.guarded(fn, self)
 
     def _raised(self, error: BaseException) -> None:
         """The user's code raised."""

@@ -4,9 +4,6 @@
 so that a peer who pipelines empty lines costs bytes, not objects. While a worker has a record or output is over the
 mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
 
-**A late reply** is a ``Future`` that ``process`` returned. Until it is done the connection waits as it does for a
-worker, in PROCESSING. So replies keep their order, and the drain, the peer's end and the idle time count what is owed.
-
 **Replies go out together**: those to one read's records with one send. One record alone, the steady state, is answered
 past the outbox. There a call of what a slot holds is made by a local name, which costs less.
 """
@@ -15,29 +12,27 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Framing, Lines
+from nio.framing import Lines
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import Job, Reply
+from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, explained
-from nio.reactor.streams._connection import Connection
-from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, PROCESSING, READING, SENDING, SUSPENDED
+from nio.reactor.streams._checks import check_framing, decoder_for, explained, peer_of
+from nio.reactor.streams._completions import NOTHING, Completions
+from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
 
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
 _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
-_NOTHING: Iterator[bytes] = iter(())
 
 
-class StreamHandler(Connection):
+class StreamHandler(Completions):
     """One connection's handler: records in, replies out. Subclass it and write ``process``.
 
     Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too. Besides those
@@ -54,17 +49,11 @@ class StreamHandler(Connection):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoder", "_encode", "_job", "_late", "_more", "_process", "_records")
+    __slots__ = ("_decoder", "_max_length", "_process")
 
-    _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
-    _records: Iterator[bytes]
-    _job: Job | None
-    _late: Future[bytes | None] | None  # the reply that is owed
     _process: Any  # process(), None once the connection is closed
 
-    framing: Framing = Lines()
     record_timeout: float | None = 10.0
-    process_timeout: float | None = None
 
     # for the user
 
@@ -76,14 +65,6 @@ class StreamHandler(Connection):
         connection ends before; one that somebody else cancels ends the connection with OVERLOAD.
         """
         raise NotImplementedError(f"{type(self).__name__} has no process()")
-
-    def on_rejected(self, record: bytes) -> bytes | None:
-        """No worker takes this record: the reply to it, None to drop it. By default the connection ends, OVERLOAD.
-
-        Called on the reactor's thread, when the pool's saturation policy gives records up, or it is shut down.
-        """
-        self._begin_end(CloseReason.OVERLOAD)
-        return None
 
     def send(self, record: bytes) -> bool:
         """Queue a record of your own, framed, behind the replies already made; from any thread.
@@ -100,12 +81,18 @@ class StreamHandler(Connection):
             raise explained(f"{type(self).__name__}.send() was given", self.framing, record, error) from None
         return self.write(data)
 
+    @property
+    def source(self) -> object:
+        """The client's address: what the PROXY header of a trusted peer says, else the peer's own while it is there."""
+        return getattr(self._decoder, "source", None) or peer_of(self.channel)
+
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
         if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
-            self._records, self._more = _NOTHING, False
+            self._records, self._more = NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
             self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
+            self._steady = None
         else:
             super().finish(reason)
 
@@ -121,7 +108,7 @@ class StreamHandler(Connection):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
-        self._records = _NOTHING
+        self._records = NOTHING
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
             self.reactor.guarded(late.cancel)
@@ -151,104 +138,77 @@ class StreamHandler(Connection):
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
         self._late = None
-        self._records, self._more = _NOTHING, False  # decoded records, and: the decoder may hold complete ones
+        self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
-        self._encode, self._decoder = self.framing.encode, self.framing.decoder()
+        framing = self.framing
+        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
+        if type(framing) is Lines and framing.ending == b"\n":
+            self._max_length = framing.max_length
+            self._longest = min(framing.max_length + 1, self._read_size - 1)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
-
-    def handle_reply(self, reply: Reply) -> None:
-        """A worker's completion."""
-        if self._state is not PROCESSING:
-            self._tally.dropped += 1
-            if isinstance(reply, Future):
-                self.reactor.guarded(reply.cancel)
-            return
-        clock, encode, outbox = self._clock, self._encode, self._outbox
-        self._state = self._rest
-        self._deadlines.heard_at = clock()  # the peer waited for us, not we for the peer
-        if reply is not None:
-            try:
-                outbox.append(encode(reply))
-            except LEAVING:
-                raise
-            except BaseException as error:
-                self._no_reply(reply, error)
-        if outbox.size >= self._mark:
-            self._flush_to_mark()
-        self._work()
-
-    def handle_failure(self, error: BaseException) -> None:
-        """A worker's completion: process raised."""
-        if self._state is PROCESSING:
-            self._raised(error)
-        else:
-            self._tally.dropped += 1
-
-    def handle_loss(self, error: BaseException) -> None:
-        """The worker that had the record is gone."""
-        if self._state is PROCESSING:
-            self._detail = str(error)
-            self._begin_end(CloseReason.WORKER_LOST)
-        else:
-            self._tally.dropped += 1
-
-    def handle_rejection(self) -> None:
-        """No worker will take the record."""
-        job = self._job
-        if self._state is PROCESSING and job is not None:
-            try:
-                reply = self.on_rejected(job.record)
-            except LEAVING:
-                raise
-            except BaseException as error:
-                self._raised(error)
+            if self.process_timeout is None:
+                self._process = self._send_off
             else:
-                if self._state is PROCESSING:
-                    self.handle_reply(reply)
+                self._longest = -1
 
     # records
 
     def _receive(self, data: bytes) -> None:
         decoder = self._decoder
         records = decoder.feed(data, _BATCH)
-        if self._job is not None or not (self._steady and len(records) == 1 and decoder.clean):
+        if self._job is not None or not (self._steady is self and len(records) == 1 and decoder.clean):
             if records:
                 self._deadlines.record_due = 0
                 self._more = len(records) == _BATCH
                 self._records = iter(records)
             self._work()
             return
-        process, encode, reply = self._process, self._encode, None
-        send, transport, tally = self._send, self._transport, self._tally
-        tally.requests += 1
+        process = self._process
+        self._tally.requests += 1
         try:
             reply = process(records[0])
-            if reply is None:
-                if transport.wants_write:
-                    self._arm()
-                return
-            data = encode(reply)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error)
+            return
+        if reply is not None:
+            self._answer(reply)
+
+    def _answer(self, reply: bytes) -> None:
+        """To one record that came alone, on a connection that was steady before."""
+        try:
+            data = self._encode(reply)
         except LEAVING:
             raise
         except BaseException as error:
             self._no_reply(reply, error)
             return
-        if self._steady:
+        if self._steady is self:
+            send = self._send
             try:
-                sent = send(data, NO_SIGNAL)
-            except OSError:
-                sent = 0  # the second attempt, in _flush, tells no room from no peer
-            tally.bytes_out += sent
-            if sent < len(data) or transport.wants_write:
-                self._outbox.append(memoryview(data)[sent:])
-                self._deadlines.sent += sent
-                self._left_over()
-                self.send_queued()
+                took = send(data, NO_SIGNAL)
+            except OSError as error:
+                self._unsent(data, error)
+                return
+            self._tally.bytes_out += took
+            if took < len(data):
+                self._keep(data, took)
         elif self._state is not CLOSED:
             self._outbox.append(data)  # behind what process() sent itself, which is on its way
             if self._state is SUSPENDED:
                 self.send_queued()
+
+    def _grow(self) -> None:
+        super()._grow()
+        if self._longest >= 0:
+            self._longest = min(self._max_length + 1, self._read_size - 1)
+
+    def _arm(self) -> None:
+        super()._arm()
+        if self._steady is self and not self._decoder.clean:
+            self._steady = None
 
     def _receive_end(self) -> None:
         self._decoder.end()
@@ -268,6 +228,40 @@ class StreamHandler(Connection):
             self._arm()
         else:
             super()._work()
+
+    def _go_on_with(self, replies: list[Any], reply: object, left: list[bytes]) -> None:
+        """A row of lines has ended early: these replies and this one are made, and these records are left."""
+        if reply is not None:
+            replies.append(reply)
+        self._records, self._more = iter(left), False  # a late reply among them is waited for before these
+        if self._end_row(replies, None) and self._state is not CLOSED:
+            if self._outbox.size >= self._mark:
+                self._flush_to_mark()
+            self._work()
+
+    def _end_row(self, replies: list[Any], error: BaseException | None) -> bool:
+        """These replies are made, and ``process`` has raised this; False when the connection ends with that."""
+        self._replies = replies
+        all_good = self._state is CLOSED or self._put_replies()
+        self._replies = ()
+        if not all_good:
+            self._answer(replies[0])  # which raises, and ends the connection
+        elif error is not None:
+            self._raised(error)
+        return all_good and error is None
+
+    def _put_replies(self) -> bool:
+        replies: Any = self._replies
+        while replies:
+            try:
+                data = self._encode(replies[0])
+            except LEAVING:
+                raise
+            except BaseException:
+                return False
+            self._outbox.append(data)
+            del replies[0]
+        return True
 
     def _process_records(self) -> None:
         process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
@@ -324,47 +318,6 @@ class StreamHandler(Connection):
             self._dealt_with_all()
         elif self.record_timeout is not None and not self._deadlines.record_due:
             self._deadlines.watch_record(self.record_timeout)
-
-    def _no_reply(self, reply: object, error: BaseException) -> None:
-        """There is no reply to send, for ``error``: is it a late one?"""
-        if isinstance(reply, Future):
-            self._owe(reply)
-        else:
-            self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
-
-    # late replies
-
-    def _owe(self, future: Future[bytes | None]) -> None:
-        state = self._state
-        if state is CLOSED:
-            self.reactor.guarded(future.cancel)
-            return
-        if state is CLOSING:  # by finish(), or by a write() that was too much
-            self._records, self._more = _NOTHING, False
-            self._ending, self._rest = self._reason, READING
-        self._late, self._state = future, PROCESSING
-        if self.process_timeout is not None:
-            self._deadlines.watch_process(self.process_timeout)
-        self._arm()
-        future.add_done_callback(self._settle)
-
-    def _settle(self, future: Future[bytes | None]) -> None:
-        """In whatever thread the future ends."""
-        self.reactor.post(self._take, future)
-
-    def _take(self, future: Future[bytes | None]) -> None:
-        if future is not self._late:
-            self._tally.dropped += 1
-            return
-        self._late = None
-        if future.cancelled():
-            self._begin_end(CloseReason.OVERLOAD)
-        elif (error := future.exception()) is not None:
-            self.handle_failure(error)
-        elif isinstance(reply := future.result(), Future):
-            self.handle_failure(TypeError(f"{type(self).__name__}'s late reply is a Future itself, not bytes or None"))
-        else:
-            self.handle_reply(reply)
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, DelimiterInRecordError):  # nearly always the peer's own bytes, sent back

@@ -230,6 +230,7 @@ def rows() -> Iterator[Bad]:
     yield Bad("Selector.dispatch", "timeout", NO_TIMEOUTS, "selector", {"action": print})
     yield Bad("Selector.dispatch", "action", {TypeError: (None, True, 1, "text", [])}, "selector", {"timeout": 0})
     yield Bad("Selector.on_lost_key", "=", {TypeError: (True, 1, "text", [])}, "selector")
+    yield Bad("Selector.serve", "timeout", NO_TIMEOUTS, "selector", {"take": None})
     yield Bad("Selector.watch_faults", "call", {TypeError: (None, True, 1, "text", [])}, "selector")
     yield Bad("Selector.ready_keys", "timeout", NO_TIMEOUTS, "selector")
     no_ops = {TypeError: (None, *NO_INTS), IllegalArgumentError: (*NEGATIVE, 2, 16, 32, *HUGE)}
@@ -247,6 +248,8 @@ ANYTHING = {
     "register(attachment)",
     "attach(attachment)",
     "set_interest(ops)",  # the form that is not checked, for a reactor
+    "serve(take)",  # unchecked in the same way: it is asked for in each turn
+    "serve(end)",
     "key_for(selector)",  # a registration with something else is as unknown as one with another selector
 }
 

@@ -50,7 +50,12 @@ CLOSED = [
     Closed("over_stream", "close", ClosedChannelError, "read write"),
     Closed("lock", "release", ClosedChannelError, ""),
     Closed("membership", "drop", ClosedChannelError, ""),
-    Closed("selector", "close", ClosedSelectorError, "keys selected_keys select select_now dispatch ready_keys fileno"),
+    Closed(
+        "selector",
+        "close",
+        ClosedSelectorError,
+        "keys selected_keys select select_now dispatch ready_keys fileno serve waking_on_signals",
+    ),
     Closed(
         "key",
         "cancel",
@@ -63,6 +68,7 @@ SHUTDOWNS = {"shutdown_input", "shutdown_output"}
 ARGUMENTS: dict[str, Callable[[World], tuple[object, ...]]] = {
     "watch_faults": lambda world: (print,),
     "dispatch": lambda world: (0, print),
+    "serve": lambda world: (0, print),
     "set_interest": lambda world: (1,),
     "configure_blocking": lambda world: (False,),
     "register": lambda world: (world.selector, 0),

@@ -10,6 +10,7 @@ import pytest
 
 from nio.channels import Pipe, SelectionKey, Selector
 from nio.spi import SelectorProvider
+from nio.spi._pipe import SystemPipeEnd
 from nio.spi._wakeup import SystemWakeup
 from tests.contract.awake import AwakeProvider, WouldSleep
 from tests.helpers import R, W
@@ -113,6 +114,28 @@ def test_D22_a_close(selector: Selector, pipe: Pipe, slept: bool, monkeypatch: p
         pipe.sink.close()
     assert not key.is_valid
     assert selector.select_now() == 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(key._fd)
+
+
+def test_D22_a_release(selector: Selector, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = pipe.sink.register(selector, W)
+    tries: list[int] = []
+    close = SystemPipeEnd.close
+
+    def interrupted(end: SystemPipeEnd) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise KeyboardInterrupt
+        close(end)
+
+    monkeypatch.setattr(SystemPipeEnd, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipe.sink.release()
+    assert not key.is_valid
+    assert not pipe.sink.is_open
+    assert selector.select_now() == 0
+    assert len(selector.keys) == 0
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(key._fd)
 

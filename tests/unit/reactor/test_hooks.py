@@ -298,6 +298,22 @@ def test_in_thread_ended_by_somebody_else_leaves_no_stop_behind(reactor: Reactor
     assert reactor.statistics().turns > 1
 
 
+def test_in_thread_interrupted_at_its_start_leaves_no_thread_behind() -> None:
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            super().wait(timeout)
+            raise KeyboardInterrupt
+
+    kernel = Kernel()
+    before = threading.active_count()
+    with Reactor.open(provider=kernel) as reactor:
+        kernel.event = Interrupted
+        with pytest.raises(KeyboardInterrupt), reactor.in_thread():
+            raise AssertionError("it was interrupted before")
+        assert reactor.state is ReactorState.OPEN
+        assert threading.active_count() == before
+
+
 def test_in_thread_names_a_thread_that_does_not_end() -> None:
     class Impatient(Kernel):
         def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:

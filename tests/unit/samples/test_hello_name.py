@@ -33,6 +33,7 @@ def refusal(capsys: Capture, *arguments: str) -> str:
         ("server --workers 4", "--workers fits --reactor pooled"),
         ("server --reactor single --workers 4", "--workers fits --reactor pooled"),
         ("server --executor process", "--executor fits --reactor pooled"),
+        ("server --unix s --port-file p", "--port-file fits --port, not --unix"),
         ("server --delay-kind cpu", "--delay-kind fits --delay"),
         ("compare --delay-kind sleep", "--delay-kind fits --delay"),
         ("server --quiet --log-level debug", "argument --log-level: not allowed with argument --quiet"),

@@ -1,0 +1,39 @@
+"""Overview: what a reactor tells of itself."""
+
+from __future__ import annotations
+
+from nio.reactor.loop._admission import Admission
+from nio.reactor.loop._agenda import Agenda
+from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._progress import ReactorStatistics
+from nio.reactor.loop._state import ReactorState
+
+
+class Overview(Agenda):
+    """The part of a reactor that is asked where it stands."""
+
+    admission: Admission
+
+    def statistics(self) -> ReactorStatistics:
+        """The counters since the reactor was opened."""
+        return self.tally.statistics(len(self._timers) + len(self._due))
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """What there is of connections, accepted and connected ones, in the order they came."""
+        self.owner.check("connections")
+        return tuple(handler.describe() for handler in self._registry.connections())
+
+    @property
+    def state(self) -> ReactorState:
+        """Where it is between its opening and its close."""
+        return self._state
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections there may be; above it accepting pauses."""
+        return self.admission.limit
+
+    def __repr__(self) -> str:
+        state = self._state.name.lower()
+        counts = f"connections={self.tally.open}, turns={self.tally.turns}"
+        return f"Reactor({state}, provider={self.provider.name}, {counts})"

@@ -1,0 +1,181 @@
+"""Completions: how the reply to a record comes home when it is not there at once: from a worker, or late.
+
+**A late reply** is a ``Future`` that ``process`` returned. Until it is done the connection waits as it does for a
+worker, in PROCESSING. So replies keep their order, and the drain, the peer's end and the idle time count what is owed.
+
+**A steady connection with workers** (see ``_steady.py``) sends its record off and gets its reply without arming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from nio.channels import SelectionKey
+from nio.framing import Framing, Lines
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._hand_off import Job, Reply
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._checks import explained
+from nio.reactor.streams._connection import Connection
+from nio.reactor.streams._state import CLOSED, CLOSING, PROCESSING, READING
+from nio.spi import NO_SIGNAL
+
+NOTHING: Iterator[bytes] = iter(())
+_LF, _CR = b"\n\r"
+_READ = int(SelectionKey.OP_READ)
+_AWAY = object()  # in place of a steady handler: a worker has its record
+
+
+class Completions(Connection):
+    """What :class:`StreamHandler` is made on: a connection whose records are answered, some of them later."""
+
+    __slots__ = ("_encode", "_job", "_late", "_more", "_records")
+
+    _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
+    _records: Iterator[bytes]
+    _job: Job | None
+    _late: Future[bytes | None] | None  # the reply that is owed
+
+    framing: Framing = Lines()
+    process_timeout: float | None = None
+
+    # for the user
+
+    def on_rejected(self, record: bytes) -> bytes | None:
+        """No worker takes this record: the reply to it, None to drop it. By default the connection ends, OVERLOAD.
+
+        Called on the reactor's thread, when the pool's saturation policy gives records up, or it is shut down.
+        """
+        self._begin_end(CloseReason.OVERLOAD)
+        return None
+
+    # for the reactor
+
+    def handle_reply(self, reply: Reply) -> None:
+        """A worker's completion."""
+        if self._state is not PROCESSING:
+            self._tally.dropped += 1
+            if isinstance(reply, Future):
+                self.reactor.guarded(reply.cancel)
+            return
+        if self._steady is _AWAY and self._answer_at_once(reply):
+            return
+        encode, outbox = self._encode, self._outbox
+        self._state = self._rest
+        self._heard = [self._clock()]  # the peer waited for us, not we for the peer
+        if reply is not None:
+            try:
+                outbox.append(encode(reply))
+            except LEAVING:
+                raise
+            except BaseException as error:
+                self._no_reply(reply, error)
+        if outbox.size >= self._mark:
+            self._flush_to_mark()
+        self._work()
+
+    def _send_off(self, record: bytes) -> None:
+        """``process`` of a steady connection with workers: nothing is armed, as the poller keeps what it was told."""
+        job: Any = self._job
+        self._state, self._steady = PROCESSING, _AWAY
+        self._ops = self.key._interest = 0
+        job.record, job.has_begun = record, False
+        add = job.hand_off.add
+        add(job)
+
+    def _answer_at_once(self, reply: Any) -> bool:
+        """The reply to a record that was sent off, while the connection owes and holds nothing else; False: not so."""
+        key = self.key
+        if not key._valid or (reply is not None and (type(reply) is not bytes or _LF in reply or _CR in reply)):
+            return False
+        self._heard = [self._clock()]
+        self._state, self._steady = READING, self
+        self._ops = _READ
+        if key._kernel_mask == _READ:
+            key._interest = _READ
+        else:
+            key.set_interest(_READ)
+        if reply is None:
+            return True
+        send, data = self._send, reply + b"\n"
+        try:
+            took = send(data, NO_SIGNAL)
+        except OSError as error:
+            self._unsent(data, error)
+            return True
+        self._tally.bytes_out += took
+        if took != len(data):
+            self._keep(data, took)
+        return True
+
+    def handle_failure(self, error: BaseException) -> None:
+        """A worker's completion: process raised."""
+        if self._state is PROCESSING:
+            self._raised(error)
+        else:
+            self._tally.dropped += 1
+
+    def handle_loss(self, error: BaseException) -> None:
+        """The worker that had the record is gone."""
+        if self._state is PROCESSING:
+            self._detail = str(error)
+            self._begin_end(CloseReason.WORKER_LOST)
+        else:
+            self._tally.dropped += 1
+
+    def handle_rejection(self) -> None:
+        """No worker will take the record."""
+        job = self._job
+        if self._state is PROCESSING and job is not None:
+            try:
+                reply = self.on_rejected(job.record)
+            except LEAVING:
+                raise
+            except BaseException as error:
+                self._raised(error)
+            else:
+                if self._state is PROCESSING:
+                    self.handle_reply(reply)
+
+    def _no_reply(self, reply: object, error: BaseException) -> None:
+        """There is no reply to send, for ``error``: is it a late one?"""
+        if isinstance(reply, Future):
+            self._owe(reply)
+        else:
+            self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
+
+    # late replies
+
+    def _owe(self, future: Future[bytes | None]) -> None:
+        state = self._state
+        if state is CLOSED:
+            self.reactor.guarded(future.cancel)
+            return
+        if state is CLOSING:  # by finish(), or by a write() that was too much
+            self._records, self._more = NOTHING, False
+            self._ending, self._rest = self._reason, READING
+        self._late, self._state = future, PROCESSING
+        if self.process_timeout is not None:
+            self._deadlines.watch_process(self.process_timeout)
+        self._arm()
+        future.add_done_callback(self._settle)
+
+    def _settle(self, future: Future[bytes | None]) -> None:
+        """In whatever thread the future ends."""
+        self.reactor.post(self._take, future)
+
+    def _take(self, future: Future[bytes | None]) -> None:
+        if future is not self._late:
+            self._tally.dropped += 1
+            return
+        self._late = None
+        if future.cancelled():
+            self._begin_end(CloseReason.OVERLOAD)
+        elif (error := future.exception()) is not None:
+            self.handle_failure(error)
+        elif isinstance(reply := future.result(), Future):
+            self.handle_failure(TypeError(f"{type(self).__name__}'s late reply is a Future itself, not bytes or None"))
+        else:
+            self.handle_reply(reply)

@@ -1,0 +1,113 @@
+"""Standing: where a connection stands, as it tells its user and the reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from nio.reactor.handlers._handler import Handler
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.streams._deadlines import Deadlines
+from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._state import LINGERING, State
+
+
+class Standing(Handler):
+    """What :class:`Outlet` is made on: a connection's state, and why and how it ended."""
+
+    __slots__ = (
+        "_at_end",
+        "_clock",
+        "_deadlines",
+        "_detail",
+        "_error",
+        "_half_closed",
+        "_heard",
+        "_opened_at",
+        "_outbox",
+        "_reason",
+        "_state",
+    )
+
+    _clock: Callable[[], int]
+    _heard: list[int]  # when the peer was heard last: see _steady.py
+    _opened_at: int
+    _at_end: tuple[Callable[[Any], object], ...]
+    _deadlines: Deadlines
+    _detail: str
+    _error: BaseException | None
+    _half_closed: bool
+    _outbox: Outbox
+    _reason: CloseReason
+    _state: State
+
+    # for the user
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._state
+
+    @property
+    def reason(self) -> CloseReason:
+        """Why the connection is closing, lingering or closed; LOCAL before."""
+        return self._reason
+
+    @property
+    def close_error(self) -> BaseException | None:
+        """What the connection ended with, if it was an error of the system or the peer's fault, without its traceback.
+
+        None while nothing has failed, and for what the handler raised itself: that is in the log.
+        """
+        return getattr(self, "_error", None)
+
+    @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, all of it was dealt with, and this side's goes on: see ``half_open``."""
+        return self._half_closed
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of output that the kernel has not taken yet."""
+        return self._outbox.size
+
+    def __repr__(self) -> str:
+        channel, state = getattr(self, "channel", None), getattr(self, "_state", None)
+        if channel is None or state is None:
+            return f"{type(self).__name__}(not open)"
+        return f"{type(self).__name__}({channel!r}, {state.value}, unsent={self.unsent})"
+
+    # for the reactor
+
+    def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
+        """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
+        if wanted:
+            self._at_end = (*self._at_end, fn)
+        else:
+            self._at_end = tuple(other for other in self._at_end if other != fn)
+
+    @property
+    def owes(self) -> bool:
+        return self._state is not LINGERING
+
+    def describe(self) -> ConnectionInfo:
+        now = self._clock()
+        return replace(
+            super().describe(),
+            state=self._state.value,
+            queued=self.unsent,
+            age=(now - self._opened_at) / 1e9,
+            idle=self._deadlines.silence(now) / 1e9,
+        )
+
+    @property
+    def heard_at(self) -> int:
+        return self._heard[0] or self._clock()
+
+    def _leave_all(self) -> None:
+        """This one has ended, or its channel is another's."""
+        callbacks, self._at_end = self._at_end, ()
+        for fn in callbacks:
+            self.reactor.guarded(fn, self)

@@ -1,0 +1,186 @@
+"""Steady: one loop over all that is ready, for connections where a request is read, answered and sent at once.
+
+**Why it stands in one piece.** In CPython a call of a Python function costs as much as ten steps of its interpreter,
+and a request needs 130 steps. So what a request needs in the usual case stands here, once, without a call but that of
+``process``: recv, the look for one whole line, the check of the reply, send. The counters are locals, which are added
+to the reactor's tally when the loop ends, and the clock is read once, at the end.
+
+**Who is served so.** A connection is *steady* while it waits for input and owes nothing, holds nothing and is not
+ending; it says so in ``_steady``, which is then the handler itself, so that whatever stands before a handler and
+forwards its attributes is not steady. Whoever puts output into the outbox or changes the state sets it to None, or else
+a later reply would overtake that output. A class that reads in its own way, or through a transport of its own, is never
+steady; everything else goes to the handler's methods, as does what is steady and not usual: two lines in one read, half
+a line, a reply that is no plain line, a reply that the kernel does not take.
+
+**Pipelining.** Up to 64 short lines in one read are processed in a row, their replies joined, checked and sent once. A
+call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells.
+
+**What is different from a call for each key**: the counters of ``statistics()`` and the time when a peer was last heard
+are those of the turn's end, so a deadline counts from there; in a row of lines those behind a reply that cannot be
+framed were processed already, and their replies are dropped.
+
+**Errors** belong to the step in which they came. ``recv`` and ``send`` tell of the peer, ``process`` of the user's
+code, and all else costs the handler as any error of its own does. A KeyboardInterrupt closes the connection that was
+being served and leaves; between two connections it closes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nio.reactor.loop._progress import Tally
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._serving import Dispatch, Events, Failed, Watch
+from nio.spi import NO_SIGNAL, READABLE
+
+_LF, _CR = b"\n\r"
+_ENDING = b"\n"
+_MANY = 64  # lines in a row
+_READING, _PROCESSING, _AFTER, _SENDING = range(4)  # the steps
+
+
+class Nobody:
+    """The key of a descriptor that has none."""
+
+    _attachment = None
+    _interest = -1
+
+
+class Steady:
+    """The loop, for one reactor."""
+
+    __slots__ = ("_clock", "_dispatch", "_failed", "_tally")
+
+    def __init__(self, dispatch: Dispatch, failed: Failed, tally: Tally, clock: Callable[[], int]) -> None:
+        self._dispatch = dispatch  # for every key that is not steady
+        self._failed = failed  # an attachment has raised
+        self._tally = tally
+        self._clock = clock
+
+    def serve(self, events: Events, watch: Watch) -> int:
+        """Serve all that is ready; how many keys that was."""
+        get, nobody, heard, data = watch.by_fd.get, Nobody, [0], b""
+        requests = received = sent = passed = 0
+        try:
+            for fd, mask in watch.rotated(events) if len(events) > 1 else events:
+                key: Any = get(fd, nobody)
+                try:
+                    handler = key._attachment
+                    steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
+                except AttributeError:  # it is no connection
+                    steady = False
+                if not steady:
+                    passed += not watch.hand_over([(fd, mask)], self._dispatch)
+                    continue
+                step, key._ready, handler._heard = _READING, mask, heard
+                try:
+                    recv = handler._recv
+                    data = recv(handler._read_size)
+                    count, step = len(data), _AFTER
+                    received += count
+                    line = data[:-1]
+                    if count > handler._longest or not data or data[-1] != _LF or _LF in line or _CR in line:
+                        self._unusual(handler, data)
+                        continue
+                    requests, step, process = requests + 1, _PROCESSING, handler._process
+                    reply, step = process(line), _AFTER
+                    if type(reply) is not bytes or _LF in reply or _CR in reply or handler._steady is not handler:
+                        if reply is not None:
+                            handler._answer(reply)
+                        continue
+                    data, step, send = reply + _ENDING, _SENDING, handler._send
+                    took = send(data, NO_SIGNAL)
+                    sent += took
+                    if took != len(data):
+                        handler._keep(data, took)
+                except BaseException as error:
+                    self._raised(key, handler, error, step, data)
+        finally:
+            self._note(heard, requests, received, sent)
+        return len(events) - passed
+
+    def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
+        """What the loop has counted, and when it ended."""
+        heard[0] = self._clock()
+        tally = self._tally
+        tally.requests += requests
+        tally.bytes_in += received
+        tally.bytes_out += sent
+
+    def _raised(self, key: Any, handler: Any, error: BaseException, step: int, data: bytes) -> None:
+        """Whose error is it?"""
+        try:
+            if step == _READING and isinstance(error, OSError):
+                handler._unread(error)
+            elif step == _PROCESSING and not isinstance(error, LEAVING):
+                handler._raised(error)
+            elif step == _SENDING and isinstance(error, OSError):
+                handler._unsent(data, error)
+            else:
+                raise error
+        except BaseException as last:
+            self._failed(key, handler, last)
+            if isinstance(last, LEAVING):
+                raise
+
+    # several lines in one read
+
+    def _unusual(self, handler: Any, data: bytes) -> None:
+        """A row of whole lines is processed here; all else is the handler's."""
+        longest = handler._longest
+        if longest < 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
+            handler._fed(data)
+            return
+        lines = data.split(_ENDING, _MANY)
+        whole = not lines.pop() and len(data) != handler._read_size
+        if not whole or (len(data) > longest and max(map(len, lines)) >= longest):
+            handler._fed(data)
+        else:
+            self._in_a_row(handler, lines)
+
+    def _in_a_row(self, handler: Any, lines: list[bytes]) -> None:
+        """Process the lines; the first thing that is not usual ends the row, and the rest is the handler's."""
+        process, short = handler._process, handler._mark // _MANY
+        replies: list[bytes] = []
+        rest, put, reply = iter(lines), replies.append, None
+        handler._replies = replies
+        try:
+            for line in rest:
+                reply = process(line)
+                if type(reply) is bytes and len(reply) < short:
+                    put(reply)
+                    reply = None
+                elif reply is not None:
+                    break
+                if handler._steady is not handler:
+                    break
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._tally.requests += len(lines) - len(list(rest))
+            handler._end_row(replies, error)
+            return
+        left = list(rest)
+        self._tally.requests += len(lines) - len(left)
+        if reply is not None or handler._steady is not handler:
+            handler._go_on_with(replies, reply, left)
+            return
+        handler._replies = ()
+        if replies:
+            self._send_row(handler, replies)
+
+    def _send_row(self, handler: Any, replies: list[bytes]) -> None:
+        data = _ENDING.join(replies) + _ENDING
+        if _CR in data or data.count(_ENDING) != len(replies):
+            handler._go_on_with(replies, None, ())
+            return
+        send = handler._send
+        try:
+            took = send(data, NO_SIGNAL)
+        except OSError as error:
+            handler._unsent(data, error)
+            return
+        self._tally.bytes_out += took
+        if took != len(data):
+            handler._keep(data, took)

@@ -1,0 +1,79 @@
+"""Signals of the operating system, caught and given back.
+
+Python has one handler for a signal, for the whole process, and only the main thread may set it. So what we set is kind
+to the others: it calls the Python handler that it found, after its own work. When it is released, that one is put back;
+if somebody else has set a handler meanwhile, that one stays. A release in another thread cannot put anything back:
+then the next signal does so, and is sent again. The same happens in a forked child, whose signals are not the parent's.
+
+**Ctrl-C**: Python's own handler for SIGINT, which raises KeyboardInterrupt, is not called, because a program that
+catches SIGINT wants to end in an orderly way. But it may hang. So a SIGINT that comes before the last one was taken up
+raises KeyboardInterrupt after all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from nio._numbers import check_int
+from nio.errors import IllegalArgumentError, IllegalStateError
+
+
+class CaughtSignal:
+    """The handler of one signal; ``arrived(signum)`` says whether that is news."""
+
+    __slots__ = ("_arrived", "_process", "_signum", "previous")
+
+    def __init__(self, signum: int, arrived: Callable[[int], bool]) -> None:
+        self._signum = signum
+        self._arrived: Callable[[int], bool] | None = arrived
+        self._process = os.getpid()
+        self.previous = signal.getsignal(signum)
+        if self.previous is None:
+            raise IllegalStateError(f"signal {signum} has a handler that is not Python's and could not be put back")
+        try:
+            signal.signal(signum, self)
+        except OSError as error:
+            raise IllegalArgumentError(f"{signal.Signals(signum).name} cannot be caught") from error
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        arrived, previous = self._arrived, self.previous
+        if arrived is None or os.getpid() != self._process:
+            if self._is_set():
+                signal.signal(signum, previous)
+                signal.raise_signal(signum)
+                return
+            is_news = False
+        else:
+            is_news = arrived(signum)
+        if callable(previous) and not (is_news and previous is signal.default_int_handler):
+            previous(signum, frame)
+
+    def release(self) -> None:
+        """Catch it no more; from any thread."""
+        self._arrived = None
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and os.getpid() == self._process and self._is_set():
+            signal.signal(self._signum, self.previous)
+
+    def _is_set(self) -> bool:
+        current: object = signal.getsignal(self._signum)
+        return current is self
+
+
+class SignalDoor:
+    """The part of the system's provider that catches signals."""
+
+    def catch_signal(self, signum: int, arrived: Callable[[int], bool]) -> Callable[[], object]:
+        number = check_int("signum", signum)
+        if number not in signal.valid_signals():
+            raise IllegalArgumentError(f"{signum} is no signal of this system")
+        if threading.current_thread() is not threading.main_thread():
+            raise IllegalStateError(
+                "signals are caught by the main thread, the only one in which Python handles them, and this is "
+                f"{threading.current_thread().name!r}: call it there, before the reactor runs in another thread"
+            )
+        return CaughtSignal(number, arrived).release

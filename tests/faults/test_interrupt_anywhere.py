@@ -1,0 +1,261 @@
+"""Ctrl-C wherever Python looks for signals in the reactor's code: everything is consistent afterwards.
+
+Python looks as a function begins, and as a call into C returns. So each test plays one scene again and again, and
+raises KeyboardInterrupt at the first such moment in ``nio/reactor``, at the second, and so on to the last.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import nio.reactor
+from nio.reactor import CloseReason, State
+from tests.unit.reactor.support import Greeter, Manual, Peer, World
+
+CODE = str(Path(nio.reactor.__file__).parent)
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt at the ``at``-th moment; ``struck`` tells where that was."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.struck = ""
+
+    def __enter__(self) -> Interrupt:
+        sys.setprofile(self._look)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        sys.setprofile(None)
+
+    def _look(self, frame: FrameType, event: str, arg: object) -> None:
+        if event in ("call", "c_return") and frame.f_code.co_filename.startswith(CODE):
+            self.left -= 1
+            if not self.left:
+                sys.setprofile(None)
+                self.struck = f"{event} in {frame.f_code.co_qualname}, line {frame.f_lineno}"
+                raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    """It may close what other tests left, in the middle of a scene."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def answered(peer: Peer, expected: bytes) -> bool:
+    """All of it came; or the connection has ended, with nothing wrong or twice before."""
+    peer.world.until(lambda: peer.ended or len(peer.got) >= len(expected) or _reset(peer))
+    assert expected.startswith(peer.got) or peer.got == expected
+    return peer.got == expected
+
+
+def _reset(peer: Peer) -> bool:
+    try:
+        peer.pull()
+    except ConnectionResetError:
+        peer.ended = True
+    return peer.ended
+
+
+def serves_on(world: World, other: Peer) -> None:
+    """Whoever was not struck is served, whoever comes is served, and the books are right."""
+    other.send(b"other\n")
+    assert other.read(12) == b"Hello other\n"
+    new = world.connect()
+    new.send(b"new\n")
+    assert new.read(10) == b"Hello new\n"
+    calls: list[str] = []
+    world.reactor.call_later(0, calls.append, "timer")
+    world.reactor.execute(calls.append, "tick")
+    world.until(lambda: sorted(calls) == ["tick", "timer"])
+    counts = world.reactor.statistics()
+    handlers = [handler for handler in world.handlers if getattr(handler, "_state", State.CLOSED) is not State.CLOSED]
+    assert counts.open == len(handlers) == world.reactor.admission.taken
+    assert counts.connections == counts.open + sum(counts.closed.values())
+    for handler in world.handlers:
+        assert len(handler.reasons) == (handler not in handlers and handler.opened)
+
+
+def every_moment(scene: Callable[[Interrupt], None]) -> None:
+    for at in itertools.count(1):
+        interrupt = Interrupt(at)
+        try:
+            scene(interrupt)
+        except BaseException as error:
+            error.add_note(f"interrupted at moment {at}: {interrupt.struck}")
+            raise
+        if not interrupt.struck:
+            assert at > 20
+            return
+
+
+def struck(interrupt: Interrupt, fn: Callable[..., Any], *args: object) -> None:
+    """Call ``fn``, which is interrupted or comes to its end."""
+    try:
+        with interrupt:
+            fn(*args)
+    except KeyboardInterrupt:
+        assert interrupt.struck
+
+
+WORKERS = pytest.mark.parametrize("pooled", [False, True], ids=["single", "pooled"])
+
+
+def world(pooled: bool, factory: Callable[[], Any] = Greeter) -> World:
+    return World(factory, workers=Manual() if pooled else 0)
+
+
+class Here(Manual):
+    """Runs each job at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        future = super().submit(fn, *args, **kwargs)
+        self.run_one()
+        return future
+
+
+@WORKERS
+def test_a_request(pooled: bool) -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World(workers=Here() if pooled else 0) as world:
+            other, peer = world.connect(), world.connect()
+            peer.send(b"ann\nbob\n")
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\nHello bob\n")
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+@WORKERS
+def test_an_accept(pooled: bool) -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World(workers=Here() if pooled else 0) as world:
+            other, peer = world.connect(), world.dial()
+            peer.send(b"ann\n")
+            for _ in range(2):
+                struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\n")
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+@WORKERS
+def test_an_end(pooled: bool) -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World(workers=Here() if pooled else 0) as world:
+            other, peer = world.connect(), world.connect()
+            peer.send(b"ann\n")
+            peer.half_close()
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\n")
+            world.until(lambda: world.handlers[1].state is State.CLOSED)
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+def test_output_that_waits() -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World() as world:
+            other, peer = world.connect(), world.connect()
+            world.kernel.room = 4
+            peer.send(b"ann\n")
+            struck(interrupt, world.reactor.turn, 0)
+            world.kernel.room = None
+            struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\n")
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+def test_timers_and_ticks() -> None:
+    """Of two that are due at once none is lost: each ran, or was the one that was struck."""
+
+    def scene(interrupt: Interrupt) -> None:
+        calls: list[str] = []
+        with World() as world:
+            other = world.connect()
+            for name in ("first", "second", "third"):
+                world.reactor.call_later(0, calls.append, name)
+                world.reactor.execute(calls.append, f"{name} tick")
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            world.turns()
+            assert len(calls) >= 5
+            assert len(set(calls)) == len(calls)
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+def test_a_deadline() -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World() as world:
+            other, peer = world.connect(), world.connect()
+            world.kernel.now += 30_000_000_000
+            other.send(b"other\n")
+            assert other.read(12) == b"Hello other\n"
+            world.kernel.now += 31_000_000_000
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            world.advance(30)
+            world.until(lambda: world.handlers[1].state is State.CLOSED)
+            assert peer.read_to_end() == b""
+            reasons = {CloseReason.IDLE_TIMEOUT, CloseReason.HANDLER_ERROR}
+            assert set(world.closed()) <= reasons
+            if world.handlers[0].state is not State.CLOSED:
+                serves_on(world, other)
+
+    every_moment(scene)
+
+
+def test_a_drain() -> None:
+    """It ends by itself, or is asked for again."""
+
+    def scene(interrupt: Interrupt) -> None:
+        with World() as world:
+            other, peer = world.connect(), world.connect()
+            peer.send(b"ann\n")
+            other.send(b"bob\n")
+            world.received(8)
+            world.reactor.stop(drain=5)
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\n")
+            answered(other, b"Hello bob\n")
+            peer.close()
+            other.close()
+            world.reactor.stop(drain=5)
+            world.until(lambda: not world.reactor.statistics().open)
+
+    every_moment(scene)
+
+
+def test_a_close() -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World() as world:
+            world.connect(), world.connect()
+            struck(interrupt, world.reactor.close)
+            world.reactor.close()
+            assert [len(handler.reasons) for handler in world.handlers] == [1, 1]
+            assert not any(handler.channel.is_open for handler in world.handlers)
+
+    every_moment(scene)
