@@ -132,7 +132,7 @@ class StreamHandler(Completions):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_rejected")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
