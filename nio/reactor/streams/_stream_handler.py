@@ -229,7 +229,7 @@ class StreamHandler(Completions):
         else:
             super()._work()
 
-    def _go_on_with(self, replies: list[Any], reply: object, left: list[bytes]) -> None:
+    def _go_on_with(self, replies: list[Any], reply: Any, left: list[bytes]) -> None:
         """A row of lines has ended early: these replies and this one are made, and these records are left."""
         if self._state is CLOSED:
             if reply is not None:

@@ -94,7 +94,7 @@ def test_a_late_reply_of_a_row_whose_connection_is_closed_is_cancelled() -> None
         world.until(lambda: world.handler.reasons)
         assert world.handler.reasons == [CloseReason.LOCAL]
         assert world.handler.seen == [b"a", b"late"]
-        assert world.handler.future.cancelled()  # type: ignore[attr-defined]  # the handler's own
+        assert world.handler.future.cancelled()
 
 
 @pytest.mark.parametrize("line", [b"ann\n", b"ann\nbob\n"])
