@@ -45,6 +45,10 @@ class Watched(Protocol):
     def unsent(self) -> int: ...
 
     @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, and nothing is read any more."""
+
+    @property
     def idle_timeout(self) -> float | None: ...
 
     @property
@@ -208,7 +212,7 @@ class Deadlines:
         if state is PROCESSING and self.process_due:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
         if watched.idle_timeout is not None:
-            if state is READING and not watched.unsent:
+            if (state is READING or watched.half_closed) and not watched.unsent:
                 idle = _ns(watched.idle_timeout)
                 if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
                     if not watched.unacknowledged():

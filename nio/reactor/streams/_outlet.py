@@ -51,6 +51,7 @@ class Outlet(Standing):
         "_lingered",
         "_mark",
         "_ops",
+        "_output_ends",
         "_recv",
         "_replies",
         "_rest",
@@ -65,6 +66,8 @@ class Outlet(Standing):
     _rest: State
     _ending: CloseReason | None
     _handling: bool
+    _output_ends: bool  # end_output() was called
+    _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
 
@@ -94,7 +97,7 @@ class Outlet(Standing):
         """
         if type(data) is not bytes:
             data = _copied(data)
-        if self._state in ENDED:
+        if self._state in ENDED or self._output_ends:
             return False
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
@@ -102,7 +105,7 @@ class Outlet(Standing):
         if self._replies and not self._put_replies():
             return False
         outbox = self._outbox
-        if outbox.size and outbox.size + len(data) > self.max_output:
+        if outbox.size and outbox.size + len(data) > self.max_output + outbox.not_here:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
@@ -176,6 +179,7 @@ class Outlet(Standing):
         self._lingered = 0
         self._opened_at = self._clock()
         self._at_end = ()
+        self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -216,7 +220,7 @@ class Outlet(Standing):
         """Send; output at the high mark all the same ends new input until the peer has taken some."""
         self._flush()
         if self._outbox.size >= self._mark:
-            if self._state is READING:
+            if self._state is READING and not self._reads_on:
                 self._state = SENDING
                 self._deadlines.watch_rate()
                 self._arm()
@@ -251,6 +255,9 @@ class Outlet(Standing):
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
+        elif self._output_ends and self._outbox is not NOWHERE:
+            self._outbox = NOWHERE
+            self._transport.shutdown_output()
 
     def _keep(self, data: bytes, took: int) -> None:
         """Of what was sent past the outbox the kernel has taken so much."""
@@ -282,7 +289,7 @@ class Outlet(Standing):
         if state is CLOSED:
             return
         unsent = self._outbox.size or self._transport.wants_write
-        owes = unsent or self._ending or self._deadlines.record_due
+        owes = unsent or self._ending or self._deadlines.record_due or self._output_ends
         self._steady = self if self._serves and state is READING and not owes else None
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:

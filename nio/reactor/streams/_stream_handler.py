@@ -132,7 +132,7 @@ class StreamHandler(Completions):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_rejected")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
@@ -231,12 +231,16 @@ class StreamHandler(Completions):
         else:
             super()._work()
 
-    def _go_on_with(self, replies: list[Any], reply: object, left: list[bytes]) -> None:
+    def _go_on_with(self, replies: list[Any], reply: Any, left: list[bytes]) -> None:
         """A row of lines has ended early: these replies and this one are made, and these records are left."""
+        if self._state is CLOSED:
+            if reply is not None:
+                self._answer(reply)  # which cancels a late one
+            return
         if reply is not None:
             replies.append(reply)
         self._records, self._more = iter(left), False  # a late reply among them is waited for before these
-        if self._end_row(replies, None) and self._state is not CLOSED:
+        if self._end_row(replies, None):
             if self._outbox.size >= self._mark:
                 self._flush_to_mark()
             self._work()

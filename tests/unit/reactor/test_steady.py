@@ -1,0 +1,137 @@
+"""_steady: what is not usual, in a row of lines and alone, is answered as by the plain path."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import Future
+
+import pytest
+
+from nio.reactor import CloseReason, State
+from tests.unit.reactor.support import NEVER, Greeter, World
+
+
+class Own(Greeter):
+    """Reads in its own way, which is the plain one: never steady."""
+
+    def handle_read(self) -> None:
+        super().handle_read()
+
+
+class Wilful(Greeter):
+    """Does what the record says."""
+
+    def process(self, record: bytes) -> bytes | Future[bytes | None] | None:  # type: ignore[override]  # a late one, too
+        self.seen.append(record)
+        match record:
+            case b"send":
+                self.send(b"mine")
+            case b"send twice":
+                self.suspend()
+                self.send(b"mine")
+                self.resume()
+            case b"copy":
+                return bytearray(b"copied")  # type: ignore[return-value]  # any buffer is a reply
+            case b"none":
+                return None
+            case b"long":
+                return b"x" * 2000
+            case b"finish":
+                self.finish()
+            case b"close":
+                self.close()
+            case b"late":
+                self.close()
+                self.future: Future[bytes | None] = Future()
+                return self.future
+            case b"broken":
+                return b"a\nb"
+            case b"bug":
+                raise KeyError(record)
+        return b"re " + record
+
+
+class Plain(Wilful):
+    def handle_read(self) -> None:
+        super().handle_read()
+
+
+LINES = [b"send", b"send twice", b"copy", b"none", b"long", b"finish", b"broken", b"bug", b"a", b"b\r"]
+
+
+def answer(kind: type[Greeter], data: bytes) -> bytes:
+    """All that comes back, until the peer's end is answered."""
+    with World(kind) as world:
+        peer = world.connect()
+        peer.send(data)
+        peer.sock.shutdown(socket.SHUT_WR)
+        return peer.read_to_end()
+
+
+@pytest.mark.parametrize("odd", LINES)
+def test_a_row_is_answered_as_line_by_line(odd: bytes) -> None:
+    data = b"a\nb\n" + odd + b"\nc\nd\n"
+    assert answer(Wilful, data) == answer(Plain, data)
+
+
+@pytest.mark.parametrize("odd", LINES)
+def test_a_line_alone_is_answered_as_on_the_plain_path(odd: bytes) -> None:
+    assert answer(Wilful, odd + b"\n") == answer(Plain, odd + b"\n")
+
+
+def test_whoever_reads_in_its_own_way_is_never_steady() -> None:
+    with World(Own) as world:
+        peer = world.connect()
+        for _ in range(2):
+            peer.send(b"ann\n")
+            assert peer.read(10) == b"Hello ann\n"
+            assert world.handler._steady is None
+
+
+def test_a_late_reply_of_a_row_whose_connection_is_closed_is_cancelled() -> None:
+    with World(Wilful) as world:
+        world.connect().send(b"a\nlate\nb\n")
+        world.until(lambda: world.handler.reasons)
+        assert world.handler.reasons == [CloseReason.LOCAL]
+        assert world.handler.seen == [b"a", b"late"]
+        assert world.handler.future.cancelled()
+
+
+@pytest.mark.parametrize("line", [b"ann\n", b"ann\nbob\n"])
+def test_output_that_is_not_taken_at_once_is_kept(line: bytes) -> None:
+    with World() as world:
+        peer = world.connect()
+        world.kernel.sends.extend([NEVER, 3, NEVER])
+        peer.send(line)
+        expected = b"".join(b"Hello " + name + b"\n" for name in line.split())
+        assert peer.read(len(expected)) == expected
+
+
+@pytest.mark.parametrize("line", [b"ann\n", b"ann\nbob\n"])
+def test_a_peer_that_is_gone_is_told_by_the_first_send(line: bytes) -> None:
+    with World() as world:
+        peer = world.connect()
+        world.kernel.sends.append(ConnectionResetError("gone"))
+        peer.send(line)
+        world.until(lambda: world.handler.reasons)
+        assert (world.handler.reasons, world.handler.state) == ([CloseReason.PEER_RST], State.CLOSED)
+        assert world.handler._detail == "gone"
+        assert world.kernel.send_calls == 1
+
+
+def test_ctrl_c_in_a_row_closes_its_connection_only() -> None:
+    class Interrupted(Greeter):
+        def process(self, record: bytes) -> bytes | None:
+            if record == b"int":
+                raise KeyboardInterrupt
+            return super().process(record)
+
+    with World(Interrupted) as world:
+        peer, other = world.connect(), world.connect()
+        first = world.handlers[0]
+        peer.send(b"a\nint\nb\n")
+        with pytest.raises(KeyboardInterrupt):
+            world.until(lambda: first.reasons)
+        assert first.reasons == [CloseReason.HANDLER_ERROR]
+        other.send(b"bob\n")
+        assert other.read(10) == b"Hello bob\n"
