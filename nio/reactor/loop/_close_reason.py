@@ -23,6 +23,7 @@ class CloseReason(enum.Enum):
     PROTOCOL_ERROR = "the peer broke the protocol"
     HANDLER_ERROR = "the handler raised"
     PROCESS_TIMEOUT = "a worker had the request for longer than it may take"
+    FILE_ERROR = "a file that was being sent got shorter or could not be read"
     WORKER_LOST = "the worker that had the request is gone"
     OVERLOAD = "there was no room for the request or for its reply"
     DRAIN = "the reactor is stopping"

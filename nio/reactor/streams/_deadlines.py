@@ -45,6 +45,10 @@ class Watched(Protocol):
     def unsent(self) -> int: ...
 
     @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, and nothing is read any more."""
+
+    @property
     def idle_timeout(self) -> float | None: ...
 
     @property
@@ -56,8 +60,8 @@ class Watched(Protocol):
     def send_queued(self) -> None:
         """Offer the output to the kernel once more."""
 
-    def enforce_deadlines(self) -> None:
-        """Call ``enforce``."""
+    def deadline_has_come(self) -> None:
+        """Have ``enforce`` called at the end of the turn."""
 
     def close(self, reason: CloseReason) -> None: ...
 
@@ -136,7 +140,7 @@ class Deadlines:
         if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
             if timer is not None:
                 timer.cancel()
-            self._timer = self._timekeeper.schedule(due, self._timekeeper.post, watched.enforce_deadlines)
+            self._timer = self._timekeeper.schedule(due, watched.deadline_has_come)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""
@@ -208,7 +212,7 @@ class Deadlines:
         if state is PROCESSING and self.process_due:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
         if watched.idle_timeout is not None:
-            if state is READING and not watched.unsent:
+            if (state is READING or watched.half_closed) and not watched.unsent:
                 idle = _ns(watched.idle_timeout)
                 if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
                     if not watched.unacknowledged():

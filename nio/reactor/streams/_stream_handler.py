@@ -97,9 +97,11 @@ class StreamHandler(Completions):
             super().finish(reason)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        super().close(reason)
-        if self._state is CLOSED and self._process is not None:
-            self._let_go(reason)
+        try:
+            super().close(reason)
+        finally:
+            if self._state is CLOSED and self._process is not None:
+                self._let_go(reason)
 
     def handle_replaced(self) -> None:
         super().handle_replaced()
@@ -130,7 +132,7 @@ class StreamHandler(Completions):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_rejected")
+        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
