@@ -112,13 +112,17 @@ class Acceptor(Handler):
         super().close(reason)
 
     def _admit(self, channel: SocketChannel) -> None:
+        self.reactor.deal(self.admit_to, channel)
+
+    def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
+        """Give the connection a handler on that reactor, whose thread this is."""
         try:
-            self.reactor.admit(channel, _READ, self._handler())
+            reactor.admit(channel, _READ, self._handler())
         except BaseException as error:
             channel.close()
             if isinstance(error, LEAVING):
                 raise
-            self.reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+            reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
 
     def _suspend(self) -> None:
         self.key.interest_ops = 0
