@@ -65,8 +65,8 @@ class Reactor(Connects):
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
-    Concurrency: ``execute``, ``wakeup``, ``stop`` and ``statistics`` from any thread; everything else on the thread
-    that runs the reactor, or before it runs.
+    Concurrency: ``execute``, ``wakeup``, ``stop``, ``drain`` and ``statistics`` from any thread; everything else on the
+    thread that runs the reactor, or before it runs.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Reactor(Connects):
         self.serves = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
-        self._drain = Drain(self._registry, self.tally, partial(self.post, self._drained))
+        self._drain = Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained))
         self._cut: Timer | None = None  # when a drain's time is over
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
@@ -264,6 +264,10 @@ class Reactor(Connects):
             return
         self.post(self._begin_drain, check_seconds("drain", drain))
 
+    def drain(self, deadline: float) -> None:
+        """``stop(drain=deadline)``: end ``run`` when what was received is answered, in ``deadline`` seconds at most."""
+        self.post(self._begin_drain, check_seconds("deadline", deadline))
+
     def wakeup(self) -> None:
         """End the sleep of the turn under way, or of the next."""
         self._selector.wakeup()
@@ -302,12 +306,13 @@ class Reactor(Connects):
         key = self._attach(channel, ops, handler)
         self._registry.admit(key, handler)
         self._open(handler, key)
+        if self._state is _DRAINING:
+            self._drain.came(key, handler)
         return key
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._registry.forget(key, reason) and self._state is _DRAINING:
-            self._drain.look()
+        self._registry.forget(key, reason)
 
     def serve_by(self, make: Callable[..., Serving]) -> None:
         """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
@@ -347,7 +352,7 @@ class Reactor(Connects):
 
     def _drained(self) -> None:
         """As a tick, so that the last handler has ended altogether."""
-        if self._state is _DRAINING and not self._registry.all():
+        if self._state is _DRAINING and (self._drain.is_over or self._registry.is_empty):
             self._state = _STOPPING
             self._hooks.reach("drained")
 
@@ -362,6 +367,7 @@ class Reactor(Connects):
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
+        self._drain.forsake()
         self.undertakings.reopen()
         if self._state is _STOPPING:
             self._state = ReactorState.OPEN

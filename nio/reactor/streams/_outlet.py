@@ -132,9 +132,9 @@ class Outlet(Standing):
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
         self._deadlines.cancel()
-        self._outbox = NOWHERE
         reactor = self.reactor
-        reactor.forget(self.key, reason)
+        reactor.forget(self.key, reason)  # which may still ask what is unsent
+        self._outbox = NOWHERE
         if self._eof:
             self.channel.release()
         else:
