@@ -32,6 +32,7 @@ from nio.reactor.loop._urgent import UrgentWatch as UrgentWatch
 from nio.reactor.streams._connection import Connection as Connection
 from nio.reactor.streams._group import Group as Group
 from nio.reactor.streams._group import SlowMember as SlowMember
+from nio.reactor.streams._link import Link as Link
 from nio.reactor.streams._state import State as State
 from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
 from nio.reactor.streams._switching_handler import SwitchingHandler as SwitchingHandler
@@ -54,6 +55,7 @@ __all__ = [
     "EventHandler",
     "Group",
     "Handler",
+    "Link",
     "Progress",
     "Reactor",
     "ReactorState",

@@ -212,8 +212,11 @@ def test_kernel_is_told_before_the_descriptor_goes(
     channel.register(selector, R | W)
     selector.select(PATIENCE)
     with socket.socket(fileno=os.dup(near.fileno())):
-        channel.detach().close()
+        taken = channel.detach()
         far.close()
+        assert selector._poller.wait(0) == []
+        taken.close()
+        assert selector._poller.wait(0) == []
         assert selector.select(0) == 0
 
 
@@ -243,6 +246,7 @@ def test_from_another_thread_while_one_selects(provider: SelectorProvider, selec
     try:
         until(lambda: selector._selecting)
         assert Background(channel.detach).result() is near
+        assert near.fileno() not in selector._watch.by_fd
         far.sendall(b"x")
         assert near.recv(10) == b"x"
     finally:

@@ -154,7 +154,7 @@ def test_ctrl_c_in_submit_leaves_run_and_costs_the_records_at_hand() -> None:
         assert other.read(10) == b"Hello bob\n"
         assert victim.read_to_end() == b""
         victim.close()
-        world.until(lambda: world.closed() == {CloseReason.OVERLOAD: 1})
+        world.until(lambda: world.closed() == {CloseReason.WORKER_LOST: 1})
 
 
 # a broken one, and no factory

@@ -290,4 +290,4 @@ def test_inside_offer_no_connection_waits_for_ever(error: type[BaseException]) -
         settled(world)
         assert ends(peers[0]) == b""
         answers(peers[1], b"bob")
-        assert world.handlers[0].reason is CloseReason.OVERLOAD
+        assert world.handlers[0].reason is CloseReason.WORKER_LOST

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from nio.reactor import Group
 from samples.chat import Member
+from samples.file_server import FileHandler
 from tests.integration.conversation import PATIENCE, Child, client, receive
 from tests.unit.reactor.support import World
 
@@ -135,3 +139,146 @@ def test_who_says_nothing_is_asked_to_leave_though_others_talk() -> None:
         ann.close()
         world.until(lambda: len(Quick.room) == 1)
         world.until(lambda: bob.pull() or bob.got.endswith(b"* ann has left\n"))
+
+
+# file_server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One with a file, a folder in it, and things around it that are nobody's business."""
+    inside = tmp_path / "inside"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "large").write_bytes(os.urandom(2_000_000))
+    (inside / "deep" / "small").write_bytes(b"small\n")
+    (inside / "empty").write_bytes(b"")
+    (inside / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "inside-too").write_bytes(b"secret")
+    os.mkfifo(inside / "pipe")
+    return inside
+
+
+@pytest.mark.needs("nc")
+def test_nc_gets_a_file(folder: Path) -> None:
+    with sample("file_server", str(folder)) as server:
+        done = subprocess.run(
+            ["nc", "-N", "127.0.0.1", str(server.address[1])],
+            input=b"large\n",
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.stdout == b"OK 2000000\n" + (folder / "large").read_bytes()
+
+
+def test_files_come_in_the_order_of_their_names(folder: Path) -> None:
+    with sample("file_server", str(folder)) as server, client(server.address) as asker:
+        asker.sendall(b"deep/small\nempty\nlarge\ndeep/../deep/small\n")
+        large = b"OK 2000000\n" + (folder / "large").read_bytes()
+        expected = b"OK 6\nsmall\nOK 0\n" + large + b"OK 6\nsmall\n"
+        assert receive(asker, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"../secret",
+        b"deep/../../secret",
+        b"../inside-too",
+        b"/etc/passwd",
+        b"{tmp}/secret",
+        b"link",
+        b"",
+        b".",
+        b"deep",
+        b"pipe",
+        b"nowhere",
+        b"large\0",
+        b"large/x",
+        b"\xff\xfe",
+        b"x" * 1000,
+    ],
+)
+def test_a_name_that_is_no_file_of_the_folder_is_refused(folder: Path, name: bytes) -> None:
+    handler = FileHandler(folder.resolve())
+    assert handler.process(name.replace(b"{tmp}", os.fsencode(folder.parent))) == b"ERROR no such file"
+
+
+# tcp_proxy
+
+
+class Web(BaseHTTPRequestHandler):
+    """Answers with a megabyte, or with what it was sent."""
+
+    def do_GET(self) -> None:
+        self.answer(b"x" * 1_000_000)
+
+    def do_POST(self) -> None:
+        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def curl(port: int, *arguments: str, send: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["curl", "-sS", "--noproxy", "*", "-m", str(PATIENCE), f"http://127.0.0.1:{port}/", *arguments],
+        input=send,
+        capture_output=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.needs("curl")
+def test_curl_through_the_proxy(web: int) -> None:
+    with sample("tcp_proxy", "127.0.0.1", str(web)) as proxy:
+        port = proxy.address[1]
+        assert curl(port).stdout == b"x" * 1_000_000
+        body = os.urandom(300_000)
+        assert curl(port, "-H", "Expect:", "--data-binary", "@-", send=body).stdout == body
+
+
+def test_a_half_close_goes_through_the_proxy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        target.settimeout(PATIENCE)
+        with sample("tcp_proxy", "127.0.0.1", str(target.getsockname()[1])) as proxy, client(proxy.address) as near:
+            far, _ = target.accept()
+            with far:
+                far.settimeout(PATIENCE)
+                near.sendall(b"all I ask")
+                near.shutdown(socket.SHUT_WR)
+                assert receive(far, 100) == b"all I ask"
+                far.sendall(b"answer")
+            assert receive(near, 100) == b"answer"
+
+
+@pytest.mark.needs("curl")
+def test_a_target_that_refuses_is_named_without_a_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    child = Child("-m", "samples.tcp_proxy", "0", "127.0.0.1", str(port))
+    try:
+        done = curl(child.address[1])
+        assert done.returncode in (7, 52, 56)  # a reset, sooner or later
+    finally:
+        code, errors = child.end(signal.SIGINT)
+    assert code == 0
+    assert re.fullmatch(r"CONNECT_FAILED: \[Errno \d+\] Connection refused.*\n", errors), errors

@@ -47,6 +47,7 @@ class Connector:
     """
 
     __slots__ = (
+        "__weakref__",
         "_addresses",
         "_deadline",
         "_delays",

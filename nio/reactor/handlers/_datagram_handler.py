@@ -18,6 +18,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from nio.channels import SelectionKey
 from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor.handlers._datagram_outlet import DatagramOutlet
 from nio.reactor.handlers._slips import bad_reply, check_callbacks, check_settings
-from nio.reactor.loop._hand_off import Job, Reply
+from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.spi import Address
@@ -43,7 +44,7 @@ class DatagramHandler(DatagramOutlet):
     - ``max_length``: bytes of the longest datagram to be processed (65,535: every one); longer ones are dropped.
     - ``datagrams_per_turn``: how many are read, and how many sent from the queue, in one turn of the reactor (64).
     - ``max_output``: bytes that may wait for the kernel, 64 more for each datagram (256 KiB).
-    - ``max_outstanding``: how many datagrams may be with the workers at a time (64); 1 keeps their order.
+    - ``max_outstanding``: how many datagrams may be with the workers or wait for a late reply (64); 1 keeps the order.
 
     ``process`` runs on the reactor's thread, or with workers in one of them, several datagrams at a time; everything
     else is called on the reactor's thread. An error of ``process`` costs its datagram only, and is logged;
@@ -58,8 +59,12 @@ class DatagramHandler(DatagramOutlet):
 
     # for the user
 
-    def process(self, data: bytes, peer: Address) -> bytes | None:
-        """The reply to one datagram, which goes back to ``peer``; None for no reply. Empty datagrams come, too."""
+    def process(self, data: bytes, peer: Address) -> bytes | Future[bytes | None] | None:
+        """The reply to one datagram, which goes back to ``peer``; None for no reply. Empty datagrams come, too.
+
+        A ``concurrent.futures.Future`` of either is a late reply; it counts as outstanding, and is cancelled when the
+        handler closes.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no process()")
 
     def on_open(self) -> None:
@@ -150,11 +155,9 @@ class DatagramHandler(DatagramOutlet):
         if self.reactor.hand_off is None:
             self._process_here(data, peer)
             return True
-        request = _Request(self, peer)
+        request = self._begin(peer)
         request.job = job = Job(self.reactor.hand_off, request, partial(_with_peer, self.process, peer))
         job.record = data
-        self._requests.add(request)
-        self._busy = len(self._requests) >= self.max_outstanding
         job.hand_off.add(job)
         return True
 
@@ -166,7 +169,16 @@ class DatagramHandler(DatagramOutlet):
         except BaseException as error:
             self._raised(error)
         else:
-            self._answer(reply, peer)
+            if isinstance(reply, Future):
+                self._begin(peer).wait_for(reply)
+            else:
+                self._answer(reply, peer)
+
+    def _begin(self, peer: Address) -> _Request:
+        request = _Request(self, peer)
+        self._requests.add(request)
+        self._busy = len(self._requests) >= self.max_outstanding
+        return request
 
     def _answer(self, reply: Any, peer: Address) -> None:
         wrong = bad_reply(f"{type(self).__name__}.process() returned", reply)
@@ -201,23 +213,49 @@ class DatagramHandler(DatagramOutlet):
     def _let_go(self) -> None:
         super()._let_go()
         for request in self._requests:
-            request.job.abandon()
+            request.abandon()
         self._requests.clear()
 
 
 class _Request:
-    """One datagram that a worker has, and where its reply goes; completions come on the reactor's thread."""
+    """One datagram whose reply is to come: where it goes. Completions come on the reactor's thread."""
 
-    __slots__ = ("_handler", "_peer", "job")
-
-    job: Job
+    __slots__ = ("_handler", "_late", "_peer", "job")
 
     def __init__(self, handler: DatagramHandler, peer: Address) -> None:
         self._handler = handler
         self._peer = peer
+        self._late: Future[bytes | None] | None = None
+        self.job: Job | None = None
 
-    def handle_reply(self, reply: Reply) -> None:
-        self._handler._finished(self, self._handler._answer, reply, self._peer)
+    def handle_reply(self, reply: bytes | Future[bytes | None] | None) -> None:
+        if isinstance(reply, Future):
+            self.wait_for(reply)
+            if not self._handler._is_open:
+                reply.cancel()
+        else:
+            self._handler._finished(self, self._handler._answer, reply, self._peer)
+
+    def wait_for(self, late: Future[bytes | None]) -> None:
+        """``process`` returned a future."""
+        self._late = late
+        post = self._handler.reactor.post
+        late.add_done_callback(lambda late: post(self._take, late))
+
+    def _take(self, late: Future[bytes | None]) -> None:
+        if late.cancelled():
+            self.handle_rejection()
+        elif (error := late.exception()) is not None:
+            self.handle_failure(error)
+        else:
+            self._handler._finished(self, self._handler._answer, late.result(), self._peer)
+
+    def abandon(self) -> None:
+        """Nobody wants the reply any more."""
+        if self.job is not None:
+            self.job.abandon()
+        if self._late is not None:
+            self._late.cancel()
 
     def handle_failure(self, error: BaseException) -> None:
         self._handler._finished(self, self._handler._raised, error)
@@ -229,6 +267,6 @@ class _Request:
         self._handler._finished(self, self._handler._rejected)
 
 
-def _with_peer(process: Callable[[bytes, Address], bytes | None], peer: Address, data: bytes) -> bytes | None:
+def _with_peer(process: Callable[[bytes, Address], Any], peer: Address, data: bytes) -> Any:
     """A worker's call, also in another process."""
     return process(data, peer)

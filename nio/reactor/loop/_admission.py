@@ -16,7 +16,9 @@ _ROOM = 0.95  # who waits for room is called when so much of the limit, or less,
 
 
 class Admission:
-    """Places for connections: whoever accepts or connects one takes a place, whose end gives it back.
+    """Places for connections: whoever accepts or connects one takes a place, whose end gives it back: see ``taken``.
+
+    Who takes one asks ``is_full`` first; who gives one back calls ``tell``.
 
     ``limit`` is the number of places: what was ``wanted``, or 10 000, but never more than the process may have open and
     the back end can watch.
@@ -38,13 +40,8 @@ class Admission:
         """True when no place is left."""
         return self.taken >= self.limit
 
-    def enter(self) -> None:
-        """Take a place, also beyond the limit: whoever accepts asks ``is_full`` first."""
-        self.taken += 1
-
-    def leave(self) -> None:
-        """Give a place back; when a twentieth of all is free, call everybody who waits."""
-        self.taken -= 1
+    def tell(self) -> None:
+        """A place was given back: when a twentieth of all is free, call everybody who waits."""
         if self._waiting and self.taken <= self.limit * _ROOM:
             waiting, self._waiting = self._waiting, []
             for fn in waiting:

@@ -5,7 +5,8 @@ runs those that were queued when it came to them, 256 at most, in order. What a 
 
 **Timers** stand in ``_timers.py``. Those that are due when a turn begins run in it, earliest first.
 
-Both queues keep what an exception that leaves ``run()`` has cut off: the next turn goes on with it.
+Both queues keep what an exception that leaves ``run()`` has cut off: the next turn goes on with it. Python looks for
+signals when a call returns or a function begins, so what is taken out of a queue is put back if its call has not begun.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Agenda:
     _selector: Selector
     _registry: Registry[EventHandler]
     _state: ReactorState
+    _is_asked_to_stop: bool = False
 
     def _start_agenda(self) -> None:
         self._timers = TimerQueue(self.owner.check)
@@ -216,35 +218,50 @@ class Agenda:
     # one turn's parts
 
     def _run_timers(self) -> int:
-        self._due.extend(self._timers.take_due(self.provider.clock()))
-        count = 0
-        while self._due and self._state is not _CLOSED:
-            count += 1
-            call = self._due[0].take()
-            self._due.popleft()  # last: a periodic timer is on the heap again by now, whatever interrupts
-            if call is not None:
-                fn, args = call
-                try:
-                    fn(*args)
-                except BaseException as error:
-                    self._raised("timer", fn, error)
+        due, count = self._due, 0
+        self._timers.take_due(self.provider.clock(), due)
+        timer: Timer | None = None
+        try:
+            while due and self._state is not _CLOSED:
+                count += 1
+                timer = due[0]
+                due.popleft()
+                call, timer = timer.take(), None
+                if call is not None:
+                    fn, args = call
+                    try:
+                        fn(*args)
+                    except BaseException as error:
+                        self._raised("timer", fn, error)
+        finally:
+            if timer is not None and not (due and due[0] is timer):
+                due.appendleft(timer)  # struck before its call
         return count
 
     def _run_ticks(self) -> int:
-        ticks = self._ticks
+        if self._is_asked_to_stop:
+            self._take_stop()
+        ticks, count = self._ticks, 0
         queued = min(len(ticks), _TICKS_PER_TURN)
-        count = 0
+        tick: tuple[Callable[..., object], tuple[object, ...]] | None = None
         try:
             while count < queued and ticks:  # close() in a tick takes all the others
                 count += 1
-                fn, args = ticks.popleft()
+                tick = ticks[0]
+                ticks.popleft()
+                (fn, args), tick = tick, None
                 try:
                     fn(*args)
                 except BaseException as error:
                     self._raised("tick", fn, error)
         finally:
             self.tally.ticks += count
+            if tick is not None and not (ticks and ticks[0] is tick):
+                ticks.appendleft(tick)  # struck before its call
         return count
+
+    def _take_stop(self) -> None:
+        """``stop()`` was called: see ``_stopping.py``."""
 
     def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         self._registry.blame(kind, fn, error)

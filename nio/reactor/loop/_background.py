@@ -27,11 +27,12 @@ class Loop(Protocol):
 class Background:
     """One run of a reactor in another thread."""
 
-    __slots__ = ("_error", "_is_running", "_loop", "_thread")
+    __slots__ = ("_drain", "_error", "_is_running", "_loop", "_thread")
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, drain: float | None) -> None:
         """Return when the reactor runs; raises what ``run()`` raises before that."""
         self._loop = loop
+        self._drain = drain
         self._error: BaseException | None = None
         self._is_running = loop.provider.event()
         loop.post(self._is_running.set)
@@ -39,7 +40,7 @@ class Background:
         try:
             self._is_running.wait()
         except BaseException:  # a Ctrl-C, say
-            self.end(None)
+            self.end()
             raise
         if self._error is not None:
             self._thread.join()
@@ -53,10 +54,10 @@ class Background:
         finally:
             self._is_running.set()
 
-    def end(self, drain: float | None) -> None:
+    def end(self) -> None:
         """Stop, wait for the end, and raise what ``run()`` has raised."""
-        self._loop.stop(drain)
-        self._thread.join(_PATIENCE + (drain or 0))
+        self._loop.stop(self._drain)
+        self._thread.join(_PATIENCE + (self._drain or 0))
         if self._thread.is_alive():
             raise IllegalStateError(
                 f"the reactor's thread {self._thread.name!r} did not stop in {_PATIENCE} s: a handler, tick or timer "

@@ -124,13 +124,18 @@ class Drain:
 
     def _gone(self, key: SelectionKey, handler: Drained, reason: CloseReason) -> None:
         """A handler has ended."""
+        try:
+            self._record(key, handler, reason)
+        finally:
+            self.look()
+
+    def _record(self, key: SelectionKey, handler: Drained, reason: CloseReason) -> None:
         begun = self._begun.pop(key, None)
         if begun is not None:
             info, since = begun
             seconds, unsent = (self._clock() - since) / 1e9, _described(handler).queued
             abandoned = key in self._owing
             self._records.append(DrainRecord(info.peer, info.handler, reason, info.state, unsent, seconds, abandoned))
-        self.look()
 
     def _note(self, handler: Drained) -> None:
         self._begun[handler.key] = _described(handler), self._clock()

@@ -135,6 +135,10 @@ class Job:
         """From any thread: nobody will process the record."""
         self._post(self._submitter.handle_rejection)
 
+    def lose(self) -> None:
+        """On the reactor's thread: nobody knows whether a worker has the record."""
+        self._post(self._submitter.handle_loss, WorkersLostError("interrupted on the way to a worker"))
+
     def abandon(self) -> bool:
         """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
         self.process, future = None, self.future
@@ -295,20 +299,22 @@ class HandOff:
     def _submit(self, executor: Executor) -> None:
         jobs = self.jobs
         while jobs and executor is self._executor:
-            job = jobs.popleft()
+            job = jobs[0]
             try:
                 if job.process is not None:
                     job.executor = executor
                     future: Any = executor.submit(job.process, job.record)
                     future.add_done_callback(job.settle)
                     job.future = future
+                jobs.popleft()
             except BrokenExecutor as error:
-                jobs.appendleft(job)  # it was not begun
-                self.replace(executor, error)
+                self.replace(executor, error)  # it was not begun, and waits
+            except LEAVING:
+                self._lose(1)
+                raise
             except BaseException as error:  # shut down, full, or no executor at all
                 job.cancel()
-                if isinstance(error, LEAVING):
-                    raise
+                jobs.popleft()
                 kind = type(executor).__name__
                 self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
 
@@ -317,21 +323,27 @@ class HandOff:
         while jobs:
             try:
                 taken = pool.offer(tuple(jobs))
+                for _ in range(taken):
+                    jobs.popleft()
             except WorkerStartError as error:
                 self.loop.report("submit", logging.ERROR, "records wait for a worker: %s", error)
                 self._retry_later()
                 return
-            except BaseException as error:  # shut down, for one; nobody knows which of them are under way
-                while jobs:
-                    jobs.popleft().cancel()
-                if isinstance(error, LEAVING):
-                    raise
+            except LEAVING:
+                self._lose(len(jobs))
+                raise
+            except BaseException as error:  # shut down, for one
+                self._cancel_all()
                 self.loop.report("submit", logging.ERROR, "no worker takes a record: %s", error)
                 return
-            for _ in range(taken):
-                jobs.popleft()
             if jobs and not self._make_room(pool):
                 return
+
+    def _lose(self, count: int) -> None:
+        """Ctrl-C in the middle of handing over so many: nobody knows whether they are under way, so they end."""
+        for _ in range(min(count, len(self.jobs))):
+            self.jobs[0].lose()
+            self.jobs.popleft()
 
     def _make_room(self, pool: WorkerPool) -> bool:
         """The pool is full: do what its saturation policy says; False when the rest has to wait."""

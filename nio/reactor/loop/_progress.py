@@ -83,16 +83,6 @@ class Tally:
         self.turns = self.lost = self.abandoned = self.spins = self.ticks = self.timers = 0
         self.closed: dict[CloseReason, int] = {}
 
-    def came(self) -> None:
-        """A connection is there."""
-        self.connections += 1
-        self.open += 1
-
-    def went(self, reason: CloseReason) -> None:
-        """A connection has ended."""
-        self.open -= 1
-        self.closed[reason] = self.closed.get(reason, 0) + 1
-
     def statistics(self, timers: int) -> ReactorStatistics:
         """The counters as they are now."""
         return ReactorStatistics(

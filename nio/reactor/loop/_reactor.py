@@ -1,15 +1,7 @@
 """Reactor: selects, dispatches each ready key to its handler, and runs what was queued for its thread.
 
-**A turn** is one pass, in this order: the functions of signals that have come, the timers that are due, the selection
-with the handlers of the ready keys, the requests they decoded handed to the workers together, then the ticks (workers'
-completions, ``execute`` and ``next_tick``) that were queued before this step. A timer that a timer sets and a tick that
-a tick queues run in the next turn; a tick that a timer queues runs in this one. ``run`` is ``turn`` in a loop.
-
-**A stop** is a tick that goes before all others, so that only the loop's own thread changes the reactor's state.
-
-**Threads.** The thread that calls ``turn`` owns everything: connections, handlers, timers. Other threads, and signal
-handlers, may call ``execute``, ``wakeup`` and ``stop``, which append to a queue and wake the selector, without a lock.
-What else they call is refused with the thread's name. Between two calls of ``turn`` or ``run`` any thread may do all.
+What a turn is, and who may call what, stands in the docstring of the class; what is called on its thread besides the
+handlers, in ``_agenda.py``; how it stops, in ``_stopping.py``.
 
 **Whoever raises pays, nobody else**: see ``_registry.py``. **Spins** are told and ended: see ``_spins.py``.
 
@@ -31,7 +23,6 @@ from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._background import Background
 from nio.reactor.loop._checks import check_registration
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._connecting import Connects
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._departures import Departures
 from nio.reactor.loop._drain import Drain
@@ -45,7 +36,7 @@ from nio.reactor.loop._resolver import Resolver
 from nio.reactor.loop._serving import Events, Serving, Take, Watch
 from nio.reactor.loop._spins import SpinWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Timer
+from nio.reactor.loop._stopping import Stopping
 from nio.reactor.loop._undertakings import Undertakings
 from nio.spi import SelectorProvider
 
@@ -53,7 +44,7 @@ _READ = int(SelectionKey.OP_READ)
 _DRAINING, _STOPPING, _CLOSED = ReactorState.DRAINING, ReactorState.STOPPING, ReactorState.CLOSED
 
 
-class Reactor(Connects):
+class Reactor(Stopping):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
@@ -63,10 +54,23 @@ class Reactor(Connects):
     ``max_connections`` is how many accepted connections there may be, 10 000 or what the descriptor limit leaves,
     whichever is less; above it accepting pauses.
 
+    A turn takes these steps, always in this order:
+
+    1. The functions of signals that have come are called.
+    2. The timers that were due when the turn began are called, earliest first.
+    3. The kernel is asked; it sleeps until a channel is ready, a wake-up, the next timer or the timeout. It does not
+       sleep when step 1 or 2 called something, or ticks wait.
+    4. The handlers of the ready keys are called, starting one key further each time. Then all that they decoded for the
+       workers is handed over.
+    5. The ticks (workers' completions, ``execute``, ``next_tick``) are called that are queued by now, 256 at most. Then
+       what they decoded is handed over.
+
+    So a tick that a tick queues and a timer that a timer sets run in the next turn. ``run`` is ``turn`` until ``stop``.
+
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
-    Concurrency: ``execute``, ``wakeup``, ``stop``, ``drain`` and ``statistics`` from any thread; everything else on the
-    thread that runs the reactor, or before it runs.
+    Concurrency: ``execute``, ``wakeup``, ``stop``, ``drain`` and ``statistics`` from any thread or signal handler; they
+    take no lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
     """
 
     def __init__(
@@ -88,7 +92,7 @@ class Reactor(Connects):
         self.admission: Admission = Admission(max_connections, self.provider)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
-        self._state = ReactorState.OPEN
+        self._state, self._is_closed = ReactorState.OPEN, False
         self._thread_id = self.provider.thread_id
         self.owner = Owner(self._thread_id)
         self._registry = Registry(self.admission, self.tally, self.report)
@@ -97,12 +101,10 @@ class Reactor(Connects):
         self.serves = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
-        self._drain = Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained))
-        self._cut: Timer | None = None  # when a drain's time is over
+        self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
-        self._failure: Exception | None = None  # why it cannot work any more
         self.hand_off: HandOff | None = None
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
@@ -130,11 +132,12 @@ class Reactor(Connects):
         """
         key = self._attach(channel, ops, handler)
         previous = self._registry.put(key, handler)
-        if previous is not None:
-            self.guarded(previous.handle_replaced)
         try:
+            if previous is not None:
+                self.guarded(previous.handle_replaced)
             self._open(handler, key)
         except BaseException:
+            self._not_opened(key)
             if previous is not None:
                 channel.close()  # nobody has it any more
             raise
@@ -216,7 +219,7 @@ class Reactor(Connects):
         self.owner.enter("run")
         try:
             self._hooks.start()
-            self._take_stops()
+            self._take_stop()
             if self._state < _STOPPING and self._failure is None:
                 with self._selector.waking_on_signals():
                     while self._state < _STOPPING:
@@ -237,36 +240,15 @@ class Reactor(Connects):
         """
         if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        if drain is not None:
-            check_seconds("drain", drain)
-        background = Background(self)
+        background = Background(self, None if drain is None else check_seconds("drain", drain))
         try:
             yield self
         finally:
             try:
-                background.end(drain)
+                background.end()
             finally:
                 if self.owner.thread is None:
                     self._reopen()
-
-    def stop(self, drain: float | None = None) -> None:
-        """End ``run``: at once, or with ``drain`` when what was received is answered, after so many seconds at most.
-
-        While nobody runs it, the next ``run`` is ended. Between ``run`` and ``run`` everything is as it was.
-
-        Draining accepts what the kernel has already accepted, listens no more, answers and flushes, and closes each
-        connection when nothing is owed to it. Connections cut at the end of that time are counted as ``abandoned``.
-        From any thread or signal handler, at any time, any number of times; stopping at once overrules draining.
-        """
-        if drain is None:
-            self._ticks.appendleft((_stop, (self,)))  # before all others
-            self._selector.wakeup()
-            return
-        self.post(self._begin_drain, check_seconds("drain", drain))
-
-    def drain(self, deadline: float) -> None:
-        """``stop(drain=deadline)``: end ``run`` when what was received is answered, in ``deadline`` seconds at most."""
-        self.post(self._begin_drain, check_seconds("deadline", deadline))
 
     def wakeup(self) -> None:
         """End the sleep of the turn under way, or of the next."""
@@ -274,11 +256,18 @@ class Reactor(Connects):
 
     def close(self) -> None:
         """Close every connection and the selector, and the pool if it is this reactor's; again is nothing."""
-        if self._state is _CLOSED:
+        if self._is_closed:
             return
         self.owner.check("close")
         self.owner.settle()
-        self._state = _CLOSED
+        self._state, self._is_closed = _CLOSED, True
+        try:
+            self._close()
+        except BaseException:
+            self._is_closed = False  # it was cut short: closing again goes on
+            raise
+
+    def _close(self) -> None:
         steps: list[Callable[[], None]] = [
             partial(self._hooks.reach, "end"),
             self.undertakings.close,
@@ -304,8 +293,12 @@ class Reactor(Connects):
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         key = self._attach(channel, ops, handler)
-        self._registry.admit(key, handler)
-        self._open(handler, key)
+        try:
+            self._registry.admit(key, handler)
+            self._open(handler, key)
+        except BaseException:
+            self._not_opened(key)
+            raise
         if self._state is _DRAINING:
             self._drain.came(key, handler)
         return key
@@ -317,11 +310,6 @@ class Reactor(Connects):
     def serve_by(self, make: Callable[..., Serving]) -> None:
         """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
         self._take, self.serves = make(self._dispatch, self._registry.failed, self.tally, self._clock).serve, True
-
-    def fail(self, error: Exception) -> None:
-        """Stop, and have ``run()`` raise ``error``."""
-        self._failure = error
-        _stop(self)
 
     # one turn's parts
 
@@ -340,38 +328,6 @@ class Reactor(Connects):
             if isinstance(error, LEAVING):
                 raise
 
-    # the end
-
-    def _begin_drain(self, seconds: float) -> None:
-        if self._state is ReactorState.OPEN:
-            self._state = _DRAINING
-            self._cut = self.call_later(seconds, self._drain.end)
-            self._hooks.begin()
-            self.undertakings.end_all(CloseReason.DRAIN)
-            self._drain.begin()
-
-    def _drained(self) -> None:
-        """As a tick, so that the last handler has ended altogether."""
-        if self._state is _DRAINING and (self._drain.is_over or self._registry.is_empty):
-            self._state = _STOPPING
-            self._hooks.reach("drained")
-
-    def _take_stops(self) -> None:
-        while self._ticks and self._ticks[0][0] is _stop:
-            self._ticks.popleft()
-            _stop(self)
-
-    def _reopen(self) -> None:
-        """``run()`` is over: a stop that has come meanwhile was this one, and a drain that was overruled is over."""
-        self._take_stops()
-        if self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
-        self._drain.forsake()
-        self.undertakings.reopen()
-        if self._state is _STOPPING:
-            self._state = ReactorState.OPEN
-
     # the handlers
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
@@ -380,17 +336,10 @@ class Reactor(Connects):
         return channel.configure_blocking(False).register(self._selector, ops, handler)
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:
-        try:
-            handler.handle_open(self, key)
-        except BaseException:
-            self.forget(key, CloseReason.HANDLER_ERROR)
-            key.cancel()
-            raise
+        handler.handle_open(self, key)
         if self._state is _DRAINING:
             self.execute(self._drain.one, handler, key)
 
-
-def _stop(reactor: Reactor) -> None:
-    """As a tick: the reactor's own thread alone moves its state on, so that no two threads can do so at once."""
-    if reactor._state < _STOPPING:
-        reactor._state = _STOPPING
+    def _not_opened(self, key: SelectionKey) -> None:
+        self.forget(key, CloseReason.HANDLER_ERROR)
+        key.cancel()

@@ -96,21 +96,28 @@ class Registry(Generic[H]):
         return None if previous is handler else previous
 
     def admit(self, key: SelectionKey, handler: H) -> None:
-        """A connection, which takes a place and is counted."""
+        """A connection, which takes a place and is counted. Nothing is called in between, so all is done or nothing."""
+        tally = self._tally
         self._connections[key] = handler
-        self._admission.enter()
-        self._tally.came()
+        self._admission.taken += 1
+        tally.connections += 1
+        tally.open += 1
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> bool:
-        """The key has no handler any more; False when it had none."""
-        handler = self._connections.pop(key, None)
-        if handler is not None:
-            self._tally.went(reason)
-            self._admission.leave()
+        """The key has no handler any more; False when it had none. Nothing is called in between, as in ``admit``."""
+        handler = self.of(key)
+        if key in self._connections:
+            tally, admission = self._tally, self._admission
+            before = tally.closed.get(reason, 0)
+            tally.closed[reason] = before + 1
+            tally.open -= 1
+            admission.taken -= 1
+            del self._connections[key]
+            admission.tell()
+        elif key in self._others:
+            del self._others[key]
         else:
-            handler = self._others.pop(key, None)
-            if handler is None:
-                return False
+            return False
         key.detach()
         if self.on_gone is not None:
             self.on_gone(key, handler, reason)
@@ -191,7 +198,12 @@ class Registry(Generic[H]):
         if handler is None:
             return
         try:
-            self.guarded(handler.close, reason)
+            handler.close(reason)
+        except LEAVING:
+            self.guarded(handler.close, reason)  # nothing, unless it was struck before it began
+            raise
+        except BaseException as error:
+            self._report("callback", logging.ERROR, "%s raised", f"{type(handler).__name__}.close", error=error)
         finally:
             if self.forget(key, reason):  # its close raised, too
                 self.guarded(key.channel.close)

@@ -14,6 +14,7 @@ whatever the call raises does not end it.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from heapq import heappush
 from typing import Protocol
@@ -124,19 +125,19 @@ class TimerQueue:
         """When the earliest timer is due, None when there is none."""
         heap = self._heap
         while heap and heap[0][2]._fn is None:
+            self._dead -= heap[0][2]._is_queued
             heapq.heappop(heap)
-            self._dead -= 1
         return heap[0][0] if heap else None
 
-    def take_due(self, now: int) -> list[Timer]:
-        """Take what is due out, earliest first; the caller fires each."""
+    def take_due(self, now: int, due: deque[Timer]) -> None:
+        """Put what is due behind ``due``, earliest first; the caller fires each. An exception in between loses none."""
         self.now = now
-        due = []
         while (when := self.next_due()) is not None and when <= now:
-            timer = heapq.heappop(self._heap)[2]
+            timer = self._heap[0][2]
+            if not due or due[-1] is not timer:
+                due.append(timer)
             timer._is_queued = False
-            due.append(timer)
-        return due
+            heapq.heappop(self._heap)
 
     def _one_died(self) -> None:
         self._dead += 1

@@ -15,15 +15,17 @@ import logging
 import sys
 from typing import Any
 
-from nio.channels import SelectionKey
+from nio.channels import SelectionKey, StandardSocketOptions
 from nio.errors import IllegalStateError
 from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._checks import check_limits
+from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
-from nio.reactor.streams._state import CLOSED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, READING, SUSPENDED
 from nio.reactor.streams._steady import Steady
 from nio.reactor.streams._transport import PlainTransport
 
@@ -41,8 +43,16 @@ class Connection(Outlet):
     - ``idle_timeout``: seconds in which the peer neither sends nor takes anything, while nothing is owed, until the
       connection ends (60; None never).
     - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
+    - ``read_timeout``: seconds the peer may say nothing while nothing waits to be taken by it (None: any time), though
+      it takes all that it is sent.
+    - ``ping_after``: seconds after which a peer that says nothing is asked for a sign by ``on_idle``, once; unless it
+      says something by ``idle_timeout`` the connection ends (None: nobody is asked).
+    - ``slowest_rate``: bytes that the peer must take in so many seconds while output is over the mark, or the
+      connection is to end ((1024, 10.0); None: any number).
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
+    - ``half_open``: True if output stays open after the peer has ended its own: ``on_peer_end`` is called then, and
+      ``finish`` ends the connection (False: it ends by itself, once all replies are sent).
     - ``transport``: the :class:`Transport` class that carries the bytes.
 
     Everything is called on the reactor's thread. ``write``, ``finish``, ``close``, ``suspend`` and ``resume`` may be
@@ -55,6 +65,8 @@ class Connection(Outlet):
 
     _longest: int  # bytes of a line, with its ending, that is served in _steady.py; negative: none is
 
+    half_open = False
+
     # for the user
 
     def handle_data(self, data: bytes) -> None:
@@ -63,6 +75,41 @@ class Connection(Outlet):
 
     def on_open(self) -> None:
         """The connection is there; called once, before any data."""
+
+    def on_peer_end(self) -> None:
+        """The peer writes no more, and everything it has written was dealt with; only with ``half_open``."""
+        self.finish(CloseReason.PEER_FIN)
+
+    def end_output(self) -> None:
+        """Send what was written, then let the peer read the end of the stream, and read on; from any thread.
+
+        The connection ends when the peer ends, too. ``write`` returns False from now on; replies are dropped.
+        """
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self.end_output)
+        elif self._half_closed:
+            self.finish(CloseReason.PEER_FIN)
+        elif self._state is not CLOSED and not self._output_ends:
+            self._output_ends, self._steady = True, None
+            self.reactor.post(self.send_queued)
+
+    def send_file(self, file: FileSource, position: int = 0, count: int | None = None) -> bool:
+        """Queue ``count`` bytes of a file from ``position`` on, to its end without ``count``; from any thread.
+
+        The kernel sends them without a copy where it can. A path is opened, and closed when they are sent; a channel is
+        yours, and stays open until then. What is unsent of files counts for the marks, not for ``max_output``. False
+        when the connection is ending, and nothing is sent. A file that gets shorter meanwhile, or cannot be read, ends
+        the connection with FILE_ERROR.
+
+        Raises OSError for what cannot be opened, IllegalArgumentError for bytes that the file does not have,
+        NonReadableChannelError.
+        """
+        target = self.channel if type(self._transport) is PlainTransport else None
+        piece = file_piece(file, position, count, target, self.reactor.provider)
+        if self.reactor.owner.is_elsewhere:
+            self.reactor.post(self._queue_file, piece)
+            return True
+        return self._queue_file(piece)
 
     def suspend(self) -> None:
         """Read and process nothing more until ``resume()``; the peer's end, too, is noticed only then."""
@@ -81,6 +128,8 @@ class Connection(Outlet):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.resume)
             return
+        if self._half_closed:
+            return  # there is nothing to read
         self._rest = READING
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
@@ -114,8 +163,9 @@ class Connection(Outlet):
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
             raise TypeError(f"{cls.__name__} has no handle_data()")
-        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable")
+        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end")
         check_settings(cls, Connection)
+        check_limits(cls)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
@@ -142,7 +192,8 @@ class Connection(Outlet):
         super().handle_unconnected(reactor, reason, error)
         self._state = self._rest = CLOSED
         self._reason, self._error, self._ending = reason, error, None
-        self._outbox, self._steady = Outbox(), False
+        self._outbox, self._steady = Outbox(), None
+        self._half_closed = self._output_ends = False
         reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
         reactor.guarded(self.on_close, reason)
 
@@ -203,13 +254,41 @@ class Connection(Outlet):
         """Another handler has the channel: it gets no output and no input of this one."""
         self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
-        self._leave_all()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:
                 self._tally.bytes_out += outbox.flush(self._transport.send)
             except OSError:
                 pass  # which the other one will hear, too
+        self._leave_all()
+
+    # files, and ends that are none
+
+    def _queue_file(self, piece: FilePiece) -> bool:
+        if not (self.write(b"") and piece.left):
+            piece.release()
+            return self._state not in ENDED and not self._output_ends
+        if self._outbox.release not in self._at_end:
+            self.call_at_end(self._outbox.release)
+        self._outbox.append_long(piece)
+        self.reactor.post(self.send_queued)
+        return True
+
+    def _lost(self, error: OSError) -> None:
+        if isinstance(error, SourceError):
+            self._detail = str(error)
+            self.reactor.report("file", logging.WARNING, "%s: a file cannot be sent: %s", type(self).__name__, error)
+            self._reset(CloseReason.FILE_ERROR)
+        else:
+            super()._lost(error)
+
+    def _reset(self, reason: CloseReason) -> None:
+        """Close at once, so that the peer does not take what it has got for the whole."""
+        try:
+            self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
+        except OSError:
+            pass  # it is gone already
+        self.close(reason)
 
     # what StreamHandler does otherwise
 
@@ -258,8 +337,24 @@ class Connection(Outlet):
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
         if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
             self.reactor.post(self._drain)
+        elif self._ending is CloseReason.PEER_FIN and self.half_open and not self._drain_began:
+            self._half_close()
         else:
             self._begin_end(self._ending or CloseReason.LOCAL)
+
+    def _half_close(self) -> None:
+        """The peer's half has ended; ours does when the user says so, or has said so before."""
+        self._ending, self._half_closed = None, True
+        self._state = self._rest = SUSPENDED
+        self._deadlines.watch()
+        try:
+            self.on_peer_end()
+        except LEAVING:
+            raise
+        except BaseException as error:
+            self._raised(error)
+        if self._output_ends:
+            self._begin_end(CloseReason.PEER_FIN)
 
     def _drain(self) -> None:
         """Read on, if the selection has not done so already."""

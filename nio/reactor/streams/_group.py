@@ -22,11 +22,11 @@ from nio.errors import IllegalStateError
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import explained
-from nio.reactor.streams._outlet import Outlet
+from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED
 
 Encode = Callable[[Any], bytes]
-M = TypeVar("M", bound=Outlet)
+M = TypeVar("M", bound=Connection)
 
 
 class SlowMember(enum.Enum):
@@ -60,7 +60,7 @@ class Group(Generic[M]):
 
         TypeError for what is no connection, IllegalStateError for one that is not open yet.
         """
-        if not isinstance(member, Outlet):
+        if not isinstance(member, Connection):
             hint = f": give it an object, not the class {member.__name__}" if isinstance(member, type) else ""
             raise TypeError(f"members of a Group are connections, StreamHandlers for one, not {member!r:.60}{hint}")
         reactor: Reactor | None = getattr(member, "reactor", None)
@@ -94,7 +94,7 @@ class Group(Generic[M]):
         return sum(map(len, tuple(self._members.values())))
 
     def __contains__(self, member: object) -> bool:
-        return isinstance(member, Outlet) and member in tuple(self)
+        return isinstance(member, Connection) and member in tuple(self)
 
     def __repr__(self) -> str:
         return f"Group(members={len(self)}, slow={self._rule.name})"
@@ -140,7 +140,7 @@ def _there(reactor: Reactor, call: Callable[..., None], *args: object) -> None:
         call(*args)
 
 
-def _encoded(member: Outlet, record: bytes, encoded: dict[Encode, bytes]) -> bytes:
+def _encoded(member: Connection, record: bytes, encoded: dict[Encode, bytes]) -> bytes:
     encode: Encode = getattr(member, "_encode", _plain)
     if encode not in encoded:
         try:

@@ -1,20 +1,39 @@
-"""Outbox: what a connection has to send and the kernel has not taken."""
+"""Outbox: what a connection has to send and the kernel has not taken: bytes, and parts of files between them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from nio.spi import NO_SIGNAL
 
+Send = Callable[[bytes | memoryview, int], int]
+
+
+class LongPiece(Protocol):
+    """Output that is not in memory: a part of a file."""
+
+    @property
+    def left(self) -> int:
+        """Bytes to be sent."""
+
+    def send(self, send: Send) -> int:
+        """Send some of it; the bytes that were taken. BlockingIOError for none."""
+
+    def release(self) -> None:
+        """It is sent."""
+
 
 class Outbox:
-    """Pieces of output in the order they came in; ``size`` is their bytes in all."""
+    """Pieces of output in the order they came in; ``size`` is their bytes in all, ``not_here`` those not in memory."""
 
-    __slots__ = ("_pieces", "size")
+    __slots__ = ("_long", "_pieces", "not_here", "size")
 
     def __init__(self) -> None:
         self._pieces: list[bytes | memoryview] = []
+        self._long: list[tuple[list[bytes | memoryview], LongPiece]] = []  # each with what comes before it
         self.size = 0
+        self.not_here = 0
 
     def append(self, piece: bytes | memoryview) -> None:
         """Put a piece behind everything that is there; an empty one is nothing."""
@@ -22,11 +41,20 @@ class Outbox:
             self._pieces.append(piece)
             self.size += len(piece)
 
-    def flush(self, send: Callable[[bytes | memoryview, int], int]) -> int:
+    def append_long(self, piece: LongPiece) -> None:
+        """Put a piece behind everything that is there; it is not empty."""
+        self._long.append((self._pieces, piece))
+        self._pieces = []
+        self.size += piece.left
+        self.not_here += piece.left
+
+    def flush(self, send: Send) -> int:
         """Offer everything to ``send`` in one call and keep what it does not take; the bytes it took.
 
         ``send`` may take none and say so with BlockingIOError; its other errors are the caller's, with nothing changed.
         """
+        if self._long:
+            return self._flush_long(send)
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         try:
@@ -40,6 +68,30 @@ class Outbox:
         self.size -= sent
         return sent
 
+    def _flush_long(self, send: Send) -> int:
+        """Send what comes before the first long piece, then some of that."""
+        before, piece = self._long[0]
+        data, sent, more = b"".join(before), 0, 0
+        try:
+            if data:
+                sent = send(data, NO_SIGNAL)
+            if sent == len(data):
+                more = piece.send(send)
+        except BlockingIOError:
+            pass
+        before[:] = (memoryview(data)[sent:],) if sent < len(data) else ()
+        self.size -= sent + more
+        self.not_here -= more
+        if not piece.left:
+            del self._long[0]
+            piece.release()
+        return sent + more
+
+    def release(self, _: object = None) -> None:
+        """Nothing more will be sent."""
+        while self._long:
+            self._long.pop()[1].release()
+
 
 class Nowhere(Outbox):
     """That of all connections that are closed: it takes everything and keeps nothing."""
@@ -48,6 +100,10 @@ class Nowhere(Outbox):
 
     def append(self, piece: bytes | memoryview) -> None:
         """Drop it."""
+
+    def append_long(self, piece: LongPiece) -> None:
+        """Drop it."""
+        piece.release()
 
 
 NOWHERE = Nowhere()

@@ -51,6 +51,7 @@ class Outlet(Standing):
         "_lingered",
         "_mark",
         "_ops",
+        "_output_ends",
         "_recv",
         "_replies",
         "_rest",
@@ -65,11 +66,16 @@ class Outlet(Standing):
     _rest: State
     _ending: CloseReason | None
     _handling: bool
+    _output_ends: bool  # end_output() was called
+    _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
+    read_timeout: float | None = None
+    ping_after: float | None = None
+    slowest_rate: tuple[int, float] | None = (1024, 10.0)
     low_mark = 32 * 1024
     high_mark = 64 * 1024
     max_output = 1024 * 1024
@@ -87,6 +93,9 @@ class Outlet(Standing):
     def on_writable(self, writable: bool) -> None:
         """Output has reached the high mark (False), or is down to the low mark again (True): stop or go on writing."""
 
+    def on_idle(self) -> None:
+        """The peer has said nothing for ``ping_after`` seconds: send it something that it must answer."""
+
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         """Queue ``data`` for the peer, from any thread; False when the connection is ending, and nothing is sent.
 
@@ -94,7 +103,7 @@ class Outlet(Standing):
         """
         if type(data) is not bytes:
             data = _copied(data)
-        if self._state in ENDED:
+        if self._state in ENDED or self._output_ends:
             return False
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
@@ -102,7 +111,7 @@ class Outlet(Standing):
         if self._replies and not self._put_replies():
             return False
         outbox = self._outbox
-        if outbox.size and outbox.size + len(data) > self.max_output:
+        if outbox.size and outbox.size + len(data) > self.max_output + outbox.not_here:
             self._end_input(CloseReason.OVERLOAD)
             self.reactor.post(self.close, CloseReason.OVERLOAD)
             return False
@@ -131,16 +140,27 @@ class Outlet(Standing):
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        self._deadlines.cancel()
         reactor = self.reactor
-        reactor.forget(self.key, reason)  # which may still ask what is unsent
-        self._outbox = NOWHERE
-        if self._eof:
-            self.channel.release()
-        else:
-            self.channel.close()
-        self._leave_all()
-        reactor.guarded(self.on_close, reason)
+        try:  # whatever interrupts it, the rest is done: nobody closes it again
+            self._deadlines.cancel()
+        finally:
+            try:
+                reactor.forget(self.key, reason)  # which may ask what is unsent
+            finally:
+                self._outbox = NOWHERE
+                try:
+                    (self.channel.release if self._eof else self.channel.close)()
+                finally:
+                    try:
+                        self._leave_all()
+                    finally:
+                        try:
+                            self.on_close(reason)
+                        except LEAVING:
+                            raise
+                        except BaseException as error:
+                            name = self.on_close.__qualname__
+                            reactor.report("callback", logging.ERROR, "%s raised", name, error=error)
 
     # for the reactor
 
@@ -165,6 +185,7 @@ class Outlet(Standing):
         self._lingered = 0
         self._opened_at = self._clock()
         self._at_end = ()
+        self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""
@@ -184,9 +205,16 @@ class Outlet(Standing):
         else:
             self._arm()
 
+    def deadline_has_come(self) -> None:
+        """The timer's call, which asks for a look. What raises in either is this handler's error."""
+        self.reactor.post(self.enforce_deadlines)
+
     def enforce_deadlines(self) -> None:
-        """The look that the timer asks for: a tick of this handler, so that what raises in it ends the connection."""
+        """The look, as a tick."""
         self._deadlines.enforce()
+
+    def tell_idle(self) -> None:
+        self._tell(self.on_idle)
 
     def unacknowledged(self) -> int | None:
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
@@ -201,7 +229,7 @@ class Outlet(Standing):
         """Send; output at the high mark all the same ends new input until the peer has taken some."""
         self._flush()
         if self._outbox.size >= self._mark:
-            if self._state is READING:
+            if self._state is READING and not self._reads_on:
                 self._state = SENDING
                 self._deadlines.watch_rate()
                 self._arm()
@@ -212,8 +240,11 @@ class Outlet(Standing):
 
     def _tell_writable(self, writable: bool) -> None:
         self._writable = writable
+        self._tell(self.on_writable, writable)
+
+    def _tell(self, callback: Callable[..., object], *args: object) -> None:
         try:
-            self.on_writable(writable)
+            callback(*args)
         except LEAVING:
             raise
         except BaseException as error:
@@ -236,6 +267,9 @@ class Outlet(Standing):
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
+        elif self._output_ends and self._outbox is not NOWHERE:
+            self._outbox = NOWHERE
+            self._transport.shutdown_output()
 
     def _keep(self, data: bytes, took: int) -> None:
         """Of what was sent past the outbox the kernel has taken so much."""
@@ -267,11 +301,13 @@ class Outlet(Standing):
         if state is CLOSED:
             return
         unsent = self._outbox.size or self._transport.wants_write
-        owes = unsent or self._ending or self._deadlines.record_due
+        owes = unsent or self._ending or self._deadlines.record_due or self._output_ends
         self._steady = self if self._serves and state is READING and not owes else None
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
+            if self._ops & ~ops & _WRITE:
+                self._deadlines.free_at = self._clock()
             self._ops = ops
             try:
                 self.key.set_interest(ops)

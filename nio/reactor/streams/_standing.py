@@ -23,6 +23,7 @@ class Standing(Handler):
         "_deadlines",
         "_detail",
         "_error",
+        "_half_closed",
         "_heard",
         "_opened_at",
         "_outbox",
@@ -37,6 +38,7 @@ class Standing(Handler):
     _deadlines: Deadlines
     _detail: str
     _error: BaseException | None
+    _half_closed: bool
     _outbox: Outbox
     _reason: CloseReason
     _state: State
@@ -60,6 +62,11 @@ class Standing(Handler):
         None while nothing has failed, and for what the handler raised itself: that is in the log.
         """
         return getattr(self, "_error", None)
+
+    @property
+    def half_closed(self) -> bool:
+        """The peer has ended its output, all of it was dealt with, and this side's goes on: see ``half_open``."""
+        return self._half_closed
 
     @property
     def unsent(self) -> int:

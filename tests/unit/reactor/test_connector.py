@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,7 @@ def test_open_comes_when_the_connection_stands(desk: Desk) -> None:
         desk.settled(connecting)
         assert dialer.diary == [server.getsockname()]
         assert (connecting.handler, connecting.reason, connecting.error) == (dialer, None, None)
+        assert desk.reactor._registry.all() == (dialer,)  # and not its attempt
         peer, _ = server.accept()
         with peer:
             peer.sendall(b"hello")
@@ -82,6 +85,7 @@ def test_B13_refusal_ends_with_its_reason_and_error(desk: Desk) -> None:
     assert isinstance(dialer.close_error, ConnectionRefusedError)
     assert repr(address) in str(dialer.close_error)
     assert (connecting.reason, connecting.error) == (CloseReason.CONNECT_FAILED, dialer.close_error)
+    assert dialer.close_error.__traceback__ is None  # it would keep the frames of the attempt
     assert desk.reactor.statistics().connections == 0
 
 
@@ -97,6 +101,22 @@ def test_B13_silence_ends_when_the_time_is_over_and_not_before(desk: Desk) -> No
         assert isinstance(dialer.close_error, TimeoutError)
         assert "in 5.0 s" in str(dialer.close_error)
         assert not desk.trying()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_K05_connect_that_is_over_is_freed_without_the_collector(desk: Desk) -> None:
+    with listener() as server:
+        for address in (server.getsockname(), refusing()):
+            gone = weakref.ref(desk.settled(desk.reactor.connect(address, Dialer)))
+            desk.turns()
+            assert gone() is None
 
 
 def test_without_a_timeout_it_waits_for_ever(desk: Desk) -> None:

@@ -124,6 +124,7 @@ def test_a_lost_worker_costs_its_datagram_only() -> None:
 def test_processes() -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool, Service(Plain(), workers=pool) as service:
+        pool.submit(int).result()  # however long a process takes to start
         ann = service.client()
         ann.send(b"ann")
         service.until(lambda: service.handler.statistics().sent == 1)
@@ -139,3 +140,66 @@ def test_a_bound_process_cannot_leave_this_process() -> None:
         pytest.raises(IllegalArgumentError, match=r"Greeter\.process is bound to its handler"),
     ):
         reactor.register(channel, READ, Greeter())
+
+
+class Late(Greeter):
+    """Its replies come when the test says so."""
+
+    max_outstanding = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[Future[Any]] = []
+
+    def process(self, data: bytes, peer: Address) -> Any:
+        self.late.append(Future())
+        return self.late[-1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_late_replies_come_home_and_are_bounded(workers: int) -> None:
+    with Service(Late(), workers=workers) as service:
+        ann = service.client()
+        for number in range(3):
+            ann.send(b"%d" % number)
+        late = service.handler.late
+        service.until(lambda: len(late) == 2)
+        service.until(lambda: service.key.interest_ops == 0)
+        late[1].set_result(b"second")
+        service.until(lambda: len(late) == 3)
+        late[2].set_result(Future())
+        late[0].set_result(b"first")
+        service.until(lambda: service.handler.statistics().sent == 2 and service.handler.statistics().raised == 1)
+        assert [ann.recv(10), ann.recv(10)] == [b"second", b"first"]
+        assert service.handler.owes is False
+
+
+def test_late_replies_fail_and_are_cancelled() -> None:
+    with Service(Late()) as service:
+        ann = service.client()
+        ann.send(b"fails")
+        ann.send(b"cancelled")
+        late = service.handler.late
+        service.until(lambda: len(late) == 2)
+        late[0].set_exception(KeyError("on purpose"))
+        late[1].cancel()
+        service.until(lambda: service.handler.owes is False)
+        statistics = service.handler.statistics()
+        assert (statistics.raised, statistics.rejected) == (1, 1)
+        ann.send(b"nobody waits")
+        service.until(lambda: len(late) == 3)
+        service.handler.close()
+        assert late[2].cancelled()
+
+
+def test_a_late_reply_of_a_worker_for_a_handler_that_is_closed_is_dropped() -> None:
+    executor = Manual()
+    with Service(Late(), workers=executor) as service:
+        ann = service.client()
+        ann.send(b"x")
+        service.until(lambda: executor.submitted == 1)
+        executor.begin()
+        service.handler.close()
+        executor.run_one()
+        service.until(lambda: service.reactor.statistics().dropped == 1)
+        assert service.handler.late[0].cancelled()

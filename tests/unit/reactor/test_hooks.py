@@ -130,6 +130,21 @@ def test_a_hook_that_raises_costs_itself_and_ctrl_c_in_one_leaves_when_all_were_
     assert diary == ["start", "last", *STOP]
 
 
+def test_ctrl_c_in_the_hook_before_a_drain_does_not_keep_it_from_draining() -> None:
+    def leave() -> None:
+        raise KeyboardInterrupt
+
+    with World() as world:
+        world.connect()
+        world.advance(1)
+        world.reactor.on_stop(leave)
+        world.reactor.stop(drain=float("inf"))
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.run()
+        run(world.reactor)  # the drain goes on, and ends
+        assert len(world.handler.reasons) == 1
+
+
 @pytest.mark.parametrize("moment", ["begin", "drained", "end"])
 def test_a_hook_may_close_the_reactor(reactor: Reactor, moment: Any) -> None:
     diary = noting(reactor)

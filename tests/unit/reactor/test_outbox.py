@@ -105,6 +105,53 @@ def test_no_byte_is_lost_doubled_or_moved(seed: int) -> None:
     assert peer.got == data
 
 
+class Long:
+    """A long piece, of so many bytes; each call of send takes as the script says, None for no room."""
+
+    def __init__(self, left: int, *script: int | None) -> None:
+        self.left = left
+        self.script = list(script)
+        self.released = 0
+
+    def send(self, send: object) -> int:
+        step = self.script.pop(0)
+        if step is None:
+            raise BlockingIOError
+        self.left -= step
+        return step
+
+    def release(self) -> None:
+        self.released += 1
+
+
+def test_a_long_piece_keeps_its_place() -> None:
+    outbox, peer = filled([b"one ", b"two "]), Peer(5, None, 100, 100)
+    piece = Long(10, 4, None, 6)
+    outbox.append_long(piece)
+    outbox.append(b"three")
+    assert (outbox.size, outbox.not_here) == (23, 10)
+    assert outbox.flush(peer.send) == 5
+    assert outbox.flush(peer.send) == 0
+    assert outbox.flush(peer.send) == 3 + 4
+    assert peer.got == b"one two "
+    assert (outbox.size, outbox.not_here) == (11, 6)
+    assert outbox.flush(peer.send) == 0
+    assert outbox.flush(peer.send) == 6
+    assert (piece.released, outbox.size, outbox.not_here) == (1, 5, 0)
+    assert outbox.flush(peer.send) == 5
+    assert peer.got == b"one two three"
+
+
+def test_long_pieces_that_nobody_will_send_are_released() -> None:
+    outbox, pieces = Outbox(), [Long(1), Long(2)]
+    for piece in pieces:
+        outbox.append_long(piece)
+    outbox.release()
+    outbox.release()
+    assert [piece.released for piece in pieces] == [1, 1]
+
+
 def test_nowhere_keeps_nothing() -> None:
     NOWHERE.append(b"x")
-    assert NOWHERE.size == 0
+    NOWHERE.append_long(piece := Long(5))
+    assert (NOWHERE.size, NOWHERE.not_here, piece.released) == (0, 0, 1)
