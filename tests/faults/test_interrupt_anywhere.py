@@ -89,10 +89,9 @@ def serves_on(world: World, other: Peer) -> None:
     handlers = [handler for handler in opened if handler.channel.is_open]
     assert counts.open == len(handlers) == world.reactor.admission.taken
     assert counts.connections == counts.open + sum(counts.closed.values())
-    admission = world.reactor.admission
-    assert (
-        sum(admission._counts.values()) == len(admission._networks) == (counts.open if world.acceptor.per_peer else 0)
-    )
+    peers = world.reactor.admission.peers
+    counted = counts.open if world.acceptor.per_peer else 0
+    assert sum(peers._counts.values()) == len(peers._networks) == counted
     for handler in opened:
         assert len(handler.reasons) == (handler not in handlers)
 

@@ -30,7 +30,7 @@ class Acceptor(Handler):
     accept is skipped. A listener that can accept no more is closed, and the log says so.
 
     With ``per_peer``, a connection of a peer that has so many already is closed at once, told in the log and counted in
-    ``statistics().refused``. A peer is an IPv4 address, or 64 bits of IPv6: see ``_networks.py``. All acceptors of a
+    ``statistics().refused``. A peer is an IPv4 address, or 64 bits of IPv6: see ``_peers.py``. All acceptors of a
     reactor that have such a limit count together. Behind a proxy, which is the peer of all, leave it out.
     """
 
@@ -124,23 +124,31 @@ class Acceptor(Handler):
         super().close(reason)
 
     def _admit(self, channel: SocketChannel) -> None:
-        admission, most = self.reactor.admission, self.per_peer
+        most = self.per_peer
         try:
-            if most is None or admission.enter_from(channel, most):
-                self.reactor.admit(channel, _READ, self._handler())
+            if most is None or self.reactor.admission.peers.enter(channel, most):
+                self.reactor.deal(self.admit_to, channel)
             else:
                 self._refuse(channel, most)
+        except BaseException:
+            self.reactor.admission.peers.leave(channel)
+            raise
+
+    def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
+        """Give the connection a handler on that reactor, whose thread this is."""
+        try:
+            reactor.admit(channel, _READ, self._handler())
         except BaseException as error:
-            admission.leave_from(channel)
+            reactor.admission.peers.leave(channel)
             channel.close()
             if isinstance(error, LEAVING):
                 raise
-            self.reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+            reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
 
     def _refuse(self, channel: SocketChannel, most: int) -> None:
         peer = channel.remote_address
-        channel.close()
         self.reactor.tally.refused += 1
+        channel.close()
         self.reactor.report("refuse", logging.WARNING, "%.200r is refused: its peer has %d connections", peer, most)
 
     def _suspend(self) -> None:

@@ -23,6 +23,8 @@ class Handler:
 
     __slots__ = ("channel", "key", "reactor")
 
+    _steady: object = None  # see streams/_steady.py, which asks this of each handler: none here is steady
+
     reactor: Reactor
     key: SelectionKey
     channel: SelectableChannel

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable
 
 from nio._numbers import check_count
-from nio.channels import SelectableChannel, SocketChannel
-from nio.reactor.loop._networks import network_of
+from nio.reactor.loop._peers import Peers
 from nio.spi import SelectorProvider
 
 logger = logging.getLogger("nio.reactor")
@@ -26,7 +25,7 @@ class Admission:
     the back end can watch.
     """
 
-    __slots__ = ("_counts", "_networks", "_waiting", "limit", "taken")
+    __slots__ = ("_waiting", "limit", "peers", "taken")
 
     def __init__(self, wanted: int | None, provider: SelectorProvider) -> None:
         descriptors, watched = provider.descriptor_limit(), provider.watch_limit
@@ -36,8 +35,7 @@ class Admission:
         self.limit: int = min(_MOST if wanted is None else wanted, room)
         self.taken: int = 0
         self._waiting: list[Callable[[], object]] = []
-        self._networks: dict[SelectableChannel, str | int] = {}  # of those that count for a limit per peer
-        self._counts: dict[str | int, int] = {}  # how many there are of each network
+        self.peers: Peers = Peers()
 
     @property
     def is_full(self) -> bool:
@@ -50,28 +48,6 @@ class Admission:
             waiting, self._waiting = self._waiting, []
             for fn in waiting:
                 fn()
-
-    def enter_from(self, channel: SocketChannel, most: int) -> bool:
-        """Count the connection for its peer; False when that has ``most`` already. See ``_networks.py``."""
-        network = network_of(channel.remote_address)
-        if network is None:
-            return True
-        count = self._counts.get(network, 0)
-        if count >= most:
-            return False
-        self._counts[network] = count + 1  # nothing is called between this and the next
-        self._networks[channel] = network
-        return True
-
-    def leave_from(self, channel: SelectableChannel) -> None:
-        """The connection is at its end, whether it was counted for its peer or not; again is nothing."""
-        network = self._networks.get(channel)
-        if network is not None:
-            left = self._counts[network] - 1
-            self._counts[network] = left
-            del self._networks[channel]
-            if not left:
-                del self._counts[network]
 
     def when_room(self, fn: Callable[[], object]) -> None:
         """Call ``fn()`` once, when a twentieth of the places is free; it must not raise."""

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
-from nio.channels import SelectableChannel, SelectionKey, Selector
+from nio.channels import SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._background import Background
@@ -89,7 +89,7 @@ class Reactor(Stopping):
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
         self.provider = self._selector.provider
-        self.admission: Admission = Admission(max_connections, self.provider)
+        self.admission: Admission = self._places(max_connections)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._state, self._is_closed = ReactorState.OPEN, False
@@ -303,6 +303,10 @@ class Reactor(Stopping):
             self._drain.came(key, handler)
         return key
 
+    def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
+        """Call ``admit(reactor, channel)`` for the reactor that has an accepted connection from now on: this one."""
+        admit(self, channel)
+
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
         self._registry.forget(key, reason)
@@ -329,6 +333,9 @@ class Reactor(Stopping):
                 raise
 
     # the handlers
+
+    def _places(self, wanted: int | None) -> Admission:
+        return Admission(wanted, self.provider)
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         self.owner.check("register")

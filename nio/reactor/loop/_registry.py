@@ -108,7 +108,7 @@ class Registry(Generic[H]):
         handler = self.of(key)
         if key in self._connections:
             tally, admission = self._tally, self._admission
-            admission.leave_from(key.channel)
+            admission.peers.leave(key.channel)
             before = tally.closed.get(reason, 0)
             tally.closed[reason] = before + 1
             tally.open -= 1

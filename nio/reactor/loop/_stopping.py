@@ -51,7 +51,7 @@ class Stopping(Connects):
 
     def drain(self, deadline: float) -> None:
         """``stop(drain=deadline)``: end ``run`` when what was received is answered, in ``deadline`` seconds at most."""
-        self.post(self._begin_drain, check_seconds("deadline", deadline))
+        self.stop(check_seconds("deadline", deadline))
 
     # for handlers
 

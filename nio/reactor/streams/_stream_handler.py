@@ -233,12 +233,16 @@ class StreamHandler(Completions):
         else:
             super()._work()
 
-    def _go_on_with(self, replies: list[Any], reply: object, left: list[bytes]) -> None:
+    def _go_on_with(self, replies: list[Any], reply: Any, left: list[bytes]) -> None:
         """A row of lines has ended early: these replies and this one are made, and these records are left."""
+        if self._state is CLOSED:
+            if reply is not None:
+                self._answer(reply)  # which cancels a late one
+            return
         if reply is not None:
             replies.append(reply)
         self._records, self._more = iter(left), False  # a late reply among them is waited for before these
-        if self._end_row(replies, None) and self._state is not CLOSED:
+        if self._end_row(replies, None):
             if self._outbox.size >= self._mark:
                 self._flush_to_mark()
             self._work()

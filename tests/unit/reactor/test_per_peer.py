@@ -10,7 +10,7 @@ import pytest
 from nio.channels import ServerSocketChannel
 from nio.errors import IllegalArgumentError
 from nio.reactor import Acceptor, CloseReason, State
-from nio.reactor.loop._networks import network_of
+from nio.reactor.loop._peers import network_of
 from nio.spi import Address, ProtocolFamily
 from tests.unit.reactor.support import Greeter, Kernel, Peer, World
 
@@ -39,7 +39,7 @@ def refused(world: World) -> int:
 
 def no_count_is_left(world: World) -> bool:
     admission = world.reactor.admission
-    return not (admission._counts or admission._networks or admission.taken)
+    return not (admission.peers._counts or admission.peers._networks or admission.taken)
 
 
 def leave(world: World, peer: Peer) -> None:
@@ -164,7 +164,7 @@ def test_without_the_limit_nobody_is_counted() -> None:
     with crowd(per_peer=None) as world:
         for _ in range(5):
             world.connect()
-        assert not world.reactor.admission._networks
+        assert not world.reactor.admission.peers._networks
         assert refused(world) == 0
 
 
