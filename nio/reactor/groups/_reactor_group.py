@@ -6,7 +6,8 @@ is dealt to a sub reactor, and from then on only that one's thread touches it. A
 ``reactor``; what it asks of the server (``stop``, ``statistics``) is the group's.
 
 **Limits are the group's.** A connection takes its place when it is dealt, so no number of sub reactors exceeds
-``max_connections``. A number of workers, or an executor, is shared by all.
+``max_connections``; ``per_peer`` of an Acceptor counts those of all, too. A number of workers, or an executor, is
+shared by all.
 
 **A sub reactor that dies** costs its own connections, and the log names it. Those that were dealt to it and had no
 handler yet go to another one. When none is left, ``run()`` raises.
