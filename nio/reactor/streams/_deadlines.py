@@ -288,8 +288,7 @@ class Deadlines:
             yield self.record_due, CloseReason.TOO_SLOW
         if state is PROCESSING and self.process_due:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
-        if not watched.half_closed:
-            yield from self._of_silence(watched, now)
+        yield from self._of_silence(watched, now)
         if watched.idle_timeout is not None and not self._is_pinged(watched):
             yield from self._of_idleness(watched, now, _ns(watched.idle_timeout))
 

@@ -253,6 +253,25 @@ def test_ctrl_c_while_a_handler_says_whether_it_owes_leaves() -> None:
         run(world.reactor)
 
 
+def test_a_drain_after_one_whose_time_was_over_has_its_own_time() -> None:
+    kernel = Kernel()
+    with (
+        Reactor.open(provider=kernel) as reactor,
+        Pipe.open(provider=kernel) as first,
+        Pipe.open(provider=kernel) as last,
+    ):
+        for pipe in (first, last):
+            reactor.admit(pipe.source, READ, Stubborn())
+            reactor.drain(3)
+            reactor.turn(0)
+            kernel.now += 2_999_999_999
+            reactor.turn(0)
+            assert pipe.source.is_open
+            kernel.now += 1
+            run(reactor)
+            assert [record.abandoned for record in reactor.drain_report] == [True]
+
+
 # the deadline holds
 
 

@@ -240,6 +240,7 @@ def test_the_time_for_the_answer_runs_from_when_the_ping_has_gone() -> None:
         assert world.handler.unsent == 5
         for _ in range(6):
             world.advance(9)
+        world.advance(5)
         world.kernel.room = None
         assert peer.read(5) == b"ping\n"
         world.advance(9.999)
@@ -249,8 +250,10 @@ def test_the_time_for_the_answer_runs_from_when_the_ping_has_gone() -> None:
 
 
 def test_O05_after_a_standstill_there_is_time_for_the_answer() -> None:
-    with World(Pinging) as world:
+    kernel = Deaf()
+    with World(Pinging, kernel=kernel) as world:
         peer = world.connect()
+        kernel.on_its_way = 5  # the ping, at the next look
         world.advance(3600)
         assert peer.read(5) == b"ping\n"
         world.advance(9.999)
