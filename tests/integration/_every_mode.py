@@ -106,10 +106,9 @@ class Ending(Telling, StreamHandler):
         elif record == b"cut":
             self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
             self.close()
-        elif record == b"mum":
-            self.end_output()  # type: ignore[attr-defined]
-            return None
-        return record
+        elif record in (b"last", b"mum"):
+            self.end_output()
+        return None if record == b"mum" else record
 
 
 class Ticking(Telling, StreamHandler):

@@ -84,7 +84,8 @@ CASES: dict[str, Case] = {
     "finish() in process": Case(server.Ending, b"a\nfinish\nb\n", b"a\nfinish\n", WAITS, LOCAL),
     "close() in process": Case(server.Ending, b"close\nb\n", b"", WAITS, LOCAL),
     "close() in process, with a reset": Case(server.Ending, b"cut\nb\n", b"", WAITS, LOCAL, "reset"),
-    "end_output() in process": Case(server.Ending, b"mum\nb\n", b"", WAITS, FIN),
+    "end_output() in process": Case(server.Ending, b"a\nlast\nb\n", b"a\nlast\n", WAITS, FIN),
+    "end_output() in process, no reply": Case(server.Ending, b"a\nmum\nb\n", b"a\n", WAITS, FIN),
     "finish() when opened": Case(server.Goodbye, b"", b"bye\n", WAITS, LOCAL),
     # whose error it is
     "process raises": Case(server.Faulty, b"a\nvalue\nb\n", b"a\n", WAITS, HANDLER),
