@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nio.reactor import CloseReason
-from tests.integration import _every_mode as server
-from tests.integration._every_mode import Telling
+from tests.integration import _every_mode_handlers as server
+from tests.integration._every_mode_handlers import Telling
 
 WAITS = "reads until the server ends the connection"
 ENDS = "ends its output behind what it has sent, and reads to the end"

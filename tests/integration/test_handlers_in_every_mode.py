@@ -13,18 +13,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.integration._every_mode import (
-    MODES,
-    Caller,
-    EveryHandler,
-    Flooding,
-    Large,
-    Late,
-    Mirror,
-    Sociable,
-    Stopping,
-)
+from tests.integration._every_mode import Caller, EveryHandler
 from tests.integration._every_mode_cases import CASES, ENDS, LEAVES, RESETS, WAITS, Case
+from tests.integration._every_mode_handlers import MODES, Flooding, Large, Late, Mirror, Sociable, Stopping
 from tests.integration.conversation import reset
 
 
