@@ -83,7 +83,8 @@ class Connection(Outlet):
     def end_output(self) -> None:
         """Send what was written, then let the peer read the end of the stream, and read on; from any thread.
 
-        The connection ends when the peer ends, too. ``write`` returns False from now on; replies are dropped.
+        A reply that is owed to the record in hand is sent before the end, too; those to later records are dropped, and
+        ``write`` returns False from now on. The connection ends when the peer ends, too.
         """
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.end_output)
@@ -92,6 +93,8 @@ class Connection(Outlet):
         elif self._state is not CLOSED and not self._output_ends:
             self._output_ends, self._steady = True, None
             self.reactor.post(self.send_queued)
+            if self._state is READING:
+                self._pause()  # so that the end comes before the next record
 
     def send_file(self, file: FileSource, position: int = 0, count: int | None = None) -> bool:
         """Queue ``count`` bytes of a file from ``position`` on, to its end without ``count``; from any thread.

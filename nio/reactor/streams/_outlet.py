@@ -32,7 +32,7 @@ from nio.reactor.loop._report import logger
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._standing import Standing
-from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, READING, SENDING, State
+from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._transport import PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
@@ -253,6 +253,9 @@ class Outlet(Standing):
     def _flush(self) -> None:
         """Send all the output there is; what the kernel does not take stays."""
         outbox, transport = self._outbox, self._transport
+        output_ends = self._output_ends and self._state is not PROCESSING  # else a reply is owed before
+        if output_ends:
+            outbox.seal()
         if outbox.size or transport.wants_write:
             try:
                 sent = outbox.flush(transport.send)
@@ -267,7 +270,7 @@ class Outlet(Standing):
             self._deadlines.sent_at = self._clock()
         if self._state is CLOSING:
             self._end_output()
-        elif self._output_ends and self._outbox is not NOWHERE:
+        elif output_ends and self._outbox is not NOWHERE:
             self._outbox = NOWHERE
             self._transport.shutdown_output()
 
