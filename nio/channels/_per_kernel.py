@@ -58,6 +58,10 @@ class SharedTable:
         """A second time changes nothing."""
         self._entries.add(entry)
 
+    def count(self, kind: type) -> int:
+        """How many of the entries are of that kind, and open."""
+        return sum(isinstance(entry, kind) and getattr(entry, "is_open", False) for entry in tuple(self._entries))
+
     def forget(self) -> None:
         for entry in tuple(self._entries):
             entry._forget()

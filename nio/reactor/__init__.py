@@ -1,13 +1,19 @@
 """Doug Lea's Reactor on ``nio.channels``: Reactor, Acceptor, Handlers, with or without workers.
 
-Three wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``. ``loop/_reactor.py`` says what a turn is,
-``loop/_hand_off.py`` how requests go to workers and replies come back, ``streams/_connection.py`` how a connection
-lives and ends, ``streams/_stream_handler.py`` what records add to that. Whoever calls names what it calls in a Protocol
-of its own, so that no wing knows the one above.
+Four wings; imports run down only: ``streams`` -> ``handlers`` -> ``loop``, and ``groups`` on the latter two.
+``loop/_reactor.py`` says what a turn is, ``loop/_hand_off.py`` how requests go to workers and replies come back,
+``streams/_connection.py`` how a connection lives and ends, ``streams/_stream_handler.py`` what records add to that,
+``groups/_reactor_group.py`` how several reactors are one, ``groups/_prefork.py`` how several processes are. Whoever
+calls names what it calls in a Protocol of its own, so that no wing knows the one above.
 """
 
 from __future__ import annotations
 
+from nio.reactor.groups._modes import open_reactor as open_reactor
+from nio.reactor.groups._prefork import Prefork as Prefork
+from nio.reactor.groups._reactor_group import Balance as Balance
+from nio.reactor.groups._reactor_group import ReactorGroup as ReactorGroup
+from nio.reactor.groups._service_manager import ServiceManager as ServiceManager
 from nio.reactor.handlers._acceptor import Acceptor as Acceptor
 from nio.reactor.handlers._assa import AssaEvents as AssaEvents
 from nio.reactor.handlers._assa import AssaHandler as AssaHandler
@@ -20,6 +26,7 @@ from nio.reactor.loop._backoff import Backoff as Backoff
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
 from nio.reactor.loop._connecting import Connecting as Connecting
 from nio.reactor.loop._connection_info import ConnectionInfo as ConnectionInfo
+from nio.reactor.loop._drain_record import DrainRecord as DrainRecord
 from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
 from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
@@ -43,6 +50,7 @@ __all__ = [
     "AssaHandler",
     "AssaReactor",
     "Backoff",
+    "Balance",
     "CloseReason",
     "Connecting",
     "Connection",
@@ -50,14 +58,18 @@ __all__ = [
     "Connector",
     "DatagramHandler",
     "DatagramStatistics",
+    "DrainRecord",
     "EventHandler",
     "Group",
     "Handler",
     "Link",
+    "Prefork",
     "Progress",
     "Reactor",
+    "ReactorGroup",
     "ReactorState",
     "ReactorStatistics",
+    "ServiceManager",
     "SignalWatch",
     "SlowMember",
     "State",
@@ -66,4 +78,5 @@ __all__ = [
     "Timer",
     "Transport",
     "UrgentWatch",
+    "open_reactor",
 ]

@@ -111,11 +111,13 @@ What a provider may leave out
     the position is. ``after_fork`` is for providers whose process can fork: selectors, file locks and sleeping channels
     are told by it that they are in a child now.
 25. **Signals**: without ``catch_signal`` there are none. Urgent data, which a signal tells of, may be left out, too.
-26. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
+26. **Processes**: without ``fork`` nothing of that part is ever asked, but ``notify``. What the parent has open, the
+    child has, too. Every signal that ``handling_signals`` names sets ``signal_wakeup``.
+27. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
     the user has opened, and raise, with nothing changed, for what cannot be a channel. ``release_socket`` makes a
     socket fit to be given away. ``peer_has_ended`` says whether the other side sends no more, whatever waits to be read
     before its end; None where nobody can tell.
-27. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
+28. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
     ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
     is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and

@@ -10,9 +10,9 @@ import io
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from nio.spi._base import (
     Address,
@@ -306,6 +306,49 @@ class SelectorProvider(ABC):
     def inherited_socket(self) -> Inherited | None:
         """The socket that this process was started with, non-blocking; None when there is none that has a channel."""
         return None
+
+    def process_id(self) -> int:
+        """The number of this process."""
+        raise self._lacks("processes")
+
+    def thread_count(self) -> int:
+        """How many threads this process has; a fork leaves all but one of them behind."""
+        raise self._lacks("processes")
+
+    def fork(self) -> int:
+        """Twice: the number of the child in this process, 0 in the child."""
+        raise self._lacks("processes")
+
+    def exit_process(self, code: int) -> NoReturn:
+        """End this process here and now: a forked child must not run what its parent has left to do."""
+        raise self._lacks("processes")
+
+    def ended_child(self, pid: int) -> tuple[int, str] | None:
+        """Exit code (a signal's number negative) and how to say it; None while the child lives. Asked once after."""
+        raise self._lacks("processes")
+
+    def signal_process(self, pid: int, name: str) -> None:
+        """Send a signal (``SIGTERM``); nothing if there is no such process."""
+        raise self._lacks("processes")
+
+    def handling_signals(
+        self, names: Iterable[str], handler: Callable[[str], object], *, overrule: bool = False
+    ) -> AbstractContextManager[None]:
+        """Inside, ``handler(name)`` is called for these signals; for the main thread.
+
+        One that the program handles already stays as it is, unless ``overrule``.
+        """
+        raise self._lacks("signals")
+
+    def share_listener(self, listener: OwnSocket) -> None:  # noqa: B027  # without processes there is nobody to share with
+        """Other processes wait at this listener, too: where the kernel can, let a connection wake one of them only.
+
+        For pollers that are opened from now on.
+        """
+
+    def notify(self, path: str, message: bytes) -> None:
+        """Send a datagram to a socket of the Unix domain, as a service manager reads it; ``@`` is an abstract name."""
+        raise self._lacks("datagram sockets of the Unix domain")
 
     # what somebody else has opened
 

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from nio.errors import ProviderUnavailableError
-from nio.spi import _poll, _select
+from nio.spi import _epoll, _poll, _select
 from nio.spi._addresses import FAMILIES, AddressDoor
 from nio.spi._adoption import AdoptionDoor
 from nio.spi._base import Address, Lock, OptionSpec, Poller, ProtocolFamily
@@ -37,6 +37,7 @@ from nio.spi._files import FileDoor
 from nio.spi._inherited import InheritanceDoor
 from nio.spi._kqueue import KqueuePoller
 from nio.spi._pipe import SystemPipeEnd
+from nio.spi._processes import ProcessDoor
 from nio.spi._provider import SelectorProvider
 from nio.spi._signals import SignalDoor
 from nio.spi._urgent import UrgentDoor
@@ -54,7 +55,15 @@ _family_of: Callable[[socket.socket], int] = cast("Any", socket.SocketType).fami
 
 
 class SystemProvider(
-    AddressDoor, AdoptionDoor, DatagramDoor, FileDoor, InheritanceDoor, SignalDoor, UrgentDoor, SelectorProvider
+    AddressDoor,
+    AdoptionDoor,
+    DatagramDoor,
+    FileDoor,
+    InheritanceDoor,
+    ProcessDoor,
+    SignalDoor,
+    UrgentDoor,
+    SelectorProvider,
 ):
     """The operating system, with the readiness of that name; it has no state of its own.
 
@@ -80,7 +89,7 @@ class SystemProvider(
     wait_for: Callable[[int, int, int | None, float | None], bool] = staticmethod(_poll.wait_for)
 
     def open_poller(self) -> Poller:
-        return _POLLERS[self.name]()
+        return _epoll.open_poller() if self.name == "epoll" else _POLLERS[self.name]()
 
     @property
     def watch_limit(self) -> int | None:

@@ -45,6 +45,7 @@ go to stderr. SIGTERM or SIGINT: take no more clients, answer what was received,
 close, exit 0; connections left when the drain time is over are cut, exit 5. A
 second SIGINT: exit 130 at once. A worker process that was killed breaks the
 pool, and nobody could be answered any more: exit 7, for a supervisor to see.
+SIGHUP, with --reactor prefork: new processes take over, no client notices it.
 """
 
 _CLIENT = """\
@@ -62,9 +63,10 @@ what they do, what comes back and why. Takes a few seconds; needs nothing else.
 """
 
 _COMPARE = """\
-The same load on the single and on the pooled reactor (4 threads; 4 processes
-too where greetings compute), in interleaved rounds, every reply checked. The
-servers are processes of their own.
+The same load on the four reactors, on a thread per connection and on a Protocol
+of asyncio, in interleaved rounds, every reply checked. Workers are 4 threads (4
+processes too where greetings compute), sub reactors and preforked processes as
+many as there are processors. The servers are processes of their own.
 """
 
 
@@ -93,7 +95,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "server": _server(command("server", "answer names until a signal comes", _SERVER, _SERVER_OUTPUT)),
         "client": _client(command("client", "send names, print and check the replies", _CLIENT)),
         "demo": _demo(command("demo", "see both reactors at work", _DEMO)),
-        "compare": _compare(command("compare", "measure both reactors under the same load", _COMPARE)),
+        "compare": _compare(command("compare", "measure all reactors under the same load", _COMPARE)),
     }
     options = parser.parse_args(arguments)
     complete[options.command](options)
@@ -101,6 +103,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 Complete = Callable[[argparse.Namespace], None]
+
+_FITTING = {
+    "workers": ("pooled", "multi", "prefork"),
+    "executor": ("pooled", "multi"),
+    "reactors": ("multi",),
+    "processes": ("prefork",),
+    "reuse_port": ("prefork",),
+}
 
 
 def _server(parser: argparse.ArgumentParser) -> Complete:
@@ -110,17 +120,21 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add("--unix", metavar="PATH", help="listen on this path instead; the file of a server that has ended is replaced")
     add(
         "--reactor",
-        choices=("single", "pooled"),
+        choices=("single", "pooled", "multi", "prefork"),
         default="single",
-        help="greet on its own thread, or in workers (single)",
+        metavar="R",
+        help="single, pooled (workers greet), multi (several reactors), prefork (several processes) (single)",
     )
-    add("--workers", type=_whole(1, 1024), metavar="N", help="pooled: how many workers (4)")
+    add("--workers", type=_whole(1, 1024), metavar="N", help="pooled: how many workers (4); multi, prefork: some too")
+    add("--reactors", type=_whole(1, 1024), metavar="N", help="multi: how many sub reactors (one per processor)")
+    add("--processes", type=_whole(1, 1024), metavar="N", help="prefork: how many processes (one per processor)")
+    add("--reuse-port", action="store_true", help="prefork: a listener for each process; the kernel deals")
     add(
         "--executor",
         type=_executor,
         metavar="E",
-        help="pooled: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is given, "
-        "and returns a concurrent.futures.Executor (thread)",
+        help="pooled, multi: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is "
+        "given, and returns a concurrent.futures.Executor (thread)",
     )
     add(
         "--max-name",
@@ -154,11 +168,15 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     logs.add_argument("--quiet", action="store_true", help="log errors only")
 
     def complete(options: argparse.Namespace) -> None:
-        for option in ("workers", "executor"):
-            if options.reactor != "pooled" and getattr(options, option) is not None:
-                parser.error(f"--{option} fits --reactor pooled")
+        for option, fitting in _FITTING.items():
+            if options.reactor not in fitting and getattr(options, option):
+                parser.error(f"--{option.replace('_', '-')} fits --reactor {' or '.join(fitting)}")
+        if options.reactor == "multi" and options.executor and ":" not in options.executor:
+            options.workers = options.workers or _WORKERS
         if options.unix is not None and options.port_file is not None:
             parser.error("--port-file fits --port, not --unix")
+        if options.unix is not None and options.reuse_port:
+            parser.error("--reuse-port fits --port, not --unix")
         options.executor = options.executor or "thread"
         if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS

@@ -1,4 +1,4 @@
-"""``compare``: the same load on each reactor, in one run, as a table and one sentence.
+"""``compare``: the same load on each reactor, and on two peers, in one run, as a table with bars and one sentence.
 
 **Fair by interleaving.** All servers are up the whole time and take their rounds in turn, so that whatever else the
 machine does hits all of them; of the rounds' requests per second the median counts. Nothing is bound to a processor: on
@@ -26,6 +26,7 @@ from typing import Self
 
 from nio import ProtocolFamily, SelectionKey
 from nio.reactor import CloseReason, Reactor, StreamHandler
+from nio.spi import SelectorProvider
 from samples.hello_name._console import Exit, Failure, say
 from samples.hello_name._conversation import connect
 
@@ -34,14 +35,19 @@ _CONNECTIONS = 50
 _REPEAT = 500
 _SECONDS = 2.0  # for the single reactor, by default, where greeting is slow
 _WORKERS = 4
+_LOOPS = max(2, SelectorProvider.default().cpu_count())  # sub reactors, and processes
 _WORTH_IT = 1.2  # times the single reactor's requests per second
 _PATIENCE = 20.0  # seconds without a reply
+_BAR = 14  # characters for the fastest
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one server has done; ``cpu_us`` is microseconds of all its processors for a request, None if not known."""
+    """What one server has done; ``cpu_us`` is microseconds of all its processors for a request, None if not known.
+
+    ``workers`` is how many there are of what ``executor`` names: threads, processes, reactors.
+    """
 
     reactor: str
     workers: int
@@ -60,9 +66,8 @@ class Row:
 def main(options: argparse.Namespace) -> Exit:
     """Measure and print; Failure when a reply is wrong or does not come."""
     connections, repeat = _size(options)
-    executors = ["", "thread", "process"] if options.delay and options.delay_kind == "cpu" else ["", "thread"]
     with ExitStack() as stack:
-        servers = [stack.enter_context(_server(executor, options)) for executor in executors]
+        servers = [stack.enter_context(_server(kind, options)) for kind in _kinds(options)]
         loads = [stack.enter_context(_Load(server, connections, options.delay)) for server in servers]
         for count in _shares(repeat):
             for load in loads:
@@ -98,34 +103,57 @@ def _shares(repeat: int) -> list[int]:
 
 
 @dataclass(frozen=True)
+class _Kind:
+    """One design: what its row says, and the arguments of its server."""
+
+    reactor: str
+    workers: int = 0
+    executor: str = ""
+    arguments: tuple[str, ...] = ()
+    peer: str = ""
+
+
+def _kinds(options: argparse.Namespace) -> list[_Kind]:
+    pooled = ("--reactor=pooled", f"--workers={_WORKERS}")
+    kinds = [_Kind("single"), _Kind("pooled", _WORKERS, "threads", pooled)]
+    if options.delay and options.delay_kind == "cpu":
+        kinds.append(_Kind("pooled", _WORKERS, "processes", (*pooled, "--executor=process")))
+    kinds.append(_Kind("multi", _LOOPS, "reactors", ("--reactor=multi", f"--reactors={_LOOPS}")))
+    kinds.append(_Kind("prefork", _LOOPS, "processes", ("--reactor=prefork", f"--processes={_LOOPS}")))
+    kinds.append(_Kind("thread per client", peer="thread"))
+    kinds.append(_Kind("asyncio Protocol", peer="asyncio"))
+    return kinds
+
+
+@dataclass(frozen=True)
 class _Server:
     pid: int
     port: int
-    executor: str
+    kind: _Kind
 
     def cpu(self) -> float | None:
         """Seconds of processor time so far, its children's included; Linux names a process's clock by its id."""
         if sys.platform != "linux":
             return None
         pids = [self.pid]
-        if self.executor == "process":
+        if self.kind.executor == "processes":
             pids += map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split())
         return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
 @contextmanager
-def _server(executor: str, options: argparse.Namespace) -> Iterator[_Server]:
+def _server(kind: _Kind, options: argparse.Namespace) -> Iterator[_Server]:
     command = [sys.executable, "-m", "samples.hello_name", "server", "--port=0", "--idle-timeout=0", "--quiet"]
-    command += ["--drain=5", f"--delay={options.delay}", f"--delay-kind={options.delay_kind}"]
-    if executor:
-        command += ["--reactor=pooled", f"--workers={_WORKERS}", f"--executor={executor}"]
+    command += ["--drain=5", f"--delay={options.delay}", f"--delay-kind={options.delay_kind}", *kind.arguments]
+    if kind.peer:
+        command = [sys.executable, "-m", "samples.hello_name._peers", kind.peer, str(options.delay), options.delay_kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
         assert process.stdout is not None
         try:
             ready = process.stdout.readline().split()
             if ready[:1] != ["READY"]:
                 raise Failure(Exit.UNEXPECTED, f"a server did not start: exit code {process.wait()}")
-            yield _Server(process.pid, int(ready[2].rpartition(":")[2]), executor)
+            yield _Server(process.pid, int(ready[2].rpartition(":")[2]), kind)
             process.terminate()
             if process.wait() != Exit.DONE:
                 raise Failure(Exit.UNEXPECTED, f"a server did not end well: exit code {process.returncode}")
@@ -177,11 +205,11 @@ class _Load:
     def row(self) -> Row:
         """The figures of all rounds so far."""
         ordered = sorted(self.latencies)
-        executor = self._server.executor
+        kind = self._server.kind
         return Row(
-            reactor="pooled" if executor else "single",
-            workers=_WORKERS if executor else 0,
-            executor={"": "", "thread": "threads", "process": "processes"}[executor],
+            reactor=kind.reactor,
+            workers=kind.workers,
+            executor=kind.executor,
             requests=len(ordered),
             per_second=round(median(self._rates), 1),
             p50_ms=round(1000 * ordered[len(ordered) // 2], 3),
@@ -243,22 +271,39 @@ class _Caller(StreamHandler):
 def _print_table(rows: list[Row], connections: int, repeat: int, options: argparse.Namespace) -> None:
     work = f", {1000 * options.delay:g} ms of {options.delay_kind} each" if options.delay else ""
     say(f"{connections} connections, {repeat} names each{work}; every reply was checked.\n")
-    say(f"{'reactor':<20} {'requests/s':>12} {'p50 ms':>10} {'p99 ms':>10} {'server CPU/request':>20}")
+    say(f"{'reactor':<20} {'requests/s':>10}  {'':{_BAR}} {'p50 ms':>9} {'p99 ms':>9} {'CPU/request':>11}")
+    most = max(row.per_second for row in rows)
     for row in rows:
-        cpu = "not known" if row.cpu_us is None else f"{row.cpu_us:,.1f} us"
-        say(f"{row.title:<20} {row.per_second:>12,.0f} {row.p50_ms:>10,.2f} {row.p99_ms:>10,.2f} {cpu:>20}")
+        cpu = "not known" if row.cpu_us is None else f"{row.cpu_us:,.0f} us"
+        bar = "#" * max(1, round(_BAR * row.per_second / most))
+        say(f"{row.title:<20} {row.per_second:>10,.0f}  {bar:{_BAR}} {row.p50_ms:>9,.2f} {row.p99_ms:>9,.2f} {cpu:>11}")
     say("\n" + fill(verdict(rows, options), 78))
 
 
+_NAMES = {
+    "single": "the single reactor",
+    "pooled": "the pooled reactor",
+    "multi": "the group of reactors",
+    "prefork": "the preforked reactors",
+}
+
+
 def verdict(rows: list[Row], options: argparse.Namespace) -> str:
-    """One sentence: which reactor for this work, by how much, and why."""
-    single, pooled = rows[0], max(rows[1:], key=lambda row: row.per_second)
-    ratio = pooled.per_second / single.per_second
-    if not options.delay:
-        cost = "" if single.cpu_us is None else f" ({single.cpu_us} against {pooled.cpu_us} us of processor time)"
-        return f"Take the single reactor: a greeting costs less than handing it to a worker{cost}."
-    if ratio < _WORTH_IT:
+    """One sentence or two: which reactor for this work on this machine, by how much, and why."""
+    single = rows[0]
+    best = max((row for row in rows[1:] if row.reactor in _NAMES), key=lambda row: row.per_second)
+    ratio = best.per_second / single.per_second
+    if ratio >= _WORTH_IT:
+        return f"Take {_NAMES[best.reactor]}: {ratio:.1f} times the requests per second, because {_why(best, options)}."
+    if options.delay:
         return f"Take the single reactor: workers do not speed up this work (by {ratio:.1f}), they only add to it."
-    how = "compute on several processors" if pooled.executor == "processes" else "wait at the same time"
-    who = f"its {pooled.workers} {pooled.executor} {how}"
-    return f"Take the pooled reactor: {ratio:.1f} times the requests per second, because {who}."
+    pooled = next(row for row in rows if row.reactor == "pooled")
+    cost = "" if single.cpu_us is None else f" ({single.cpu_us} against {pooled.cpu_us} us of processor time)"
+    return f"Take the single reactor: a greeting costs less than handing it to a worker{cost}."
+
+
+def _why(best: Row, options: argparse.Namespace) -> str:
+    who = f"its {best.workers} {best.executor}"
+    if options.delay and options.delay_kind == "sleep":
+        return f"{who} wait at the same time"
+    return f"{who} compute on several processors"

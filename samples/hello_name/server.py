@@ -1,4 +1,4 @@
-"""``server``: the service on a single or a pooled reactor, from READY to DONE.
+"""``server``: the service on one of the four reactors, from READY to DONE.
 
 **Signals** only set a word and an alarm and call what of the reactor takes no lock, for they may interrupt anything,
 the reactor included; what there is to log, the loop logs. Two of them end the process on the spot: the second SIGINT,
@@ -19,7 +19,7 @@ from typing import TextIO
 
 from nio import ProtocolFamily, SelectionKey, ServerSocketChannel
 from nio.errors import WorkersLostError
-from nio.reactor import Acceptor, Reactor
+from nio.reactor import Acceptor, Prefork, Reactor, ReactorGroup, open_reactor
 from samples.hello_name import _workers
 from samples.hello_name._console import Exit, Failure, reason_of, resolve, say, spell
 from samples.hello_name.handler import configured
@@ -40,10 +40,18 @@ def main(options: argparse.Namespace) -> Exit:
     handler = configured(options.max_name, options.idle_timeout or None, options.delay, options.delay_kind)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(options))
-        workers: int | Executor = 0
-        if options.reactor == "pooled":
+        workers: int | Executor | None = options.workers
+        if options.reactor == "pooled" or (options.reactor == "multi" and (workers or ":" in options.executor)):
             workers = stack.enter_context(_workers.started(options.executor, options.workers))
-        reactor = stack.enter_context(Reactor.open(workers=workers, max_connections=options.max_connections))
+        reactor = open_reactor(
+            options.reactor,
+            workers=workers,
+            reactors=options.reactors,
+            processes=options.processes,
+            reuse_port=options.reuse_port or None,
+            max_connections=options.max_connections,
+        )
+        stack.callback(reactor.close)
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
         return _Run(reactor, listener, options).to_the_end()
 
@@ -56,6 +64,8 @@ def _listen(options: argparse.Namespace) -> ServerSocketChannel:
             return listener.bind(options.unix, options.backlog, replace_stale=True)
         family, address = resolve(options.host, options.port)[0]
         listener = ServerSocketChannel.open(family)
+        if options.reuse_port:
+            listener.set_option("SO_REUSEPORT", True)
         return listener.bind(address, options.backlog)
     except OSError as error:
         if listener is not None:
@@ -67,7 +77,7 @@ def _listen(options: argparse.Namespace) -> ServerSocketChannel:
 class _Run:
     """One run of the server: what its first and last line say, and what its signals do."""
 
-    def __init__(self, reactor: Reactor, listener: ServerSocketChannel, options: argparse.Namespace) -> None:
+    def __init__(self, reactor: Reactor | Prefork, listener: ServerSocketChannel, options: argparse.Namespace) -> None:
         self._reactor = reactor
         self._options = options
         self._address = listener.local_address
@@ -98,11 +108,16 @@ class _Run:
 
     def _announce(self) -> None:
         options = self._options
-        workers = 0 if options.reactor == "single" else options.workers or "default"
+        workers = options.workers or ("default" if options.reactor == "pooled" else 0)
         _say(
-            f"READY hello_name {spell(self._address)} reactor={options.reactor} workers={workers} "
+            f"READY hello_name {spell(self._address)} reactor={options.reactor} workers={workers}{self._loops()} "
             f"provider={self._reactor.provider.name} pid={os.getpid()}"
         )
+
+    def _loops(self) -> str:
+        if isinstance(self._reactor, ReactorGroup):
+            return f" reactors={len(self._reactor.each_statistics())}"
+        return f" processes={self._reactor.processes}" if isinstance(self._reactor, Prefork) else ""
 
     def _last_line(self) -> str:
         done = self._reactor.statistics()

@@ -89,6 +89,9 @@ def serves_on(world: World, other: Peer) -> None:
     handlers = [handler for handler in opened if handler.channel.is_open]
     assert counts.open == len(handlers) == world.reactor.admission.taken
     assert counts.connections == counts.open + sum(counts.closed.values())
+    peers = world.reactor.admission.peers
+    counted = counts.open if world.acceptor.per_peer else 0
+    assert sum(peers._counts.values()) == len(peers._networks) == counted
     for handler in opened:
         assert len(handler.reasons) == (handler not in handlers)
 
@@ -148,7 +151,7 @@ def test_a_request(pooled: bool) -> None:
 @WORKERS
 def test_an_accept(pooled: bool) -> None:
     def scene(interrupt: Interrupt) -> None:
-        with World(workers=Here() if pooled else 0) as world:
+        with World(workers=Here() if pooled else 0, per_peer=9) as world:
             other, peer = world.connect(), world.dial()
             peer.send(b"ann\n")
             for _ in range(2):
@@ -162,7 +165,7 @@ def test_an_accept(pooled: bool) -> None:
 @WORKERS
 def test_an_end(pooled: bool) -> None:
     def scene(interrupt: Interrupt) -> None:
-        with World(workers=Here() if pooled else 0) as world:
+        with World(workers=Here() if pooled else 0, per_peer=9) as world:
             other, peer = world.connect(), world.connect()
             peer.send(b"ann\n")
             peer.half_close()

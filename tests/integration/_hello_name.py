@@ -26,8 +26,8 @@ COMMAND = [*PYTHON, "-m", "samples.hello_name"]
 MAIN = "import sys; from samples.hello_name.__main__ import main; sys.exit(main())"
 
 READY = re.compile(
-    r"READY hello_name 127\.0\.0\.1:(?P<port>\d+) reactor=(?P<reactor>single|pooled) workers=(?P<workers>\w+) "
-    r"provider=(?P<provider>\w+) pid=(?P<pid>\d+)\n"
+    r"READY hello_name 127\.0\.0\.1:(?P<port>\d+) reactor=(?P<reactor>\w+) workers=(?P<workers>\w+)"
+    r"(?: (?P<loops>(?:reactors|processes)=\d+))? provider=(?P<provider>\w+) pid=(?P<pid>\d+)\n"
 )
 DONE = re.compile(
     r"DONE connections=(?P<connections>\d+) requests=(?P<requests>\d+) bytes_in=(?P<bytes_in>\d+) "
@@ -37,7 +37,17 @@ DONE = re.compile(
 SINGLE = ("--reactor", "single")
 THREADS = ("--reactor", "pooled", "--workers", "4", "--executor", "thread")
 PROCESSES = ("--reactor", "pooled", "--workers", "2", "--executor", "process")
-MODES = {"single": SINGLE, "threads": THREADS, "processes": PROCESSES}
+MULTI = ("--reactor", "multi", "--reactors", "2")
+PREFORK = ("--reactor", "prefork", "--processes", "2")
+REUSE_PORT = (*PREFORK, "--reuse-port")
+MODES = {
+    "single": SINGLE,
+    "threads": THREADS,
+    "processes": PROCESSES,
+    "multi": MULTI,
+    "prefork": PREFORK,
+    "reuse-port": REUSE_PORT,
+}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from samples.hello_name.__main__ import main
 from samples.hello_name.handler import HelloHandler
 from tests.integration._hello_name import LIMIT, ROOT
 
+LOOPS = compare._LOOPS
 Capture = pytest.CaptureFixture[str]
 
 
@@ -51,8 +52,11 @@ def test_compare_prints_a_table(capsys: Capture) -> None:
     lines = told.out.splitlines()
     assert told.err == ""
     assert lines[0] == "3 connections, 4 names each; every reply was checked."
-    assert [line.split("  ")[0] for line in lines[2:5]] == ["reactor", "single", "pooled, 4 threads"]
-    assert "Take the single reactor: a greeting costs less than handing it to a worker" in told.out
+    titles = ["reactor", "single", "pooled, 4 threads", f"multi, {LOOPS} reactors", f"prefork, {LOOPS} processes"]
+    titles += ["thread per client", "asyncio Protocol"]
+    assert [line[:20].rstrip() for line in lines[2:9]] == titles
+    assert max(line.count("#") for line in lines) == compare._BAR
+    assert "\nTake the " in told.out
     assert max(map(len, lines)) <= 80
 
 
@@ -60,11 +64,13 @@ def test_compare_shows_when_workers_win(capsys: Capture) -> None:
     assert main(["compare", "--connections", "4", "--repeat", "2", "--delay", "0.01", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["connections"], figures["repeat"], figures["delay"]) == (4, 2, 0.01)
-    single, pooled = figures["rows"]
+    single, pooled, multi, prefork, thread, coroutines = figures["rows"]
     assert (single["reactor"], single["requests"], single["workers"]) == ("single", 8, 0)
     assert (pooled["reactor"], pooled["requests"], pooled["workers"]) == ("pooled", 8, 4)
     assert 0 < single["per_second"] <= 100
     assert 0 < pooled["per_second"] <= 400
+    assert (multi["workers"], multi["executor"], prefork["executor"]) == (LOOPS, "reactors", "processes")
+    assert (thread["reactor"], coroutines["reactor"]) == ("thread per client", "asyncio Protocol")
     assert single["p50_ms"] <= single["p99_ms"]
 
 
@@ -92,5 +98,23 @@ def test_verdict(arguments: list[str], figures: list[float], sentence: str) -> N
     rows = [
         compare.Row("pooled" if executor else "single", 4 if executor else 0, executor, 100, rate, 1.0, 2.0, None)
         for executor, rate in zip(executors, figures, strict=False)
+    ]
+    assert sentence in compare.verdict(rows, _options.parse(["compare", *arguments]))
+
+
+@pytest.mark.parametrize(
+    ("best", "arguments", "sentence"),
+    [
+        (2, [], "Take the group of reactors: 3.0 times the requests per second, because its 2 reactors compute on"),
+        (3, ["--delay", "1", "--delay-kind", "cpu"], "Take the preforked reactors: 3.0 times the requests per second"),
+        (2, ["--delay", "1"], "because its 2 reactors wait at the same time."),
+        (4, [], "Take the single reactor"),
+    ],
+)
+def test_verdict_on_several_reactors(best: int, arguments: list[str], sentence: str) -> None:
+    kinds = [("single", 0, ""), ("pooled", 4, "threads"), ("multi", 2, "reactors"), ("prefork", 2, "processes")]
+    kinds.append(("thread per client", 0, ""))
+    rows = [
+        compare.Row(*kind, 100, 300.0 if number == best else 100.0, 1.0, 2.0, 3.0) for number, kind in enumerate(kinds)
     ]
     assert sentence in compare.verdict(rows, _options.parse(["compare", *arguments]))

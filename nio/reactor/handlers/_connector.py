@@ -21,6 +21,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from nio._numbers import check_seconds
 from nio.channels import SelectionKey, SocketChannel
@@ -278,9 +279,11 @@ class Connector:
             self._reactor.admit(channel, SelectionKey.OP_READ, handler)
         except BaseException as error:
             channel.close()
+            self.reason = CloseReason.HANDLER_ERROR
             if isinstance(error, LEAVING):
                 raise
             self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+            self.error = error.with_traceback(None)
 
     def _give_up(self, reason: CloseReason, error: Exception | None) -> None:
         self._end_round()
@@ -298,8 +301,13 @@ class Connector:
         self._reactor.undertakings.discard(self)
 
     def _make(self) -> EventHandler:
-        handler = self._handler
-        return handler if is_handler(handler) else handler()  # type: ignore[return-value, operator]
+        maker: Any = self._handler
+        if is_handler(maker):
+            return maker  # type: ignore[no-any-return]
+        handler: EventHandler = maker()
+        if not is_handler(handler):
+            raise TypeError(f"connect() was given {maker!r:.100}, which made {handler!r:.100}: a Handler is needed")
+        return handler
 
 
 class _Attempt(Handler):

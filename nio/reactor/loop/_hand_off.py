@@ -188,6 +188,11 @@ class HandOff:
             self._factory = workers
             self._adopt(workers())
 
+    @property
+    def executor(self) -> Executor | None:
+        """What works now; None when it is broken or closed."""
+        return self._executor
+
     def job(self, submitter: Submitter, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
         if not _is_plain(process):

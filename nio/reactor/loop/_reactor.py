@@ -17,7 +17,7 @@ from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
-from nio.channels import SelectableChannel, SelectionKey, Selector
+from nio.channels import SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._background import Background
@@ -69,8 +69,8 @@ class Reactor(Stopping):
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
-    Concurrency: ``execute``, ``wakeup``, ``stop`` and ``statistics`` from any thread or signal handler; they take no
-    lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
+    Concurrency: ``execute``, ``wakeup``, ``stop``, ``drain`` and ``statistics`` from any thread or signal handler; they
+    take no lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Reactor(Stopping):
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
         self.provider = self._selector.provider
-        self.admission: Admission = Admission(max_connections, self.provider)
+        self.admission: Admission = self._places(max_connections)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._state, self._is_closed = ReactorState.OPEN, False
@@ -101,7 +101,7 @@ class Reactor(Stopping):
         self.serves = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
-        self._start_stopping(Drain(self._registry, self.tally, partial(self.post, self._drained)))
+        self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
@@ -299,12 +299,17 @@ class Reactor(Stopping):
         except BaseException:
             self._not_opened(key)
             raise
+        if self._state is _DRAINING:
+            self._drain.came(key, handler)
         return key
+
+    def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
+        """Call ``admit(reactor, channel)`` for the reactor that has an accepted connection from now on: this one."""
+        admit(self, channel)
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._registry.forget(key, reason) and self._state is _DRAINING:
-            self._drain.look()
+        self._registry.forget(key, reason)
 
     def serve_by(self, make: Callable[..., Serving]) -> None:
         """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
@@ -328,6 +333,9 @@ class Reactor(Stopping):
                 raise
 
     # the handlers
+
+    def _places(self, wanted: int | None) -> Admission:
+        return Admission(wanted, self.provider)
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         self.owner.check("register")

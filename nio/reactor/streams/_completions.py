@@ -72,7 +72,7 @@ class Completions(Connection):
                 raise
             except BaseException as error:
                 self._no_reply(reply, error)
-        if outbox.size >= self._mark:
+        if outbox.size >= self._mark or self._output_ends:
             self._flush_to_mark()
         self._work()
 

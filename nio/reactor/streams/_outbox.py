@@ -87,6 +87,10 @@ class Outbox:
             piece.release()
         return sent + more
 
+    def seal(self) -> None:
+        """Take nothing more, and keep what is there until it is sent."""
+        self.__class__ = Nowhere
+
     def release(self, _: object = None) -> None:
         """Nothing more will be sent."""
         while self._long:
@@ -94,7 +98,7 @@ class Outbox:
 
 
 class Nowhere(Outbox):
-    """That of all connections that are closed: it takes everything and keeps nothing."""
+    """That of all connections that are closed, and one that is sealed: it takes everything and drops it."""
 
     __slots__ = ()
 

@@ -22,7 +22,7 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, decoder_for, explained, peer_of
+from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
@@ -132,8 +132,10 @@ class StreamHandler(Completions):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
+        callbacks = ("process", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        check_callbacks(cls, *callbacks)
         check_settings(cls, StreamHandler)
+        check_limits(cls)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:

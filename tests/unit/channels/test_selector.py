@@ -253,6 +253,18 @@ def test_D03_a_descriptor_set_without_the_flag_ends_one_selection(selector: Sele
     assert selector._poller.wait(0) == []
 
 
+def test_D03_a_wake_up_while_a_stray_descriptor_is_silenced_is_not_lost() -> None:
+    with Selector.open(MeddlingProvider(SelectorProvider.available()[0])) as selector:
+        wakeup = selector._waking._wakeup
+        assert isinstance(wakeup, MeddlingWakeup)
+        wakeup.before, wakeup.after = lambda: selector.wakeup() and None, lambda: None
+        wakeup.set()
+        assert selector.select(None) == 0
+        wakeup.before = lambda: None
+        assert selector.select(None) == 0  # it does not sleep
+        assert selector._poller.wait(0) == []
+
+
 def test_an_interest_that_changed_back_costs_no_call() -> None:
     provider = WatchedProvider(SelectorProvider.default())
     with Pipe.open(provider=provider) as pipe, Selector.open(provider) as selector:

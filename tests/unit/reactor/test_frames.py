@@ -65,12 +65,12 @@ def frames(workers: int | Executor, names: int, turns: int) -> float:
 
 
 def test_single() -> None:
-    assert frames(0, 1, 1) <= 14
+    assert frames(0, 1, 1) <= 8
 
 
 def test_pooled() -> None:
-    assert frames(Inline(), 1, 1) <= 39
+    assert frames(Inline(), 1, 1) <= 22
 
 
 def test_pipelined_by_sixteen() -> None:
-    assert frames(0, 16, 1) <= 4.2
+    assert frames(0, 16, 1) <= 0.7

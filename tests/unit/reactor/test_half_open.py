@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from nio.framing import Lines
 from nio.reactor import CloseReason, StreamHandler
-from nio.reactor.streams._state import READING, SUSPENDED
+from nio.reactor.streams._state import PROCESSING, READING, SUSPENDED
 from tests.unit.reactor.support import Greeter, Keeper, Peer, World, in_a_thread, run
 
 
@@ -240,6 +242,48 @@ def test_replies_after_our_end_are_dropped() -> None:
         peer.close()
         world.until(lambda: world.closed())
         assert world.closed() == {CloseReason.PEER_FIN: 1}
+
+
+@pytest.mark.parametrize("room", [None, 3])
+def test_of_one_read_the_replies_behind_our_end_are_dropped(room: int | None, workers: int) -> None:
+    class Once(StreamHandler):
+        def process(self, record: bytes) -> bytes | None:
+            if record == b"end":
+                self.end_output()
+            return record
+
+    with World(Once, workers=workers) as world:
+        world.kernel.room = room
+        peer = world.connect()
+        peer.send(b"one\nend\ntwo\nthree\n")
+        world.until(lambda: world.reactor.statistics().requests == 4 and world.handler.state is READING)
+        world.kernel.room = None
+        assert peer.read_to_end() == b"one\nend\n"
+        peer.half_close()
+        world.until(lambda: world.closed() == {CloseReason.PEER_FIN: 1})
+
+
+def test_a_late_reply_that_is_owed_comes_before_our_end(workers: int) -> None:
+    owed: list[Future[bytes | None]] = []
+
+    class Later(StreamHandler):
+        def process(self, record: bytes) -> Future[bytes | None]:
+            owed.append(Future())
+            return owed[-1]
+
+    with World(Later, workers=workers) as world:
+        peer = world.connect()
+        peer.send(b"one\ntwo\n")
+        world.until(lambda: owed and world.handler.state is PROCESSING)
+        world.handler.end_output()
+        world.turns()
+        assert world.handler.write(b"too late") is False
+        owed[0].set_result(b"one")
+        assert peer.read_to_end() == b"one\n"
+        world.until(lambda: len(owed) == 2)
+        owed[1].set_result(b"two")
+        peer.half_close()
+        world.until(lambda: world.closed() == {CloseReason.PEER_FIN: 1})
 
 
 def test_a_coroutine_as_on_peer_end_is_refused() -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from nio.reactor import CloseReason, State
-from tests.unit.reactor.support import NEVER, Greeter, World
+from tests.unit.reactor.support import NEVER, Greeter, Manual, Silent, World
 
 
 class Own(Greeter):
@@ -135,3 +135,58 @@ def test_ctrl_c_in_a_row_closes_its_connection_only() -> None:
         assert first.reasons == [CloseReason.HANDLER_ERROR]
         other.send(b"bob\n")
         assert other.read(10) == b"Hello bob\n"
+
+
+def test_a_row_without_replies_sends_nothing() -> None:
+    with World(Silent) as world:
+        world.connect().send(b"a\nb\n")
+        world.until(lambda: world.handler.seen == [b"a", b"b"])
+        assert (world.kernel.send_calls, world.reactor.statistics().requests) == (0, 2)
+
+
+def test_ctrl_c_where_the_replies_of_a_row_are_framed() -> None:
+    class Struck(Wilful):
+        def process(self, record: bytes) -> bytes | Future[bytes | None] | None:  # type: ignore[override]  # as above
+            if record == b"strike":
+                self._encode = struck
+                return bytearray(record)  # type: ignore[return-value]  # which ends the row
+            return super().process(record)
+
+    def struck(record: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    with World(Struck) as world:
+        world.connect().send(b"a\nstrike\nb\n")
+        with pytest.raises(KeyboardInterrupt):
+            world.until(lambda: world.handler.reasons)
+        assert world.handler.reasons == [CloseReason.HANDLER_ERROR]
+
+
+@pytest.mark.parametrize("step", [NEVER, 3, ConnectionResetError("gone")])
+def test_the_reply_of_a_worker_that_is_not_taken_at_once(step: int | OSError) -> None:
+    with World(workers=1) as world:
+        peer = world.connect()
+        world.kernel.sends.append(step)
+        peer.send(b"ann\n")
+        if isinstance(step, ConnectionResetError):
+            world.until(lambda: world.handler.reasons)
+            assert world.handler.reasons == [CloseReason.PEER_RST]
+        else:
+            assert peer.read(10) == b"Hello ann\n"
+
+
+def test_input_that_comes_while_a_worker_has_the_record_is_read_after_its_reply() -> None:
+    manual = Manual()
+    with World(workers=manual) as world:
+        peer = world.connect()
+        peer.send(b"ann\n")
+        world.until_state(State.PROCESSING)
+        peer.send(b"bob\n")
+        world.turns()
+        assert world.handler.key.interest_ops == 0
+        manual.run_one()
+        world.turns()
+        assert peer.read(10) == b"Hello ann\n"
+        world.until_state(State.PROCESSING)
+        manual.run_one()
+        assert peer.read(10) == b"Hello bob\n"

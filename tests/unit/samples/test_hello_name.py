@@ -30,10 +30,11 @@ def refusal(capsys: Capture, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("server --workers 4", "--workers fits --reactor pooled"),
-        ("server --reactor single --workers 4", "--workers fits --reactor pooled"),
-        ("server --executor process", "--executor fits --reactor pooled"),
+        ("server --workers 4", "--workers fits --reactor pooled or multi or prefork"),
+        ("server --reactor single --workers 4", "--workers fits --reactor pooled or multi or prefork"),
+        ("server --executor process", "--executor fits --reactor pooled or multi"),
         ("server --unix s --port-file p", "--port-file fits --port, not --unix"),
+        ("server --unix s --reactor prefork --reuse-port", "--reuse-port fits --port, not --unix"),
         ("server --delay-kind cpu", "--delay-kind fits --delay"),
         ("compare --delay-kind sleep", "--delay-kind fits --delay"),
         ("server --quiet --log-level debug", "argument --log-level: not allowed with argument --quiet"),

@@ -1,0 +1,1 @@
+"""Several loops: ReactorGroup in threads, Prefork in processes."""

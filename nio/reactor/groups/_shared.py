@@ -1,0 +1,96 @@
+"""What the reactors of a group have in common: places for connections, and one sum of their counters."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from types import MappingProxyType
+
+from nio.channels import SelectableChannel, SocketChannel
+from nio.reactor.loop._admission import _ROOM, Admission
+from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._peers import Peers
+from nio.reactor.loop._progress import ReactorStatistics
+from nio.spi import SelectorProvider
+
+
+class GroupAdmission(Admission):
+    """The places of a whole group; each reactor counts its own, in its own thread, and the sum is taken here.
+
+    A thread may see that all places are taken just before the last of them is given back. So whoever waits for room
+    looks once more.
+    """
+
+    __slots__ = ("_counts", "_queue")
+
+    def __init__(self, wanted: int | None, provider: SelectorProvider, counts: Callable[[], int]) -> None:
+        self._counts = counts
+        self._queue: deque[Callable[[], object]] = deque()
+        super().__init__(wanted, provider)
+        self.peers = SharedPeers(provider)
+
+    @property
+    def taken(self) -> int:
+        """By all reactors, and by connections on their way to one."""
+        return self._counts()
+
+    @taken.setter
+    def taken(self, value: int) -> None:
+        """Nobody counts here."""
+
+    def tell(self) -> None:
+        while self._queue and self.taken <= self.limit * _ROOM:
+            try:
+                self._queue.popleft()()
+            except IndexError:
+                return  # another thread was faster
+
+    def when_room(self, fn: Callable[[], object]) -> None:
+        self._queue.append(fn)
+        self.tell()
+
+
+class SharedPeers(Peers):
+    """The connections of a whole group; they end in several threads."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, provider: SelectorProvider) -> None:
+        super().__init__()
+        self._lock = provider.lock()
+
+    def enter(self, channel: SocketChannel, most: int) -> bool:
+        with self._lock:
+            return super().enter(channel, most)
+
+    def leave(self, channel: SelectableChannel) -> None:
+        if channel in self._networks:
+            with self._lock:
+                super().leave(channel)
+
+
+class OwnPlaces(Admission):
+    """The places that one reactor of a group has taken."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, group: GroupAdmission) -> None:
+        self.limit = group.limit
+        self.taken = 0
+        self.peers = group.peers
+        self._group = group
+
+    def tell(self) -> None:
+        self._group.tell()
+
+
+def total(parts: Iterable[ReactorStatistics]) -> ReactorStatistics:
+    """The sum of all counters."""
+    parts = tuple(parts)
+    numbers = {field.name for field in fields(ReactorStatistics)} - {"closed"}
+    closed: Counter[CloseReason] = Counter()
+    for part in parts:
+        closed.update(part.closed)
+    sums = {name: sum(getattr(part, name) for part in parts) for name in numbers}
+    return ReactorStatistics(**sums, closed=MappingProxyType(dict(closed)))

@@ -1,0 +1,93 @@
+"""Processes: forking children and hearing of their end, signals by name, and word to the service manager.
+
+A child must not leave through its parent's code: it would run the parent's ``finally`` blocks and ``atexit`` calls, and
+write out what the parent has in its buffers once more. So ``fork`` empties the buffers first, and a child ends by
+``exit_process``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from nio.spi import _epoll
+from nio.spi._base import OwnSocket
+
+_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler, None)
+
+
+class ProcessDoor:
+    """The part of a provider that makes processes and speaks to them."""
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+    def thread_count(self) -> int:
+        return threading.active_count()
+
+    def fork(self) -> int:
+        _flush()
+        return os.fork()
+
+    def exit_process(self, code: int) -> NoReturn:
+        _flush()
+        os._exit(code)
+
+    def ended_child(self, pid: int) -> tuple[int, str] | None:
+        try:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return -1, "somebody else has heard how"
+        if not ended:
+            return None
+        code = os.waitstatus_to_exitcode(status)
+        return code, signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def signal_process(self, pid: int, name: str) -> None:
+        try:
+            os.kill(pid, signal.Signals[name])
+        except ProcessLookupError:
+            pass
+
+    @contextmanager
+    def handling_signals(
+        self, names: Iterable[str], handler: Callable[[str], object], *, overrule: bool = False
+    ) -> Iterator[None]:
+        previous = {}
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            handler(signal.Signals(number).name)
+
+        try:
+            for name in names:
+                number = signal.Signals[name]
+                if overrule or signal.getsignal(number) in _DEFAULTS:
+                    previous[number] = signal.signal(number, handle)
+            yield
+        finally:
+            for number, former in previous.items():
+                signal.signal(number, former)
+
+    def share_listener(self, listener: OwnSocket) -> None:
+        _epoll.share(listener.fileno())
+
+    def notify(self, path: str, message: bytes) -> None:
+        where = "\0" + path[1:] if path.startswith("@") else path
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.sendto(message, where)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # none, or nobody reads it, or closed
