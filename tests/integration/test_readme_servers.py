@@ -97,11 +97,11 @@ def test_what_is_no_port_is_refused_in_words(name: str, argument: str, error: st
 
 @pytest.mark.parametrize(("name", "more"), [("hello_java", []), ("hello_classic", []), ("hello_lea", ["2"])])
 def test_a_port_may_be_given(name: str, more: list[str]) -> None:
-    child = Child("-c", "import runpy; " + CTRL_C + SERVERS[name], "0", *more)
+    child = Child("-m", f"samples.{name}", "0", *more)
     assert child.address[1] not in (0, 9900)
     with client(child.address) as sock:
         ask(sock, b"ann")
-    assert child.end(signal.SIGINT) == (0, "")
+    assert child.end(signal.SIGTERM) == (-signal.SIGTERM, "")
 
 
 def test_hello_java_sends_what_is_owed_before_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:
