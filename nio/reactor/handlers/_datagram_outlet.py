@@ -162,11 +162,14 @@ class DatagramOutlet(Handler):
         outbox = self._outbox
         try:
             for _ in range(min(len(outbox), self.datagrams_per_turn)):
-                data, peer = outbox.popleft()
+                data, peer = outbox[0]
+                size = len(data) + _ENVELOPE
+                self._unsent -= size  # a Ctrl-C may come behind any call
+                outbox.popleft()
                 if self._transmit(data, peer) is None:
+                    self._unsent += size
                     outbox.appendleft((data, peer))
                     break
-                self._unsent -= len(data) + _ENVELOPE
         finally:
             self._arm()
 
@@ -191,11 +194,12 @@ class DatagramOutlet(Handler):
             sent = self._transmit(data, peer)
             if sent is not None:
                 return sent
-        if self._unsent + len(data) + _ENVELOPE > self.max_output:
+        size = len(data) + _ENVELOPE
+        if self._unsent + size > self.max_output:
             self._counts["dropped"] += 1
             return False
+        self._unsent += size
         self._outbox.append((data, peer))
-        self._unsent += len(data) + _ENVELOPE
         self._arm()
         return True
 

@@ -64,7 +64,8 @@ class Drain:
     def end(self) -> None:
         """The time is over: close whoever is left."""
         handlers = self._handlers.all()
-        self._tally.abandoned = sum(map(_owes, handlers))
+        if handlers:  # there are none when this is called again, after a Ctrl-C
+            self._tally.abandoned = sum(map(_owes, handlers))
         try:
             self._handlers.end_all(CloseReason.DRAIN)
         finally:

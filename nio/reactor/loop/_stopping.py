@@ -30,6 +30,7 @@ class Stopping(Connects):
     def _start_stopping(self, drain: Drain) -> None:
         self._drain = drain
         self._cut: Timer | None = None  # when the drain's time is over
+        self._is_begun = False  # everybody was told to drain
         self._failure: Exception | None = None  # why it cannot work any more
 
     # for users
@@ -60,14 +61,25 @@ class Stopping(Connects):
 
     def _begin_drain(self, seconds: float) -> None:
         if self._state is _OPEN:
-            self._state = _DRAINING
-            self._cut = self.call_later(seconds, self._drain.end)
+            self._state, self._is_begun = _DRAINING, False
+        if self._state is _DRAINING and not self._is_begun:
+            if self._cut is None:
+                self._cut = self.call_later(seconds, self._cut_drain)
             steps: list[Callable[[], None]] = [
                 self._hooks.begin,
                 partial(self.undertakings.end_all, CloseReason.DRAIN),
                 self._drain.begin,
             ]
             each(steps, lambda step: step())  # whatever leaves, all three are done
+            self._is_begun = True
+
+    def _cut_drain(self) -> None:
+        self._drain.end()
+
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck: a step of the end, of which each may be taken twice, is taken again."""
+        if fn in (self._begin_drain, self._cut_drain, self._drained):
+            self.post(fn, *args)
 
     def _drained(self) -> None:
         """As a tick, so that the last handler has ended altogether."""
