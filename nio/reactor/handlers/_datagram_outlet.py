@@ -212,21 +212,36 @@ class DatagramOutlet(Handler):
         except OSError as error:
             self._failed(error)
             return False
-        if data and not sent:
+        if sent is None:
             return None
         self._counts["sent"] += 1
         self.reactor.tally.bytes_out += sent
         self.reports_bytes = False
         return True
 
-    def _offer(self, data: bytes, peer: Address | None, answers: int) -> int:
+    def _offer(self, data: bytes, peer: Address | None, answers: int) -> int | None:
         try:
-            return self.channel.write(data) if peer is None else self.channel.send(data, peer)
+            if not data:
+                return self._offer_nothing(peer)
+            return (self.channel.write(data) if peer is None else self.channel.send(data, peer)) or None
         except ConnectionRefusedError as error:
             if not answers:
                 raise
             self._failed(error)
             return self._offer(data, peer, answers - 1)
+
+    def _offer_nothing(self, peer: Address | None) -> int | None:
+        """An empty datagram: a connected channel would not send it, and no channel tells it from one without room."""
+        channel = self.channel
+        if not channel.is_open:
+            raise ClosedChannelError(f"{channel!r}")
+        nothing = memoryview(b"")
+        try:
+            if channel.is_connected:
+                return channel.socket.send(nothing)  # type: ignore[no-any-return]
+            return channel.socket.sendto(nothing, peer)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            return None
 
     def _failed(self, error: OSError) -> None:
         """The system has told of a datagram that went nowhere."""
