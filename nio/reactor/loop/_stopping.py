@@ -31,6 +31,7 @@ class Stopping(Connects):
         self._drain = drain
         self._cut: Timer | None = None  # when the drain's time is over
         self._is_begun = False  # everybody was told to drain
+        self._runs = 0  # that are over: a drain that was asked of one of them is no affair of the next
         self._failure: Exception | None = None  # why it cannot work any more
 
     # for users
@@ -48,7 +49,7 @@ class Stopping(Connects):
             self._is_asked_to_stop = True
             self.post(_nothing)
             return
-        self.post(self._begin_drain, check_seconds("drain", drain))
+        self.post(self._begin_drain, check_seconds("drain", drain), self._runs)
 
     # for handlers
 
@@ -59,8 +60,8 @@ class Stopping(Connects):
 
     # the end
 
-    def _begin_drain(self, seconds: float) -> None:
-        if self._state is _OPEN:
+    def _begin_drain(self, seconds: float, runs: int) -> None:
+        if self._state is _OPEN and runs == self._runs:
             self._state, self._is_begun = _DRAINING, False
         if self._state is _DRAINING and not self._is_begun:
             if self._cut is None:
@@ -99,6 +100,7 @@ class Stopping(Connects):
     def _reopen(self) -> None:
         """``run()`` is over: a stop that has come meanwhile was this one, and a drain that was overruled is over."""
         self._take_stop()
+        self._runs += 1
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
