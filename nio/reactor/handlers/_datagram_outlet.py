@@ -20,11 +20,10 @@ from nio.errors import (
     CancelledKeyError,
     ClosedChannelError,
     IllegalArgumentError,
-    IllegalStateError,
     NotYetConnectedError,
 )
 from nio.reactor.handlers._handler import Handler
-from nio.reactor.handlers._slips import bad_reply
+from nio.reactor.handlers._slips import bad_reply, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.spi import Address, ProtocolFamily
@@ -101,7 +100,7 @@ class DatagramOutlet(Handler):
             raise wrong
         is_open: bool | None = getattr(self, "_is_open", None)
         if is_open is None:
-            raise IllegalStateError(f"this {name} has no channel yet: reactor.register(channel, ops, handler)")
+            raise no_channel(self)
         if not is_open:
             return False
         if peer is not None:
@@ -116,7 +115,11 @@ class DatagramOutlet(Handler):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once, whatever waits to be sent; closing again is nothing."""
-        if not self._is_open:
+        try:
+            is_open = self._is_open
+        except AttributeError:
+            raise no_channel(self) from None
+        if not is_open:
             return
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)

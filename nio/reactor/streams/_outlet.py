@@ -25,6 +25,7 @@ from collections.abc import Callable
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
@@ -97,8 +98,11 @@ class Outlet(Standing):
         """
         if type(data) is not bytes:
             data = _copied(data)
-        if self._state in ENDED or self._output_ends:
-            return False
+        try:
+            if self._state in ENDED or self._output_ends:
+                return False
+        except AttributeError:
+            raise no_channel(self) from None
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
             return True
@@ -117,6 +121,8 @@ class Outlet(Standing):
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Take no more input, send what is owed, then close; from any thread."""
+        if getattr(self, "reactor", None) is None:
+            raise no_channel(self)
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.finish, reason)
         elif self._state not in ENDED:
@@ -125,8 +131,11 @@ class Outlet(Standing):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
-        if self._state is CLOSED:
-            return
+        try:
+            if self._state is CLOSED:
+                return
+        except AttributeError:
+            raise no_channel(self) from None
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)
             return
