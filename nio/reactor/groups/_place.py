@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from nio.channels import Pipe
 from nio.reactor.groups._reports import NOTHING, Order, order
+from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._progress import ReactorStatistics
 
 _SECOND = 1_000_000_000
-_FIRST_PAUSE, _LONGEST_PAUSE = _SECOND // 10, 5 * _SECOND
+_PAUSES = Backoff(first=0.1, longest=5.0, jitter=0.0)
 _MINUTE = 60 * _SECOND
 _SERVED = _SECOND  # whoever has served so long has not failed at once
 
@@ -69,7 +70,7 @@ class Child:
 class Place:
     """One of so many children at a time: ``child`` serves, ``fresh`` is to follow it."""
 
-    __slots__ = ("_deaths", "_most", "_pause", "child", "due", "fresh", "number")
+    __slots__ = ("_deaths", "_most", "_pauses", "child", "due", "fresh", "number")
 
     def __init__(self, number: int, most: int) -> None:
         self.number: int = number
@@ -77,7 +78,7 @@ class Place:
         self.fresh: Child | None = None
         self.due: int | None = 0  # when a child is to be made
         self._most = most
-        self._pause = 0
+        self._pauses = _PAUSES.delays(float)
         self._deaths: deque[int] = deque()
 
     def lost(self, now: int, ready_at: int = 0) -> float:
@@ -87,12 +88,11 @@ class Place:
         more often than ``most`` times a minute.
         """
         if ready_at and now - ready_at >= _SERVED:
-            self._pause = 0
-        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+            self._pauses = _PAUSES.delays(float)
         self._deaths.append(now)
         if len(self._deaths) > self._most:
             self._deaths.popleft()
-        self.due = now + self._pause
+        self.due = now + round(next(self._pauses) * _SECOND)
         if len(self._deaths) == self._most:
             self.due = max(self.due, self._deaths[0] + _MINUTE)
         return (self.due - now) / _SECOND
