@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from nio.channels import Pipe
@@ -15,24 +14,6 @@ _SECOND = 1_000_000_000
 _PAUSES = Backoff(first=0.1, longest=5.0, jitter=0.0)
 _MINUTE = 60 * _SECOND
 _SERVED = _SECOND  # whoever has served so long has not failed at once
-
-
-class Periodic:
-    """A call to be made again and again; a standstill is made up for by one call."""
-
-    __slots__ = ("_period", "call", "due")
-
-    def __init__(self, call: Callable[[], object], period: int, now: int) -> None:
-        self.call: Callable[[], object] = call
-        self.due: int = now + period
-        self._period = period
-
-    def is_due(self, now: int) -> bool:
-        """Whether to call it now; then it is due one period later."""
-        if now < self.due:
-            return False
-        self.due += self._period * (1 + (now - self.due) // self._period)
-        return True
 
 
 class Child:
