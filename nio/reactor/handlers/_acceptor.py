@@ -9,14 +9,13 @@ from collections.abc import Callable
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
-from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._handler import Handler, admit
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._reactor import Reactor
-from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Timer
 
-_READ, _ACCEPT = int(SelectionKey.OP_READ), int(SelectionKey.OP_ACCEPT)  # arithmetic on members of an enum is slow
+_ACCEPT = int(SelectionKey.OP_ACCEPT)  # arithmetic on members of an enum is slow
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _FOR_GOOD = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 
@@ -116,13 +115,7 @@ class Acceptor(Handler):
 
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
-        try:
-            reactor.admit(channel, _READ, self._handler())
-        except BaseException as error:
-            channel.close()
-            if isinstance(error, LEAVING):
-                raise
-            reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+        admit(reactor, channel, self._handler)
 
     def _suspend(self) -> None:
         self.key.interest_ops = 0

@@ -24,7 +24,7 @@ from functools import partial
 
 from nio._numbers import check_seconds
 from nio.channels import SelectionKey, SocketChannel
-from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._handler import Handler, admit
 from nio.reactor.handlers._targets import Found, check_handler, check_local, in_turns, numeric
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._checks import is_handler
@@ -273,14 +273,7 @@ class Connector:
     def _stands(self, channel: SocketChannel) -> None:
         self._end_round()
         self._leave()
-        try:
-            self.handler = handler = self._make()
-            self._reactor.admit(channel, SelectionKey.OP_READ, handler)
-        except BaseException as error:
-            channel.close()
-            if isinstance(error, LEAVING):
-                raise
-            self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+        admit(self._reactor, channel, self._make)
 
     def _give_up(self, reason: CloseReason, error: Exception | None) -> None:
         self._end_round()
@@ -289,7 +282,7 @@ class Connector:
         self._reactor.guarded(self._tell, reason, error)
 
     def _tell(self, reason: CloseReason, error: Exception | None) -> None:
-        self.handler = handler = self._make()
+        handler = self._make()
         if isinstance(handler, Handler):
             handler.handle_unconnected(self._reactor, reason, error)
 
@@ -299,7 +292,9 @@ class Connector:
 
     def _make(self) -> EventHandler:
         handler = self._handler
-        return handler if is_handler(handler) else handler()  # type: ignore[return-value, operator]
+        made: EventHandler = handler if is_handler(handler) else handler()  # type: ignore[assignment, operator]
+        self.handler = made
+        return made
 
 
 class _Attempt(Handler):
