@@ -58,8 +58,8 @@ Without: each line of stdin is a name, until "Bye" or the end of the input.
 """
 
 _DEMO = """\
-Both reactors in turn, on free ports of this machine, with a few clients each:
-what they do, what comes back and why. Takes a few seconds; needs nothing else.
+The four reactors in turn, on free ports of this machine, with a few clients
+each: what they do, what comes back and why. Takes a few seconds.
 """
 
 _COMPARE = """\
@@ -94,7 +94,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     complete = {
         "server": _server(command("server", "answer names until a signal comes", _SERVER, _SERVER_OUTPUT)),
         "client": _client(command("client", "send names, print and check the replies", _CLIENT)),
-        "demo": _demo(command("demo", "see both reactors at work", _DEMO)),
+        "demo": _demo(command("demo", "see the four reactors at work", _DEMO)),
         "compare": _compare(command("compare", "measure all reactors under the same load", _COMPARE)),
     }
     options = parser.parse_args(arguments)
