@@ -79,7 +79,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, summary: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -97,7 +97,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "demo": _demo(command("demo", "see the four reactors at work", _DEMO)),
         "compare": _compare(command("compare", "measure all reactors under the same load", _COMPARE)),
     }
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command is None:
+        parser.error(f"which COMMAND? One of {', '.join(complete)}; --help tells what they do")
+    if unknown:
+        commands.choices[options.command].error(f"it knows no {' '.join(unknown)}; --help tells what it knows")
     complete[options.command](options)
     return options
 
