@@ -1,5 +1,6 @@
-"""A hello-name server with a thread per client: python3 -m samples.hello_classic, then nc 127.0.0.1 9900."""
+"""A hello-name server with a thread per client: python3 -m samples.hello_classic [port], then nc 127.0.0.1 9900."""
 
+import sys
 from threading import Thread
 
 import nio
@@ -23,16 +24,18 @@ def serve(client: nio.SocketChannel) -> None:
             pass  # the peer has reset the connection
 
 
-def main(address: tuple[str, int] = ("127.0.0.1", 9900)) -> None:
+def main(port: int = 9900) -> None:
     with nio.ServerSocketChannel.open() as server:
-        server.bind(address)
-        print(f"listening on {address[0]}:{server.port}", flush=True)
+        server.bind(("127.0.0.1", port))
+        print(f"listening on 127.0.0.1:{server.port}", flush=True)
         while client := server.accept():
             Thread(target=serve, args=(client,), daemon=True).start()
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*map(int, sys.argv[1:]))
     except KeyboardInterrupt:
         pass  # Ctrl-C is how one ends it
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # the port is taken, or none

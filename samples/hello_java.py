@@ -1,4 +1,6 @@
-"""A hello-name server in java.nio's style: python3 -m samples.hello_java, then nc 127.0.0.1 9900."""
+"""A hello-name server in java.nio's style: python3 -m samples.hello_java [port], then nc 127.0.0.1 9900."""
+
+import sys
 
 import nio
 from nio import ByteBuffer, SelectionKey
@@ -38,11 +40,11 @@ def advance(key):
         client.close()
 
 
-def main(address=("127.0.0.1", 9900)):
+def main(port=9900):
     with nio.Selector.open() as selector, nio.ServerSocketChannel.open() as server:
-        server.bind(address).configure_blocking(False)
+        server.bind(("127.0.0.1", port)).configure_blocking(False)
         server.register(selector, SelectionKey.OP_ACCEPT)
-        print(f"listening on {address[0]}:{server.port}", flush=True)
+        print(f"listening on 127.0.0.1:{server.port}", flush=True)
         while True:
             for key in selector.ready_keys():
                 if key.is_acceptable:
@@ -53,6 +55,8 @@ def main(address=("127.0.0.1", 9900)):
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*map(int, sys.argv[1:]))
     except KeyboardInterrupt:
         pass  # Ctrl-C is how one ends it
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # the port is taken, or none

@@ -1,4 +1,6 @@
-"""A hello-name server in Doug Lea's style: python3 -m samples.hello_lea, then nc 127.0.0.1 9900."""
+"""A hello-name server in Doug Lea's style: python3 -m samples.hello_lea [port [workers]], then nc 127.0.0.1 9900."""
+
+import sys
 
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
@@ -14,9 +16,9 @@ class HelloHandler(StreamHandler):
         return b"Hello " + name
 
 
-def main(workers: int = 0) -> None:
+def main(port: int = 9900, workers: int = 0) -> None:
     with Reactor.open(workers=workers) as reactor:
-        server = ServerSocketChannel.open().bind(("127.0.0.1", 9900))
+        server = ServerSocketChannel.open().bind(("127.0.0.1", port))
         reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
         print(f"listening on 127.0.0.1:{server.port}", flush=True)
         reactor.run()
@@ -24,6 +26,8 @@ def main(workers: int = 0) -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*map(int, sys.argv[1:]))
     except KeyboardInterrupt:
         pass  # Ctrl-C is how one ends it
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # the port is taken, or none

@@ -31,4 +31,4 @@ def main(port: str, host: str, target_port: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:]) if len(sys.argv) == 4 else sys.exit(__doc__)

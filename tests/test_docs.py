@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration._how_to import PROGRAM
-from tests.test_readme import ROOT, Block, blocks, broken_links
+from tests.test_readme import ROOT, Block, blocks, broken_links, leads_somewhere, locate
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -91,6 +91,19 @@ def test_blocks_run(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_links_lead_somewhere(page: Path) -> None:
     assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:benchmarks|nio|samples|tests)/[\w/]+\.\w+)", page.read_text(encoding="utf-8"))
+    assert [path for path in named if not leads_somewhere(locate(ROOT / "README.md", path), "")] == []
+
+
+def test_each_decision_has_one_row() -> None:
+    table = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("| decision |")[2].partition("\n\n")[0]
+    modules = re.findall(r"`(nio/[\w/]+\.py)`", table)
+    assert len(modules) > 50
+    assert sorted(modules) == sorted(set(modules))
 
 
 def test_blocks_of_a_page_share_a_namespace(tmp_path: Path) -> None:

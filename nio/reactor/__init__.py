@@ -26,6 +26,7 @@ from nio.reactor.loop._backoff import Backoff as Backoff
 from nio.reactor.loop._close_reason import CloseReason as CloseReason
 from nio.reactor.loop._connecting import Connecting as Connecting
 from nio.reactor.loop._connection_info import ConnectionInfo as ConnectionInfo
+from nio.reactor.loop._drain_record import DrainRecord as DrainRecord
 from nio.reactor.loop._event_handler import EventHandler as EventHandler
 from nio.reactor.loop._progress import Progress as Progress
 from nio.reactor.loop._progress import ReactorStatistics as ReactorStatistics
@@ -57,6 +58,7 @@ __all__ = [
     "Connector",
     "DatagramHandler",
     "DatagramStatistics",
+    "DrainRecord",
     "EventHandler",
     "Group",
     "Handler",

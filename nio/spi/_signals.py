@@ -21,6 +21,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from nio._numbers import check_int
 from nio.errors import IllegalArgumentError, IllegalStateError
@@ -48,7 +49,13 @@ class OwnHandler(ABC):
         """The one from before is the handler again; nothing if it is not for us, here, to say."""
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and os.getpid() == self._process and self._is_set() and self.previous is not None:
-            signal.signal(self._signum, self.previous)
+            signal.signal(self._signum, self._behind())
+
+    def _behind(self) -> Any:
+        """The handler from before: of ours, one that still catches. Whoever was released cannot tell what is news."""
+        while isinstance(self.previous, CaughtSignal) and self.previous._arrived is None:
+            self.previous = self.previous.previous
+        return self.previous
 
     def _is_set(self) -> bool:
         current: object = signal.getsignal(self._signum)
@@ -71,7 +78,7 @@ class CaughtSignal(OwnHandler):
             raise IllegalArgumentError(f"{signal.Signals(signum).name} cannot be caught") from error
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        arrived, previous = self._arrived, self.previous
+        arrived, previous = self._arrived, self._behind()
         if arrived is None or os.getpid() != self._process:
             if self._is_set():
                 signal.signal(signum, previous)

@@ -116,6 +116,16 @@ def test_G05_what_is_no_time_is_refused_where_it_is_said(reactor: Reactor, delay
     assert reactor.turn(0).timers == 0
 
 
+@pytest.mark.parametrize("when", [float("nan"), float("inf"), 1.5e9, "soon", None, True])
+def test_G05_what_is_no_instant_does_not_get_among_the_timers(reactor: Reactor, when: int) -> None:
+    fired: list[str] = []
+    with pytest.raises(TypeError, match="when must be an int"):
+        reactor.call_at(when, fired.append, "odd")
+    reactor.call_later(0, fired.append, "good")
+    reactor.turn(0)
+    assert fired == ["good"]
+
+
 def test_G06_requests_leave_no_timers_behind() -> None:
     with World() as world:
         peers = [world.connect() for _ in range(10)]

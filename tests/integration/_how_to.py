@@ -26,9 +26,9 @@ LAUNCHER = """
 import importlib, nio, os, runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell that starts in the background ignores it
 def anywhere(bind):
-    def bound(self, address, *rest):
+    def bound(self, address, *rest, **options):
         port = type(address) is tuple and address[1] != 0
-        return bind(self, (address[0], 0, *address[2:]) if port else address, *rest)
+        return bind(self, (address[0], 0, *address[2:]) if port else address, *rest, **options)
     return bound
 for channel in (nio.ServerSocketChannel, nio.DatagramChannel):
     channel.bind = anywhere(channel.bind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from nio.executors import Saturation
 from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import Child, client
+from tests.unit.reactor import test_overload
 
 MOST_LINES = 35
 
@@ -68,7 +70,13 @@ def test_an_error_is_a_reply_and_the_connection_goes_on(child: Child, tmp_path: 
 
 def test_the_page_names_every_saturation_policy() -> None:
     text = (PAGES / "blocking-work.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| `Saturation.")]
-    named = "".join(row.split(" | ")[0] for row in rows)
-    assert all(f"`Saturation.{policy.name}`" in named for policy in Saturation)
-    assert named.count("`Saturation.") == len(Saturation)
+    assert set(re.findall(r"`Saturation\.(\w+)`", text)) == {policy.name for policy in Saturation}
+
+
+def test_each_rule_of_the_page_has_its_test() -> None:
+    text = (PAGES / "blocking-work.md").read_text(encoding="utf-8")
+    rules = re.findall(r"^\| ([\w ]+) \| `Saturation", text, re.MULTILINE)
+    assert len(rules) == 4
+    assert [f"test_{rule.replace(' ', '_')}" for rule in rules] == [
+        name for name in vars(test_overload) if name[:5] == "test_"
+    ]

@@ -25,6 +25,22 @@ def test_it_finishes_what_it_owes_and_says_so(tmp_path: Path, signum: signal.Sig
     assert (child.process.returncode, output, errors) == (0, "draining\nended\n", "")
 
 
+def test_whoever_is_cut_is_named(tmp_path: Path) -> None:
+    page = program("stop")
+    code = page.code.replace('return b"Hello " + name', "return Future()  # for ever").replace("drain=30", "drain=0.2")
+    child = started(Program(page.name, "from concurrent.futures import Future\n" + code), tmp_path)
+    with client(child.address) as owed, client(child.address) as other:
+        owed.sendall(b"ann\n")
+        other.shutdown(socket.SHUT_WR)
+        assert receive_all(other) == b""  # so the other one's record, which came first, is there, too
+        peer = owed.getsockname()
+        child.process.send_signal(signal.SIGTERM)
+        assert receive_all(owed) == b""
+        output, errors = child.process.communicate(timeout=PATIENCE)
+    expected = f"draining\nended\ncut: {peer}, processing, 0 bytes not taken\n"
+    assert (child.process.returncode, output, errors) == (1, expected, "")
+
+
 def test_told_again_it_ends_at_once(tmp_path: Path) -> None:
     page = program("stop")
     code = page.code.replace('return b"Hello " + name', "return Future()  # for ever")

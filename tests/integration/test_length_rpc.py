@@ -1,19 +1,26 @@
-"""``samples/length_rpc.py`` with a client on a plain socket: calls, errors, limits, and calls that do not wait."""
+"""``samples/length_rpc.py``: the server with a client on a plain socket, the client with it and with worse servers."""
 
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import struct
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nio.reactor import Reactor
 from samples import length_rpc
 from tests.faults.helpers import Client, Server
-from tests.integration.conversation import Child, client
+from tests.integration.conversation import PATIENCE, ROOT, Child
 
 MOST_LINES = 100
 
@@ -68,9 +75,10 @@ def test_calls_are_answered(caller: Caller) -> None:
 
 
 def test_errors_are_told_and_the_connection_goes_on(caller: Caller) -> None:
-    assert caller.call("nothing") == {"error": "there is no method nothing"}
+    assert caller.call("nothing") == {"error": "KeyError('nothing')"}
     assert "unsupported operand" in caller.call("add", "a")["error"]
     assert "unsupported operand" not in caller.call("upper")["error"]
+    assert caller.call([]) == {"error": "TypeError(\"unhashable type: 'list'\")"}
     assert caller.call("add", 1) == {"result": 1}
 
 
@@ -100,11 +108,71 @@ def test_M04_M05_a_call_of_the_longest_size_is_answered_and_a_longer_one_refused
     assert caller.client.read_to_end() == b""
 
 
-def test_it_says_where_it_listens_and_ends_on_ctrl_c() -> None:
+@pytest.fixture(scope="module")
+def child() -> Iterator[Child]:
+    """The server from a shell; it says where it listens and ends on Ctrl-C."""
     child = Child("-m", "samples.length_rpc", "0")
     assert child.first_line == f"listening on 127.0.0.1:{child.address[1]}\n"
-    call, result = b'{"id": 1, "method": "add", "params": [40]}', b'{"id": 1, "result": 40}'
-    with client(child.address) as sock:
-        sock.sendall(struct.pack(">I", len(call)) + call)
-        assert sock.makefile("rb").read(4 + len(result)) == struct.pack(">I", len(result)) + result
+    yield child
     assert child.end(signal.SIGINT) == (0, "")
+
+
+def shell(port: int, *call: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "samples.length_rpc", str(port), *call]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (("add", "2", "3"), "{'id': 1, 'result': 5}\n"),
+        (("sort", '["b", "a"]'), "{'id': 1, 'result': ['a', 'b']}\n"),
+        (("nothing",), "{'id': 1, 'error': \"KeyError('nothing')\"}\n"),
+    ],
+)
+def test_server_and_client_from_a_shell(child: Child, call: tuple[str, ...], answer: str) -> None:
+    done = shell(child.address[1], *call)
+    assert (done.returncode, done.stdout, done.stderr) == (0, answer, "")
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    done = shell(port, "add", "1")
+    assert done.returncode == 1
+    assert re.fullmatch(rf"ConnectionRefusedError: .*127.0.0.1', {port}\)", done.stderr.splitlines()[-1])
+
+
+def test_a_thousand_calls_at_once_and_more_from_their_answers(child: Child) -> None:
+    with Reactor.open() as reactor:
+        caller = length_rpc.RpcClient()
+        first = [caller.call("add", n, n) for n in range(1000)]  # before there is a connection
+        later: list[Future[Any]] = []
+        first[-1].add_done_callback(lambda _: later.append(caller.call("upper", "done")))
+        reactor.connect(child.address, caller)
+        until(reactor, lambda: later and later[0].done())
+        assert [each.result()["result"] for each in first] == [2 * n for n in range(1000)]
+        assert later[0].result() == {"id": 1001, "result": "DONE"}
+
+
+def test_what_is_owed_when_the_server_goes_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, Reactor.open() as reactor:
+        caller = length_rpc.RpcClient()
+        owed = caller.call("add", 1)
+        reactor.connect(server.getsockname(), caller)
+        until(reactor, lambda: not caller.early)
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.settimeout(PATIENCE)
+            assert b"add" in accepted.recv(1000)
+        until(reactor, owed.done)
+        with pytest.raises(ConnectionError, match="the server has gone: PEER_FIN"):
+            owed.result()
+
+
+def until(reactor: Reactor, condition: Callable[[], object]) -> None:
+    """Turn the reactor until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        reactor.turn(timeout=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from tests.integration.conversation import (
     ROOT,
     Address,
     Child,
+    ask,
     client,
     nothing_is_left_of_clients_that_are_gone,
     receive_all,
@@ -32,11 +34,6 @@ SERVERS = {
 }
 SCRIPTS = ("hello_java", "hello_classic", "hello_lea")
 CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell ignores it
-AT_PORT = """
-import nio, runpy
-bind = nio.ServerSocketChannel.bind
-nio.ServerSocketChannel.bind = lambda self, address: bind(self, (address[0], {port}))
-"""
 
 
 @pytest.fixture(scope="module", params=list(SERVERS))
@@ -69,16 +66,42 @@ def test_it_says_where_it_listens_and_ends_on_ctrl_c_in_silence(name: str) -> No
     assert child.end(signal.SIGINT) == (0, "")
 
 
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"samples.{name}", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_second_start_names_the_address_in_use(name: str) -> None:
+def test_a_second_start_names_the_address_in_use_and_the_way_out(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
-        code = AT_PORT.format(port=port) + SERVERS[name]
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].endswith(f"Address already in use: ('127.0.0.1', {port})")
+        done = script(name, str(port))
+    assert (done.returncode, done.stdout) == (1, "")
+    error, usage = done.stderr.splitlines()
+    assert error.endswith(f"Address already in use: ('127.0.0.1', {port})")
+    assert f"python3 -m samples.{name} [port" in usage
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    ("argument", "error"),
+    [("--port", "invalid literal .*'--port'"), ("65536", "a port must be 0 to 65535, not 65536"), ("-1", ".*not -1")],
+)
+def test_what_is_no_port_is_refused_in_words(name: str, argument: str, error: str) -> None:
+    done = script(name, argument)
+    assert (done.returncode, done.stdout) == (1, "")
+    told, usage = done.stderr.splitlines()
+    assert re.fullmatch(error, told)
+    assert f"python3 -m samples.{name} [port" in usage
+
+
+@pytest.mark.parametrize(("name", "more"), [("hello_java", []), ("hello_classic", []), ("hello_lea", ["2"])])
+def test_a_port_may_be_given(name: str, more: list[str]) -> None:
+    child = Child("-m", f"samples.{name}", "0", *more)
+    assert child.address[1] not in (0, 9900)
+    with client(child.address) as sock:
+        ask(sock, b"ann")
+    assert child.end(signal.SIGTERM) == (-signal.SIGTERM, "")
 
 
 def test_hello_java_sends_what_is_owed_before_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:

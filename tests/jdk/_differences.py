@@ -84,6 +84,19 @@ def _disconnects_before_it_hears_of_a_refusal(script: Script) -> bool:
     )
 
 
+def _frees_a_port_at_once(script: Script) -> bool:
+    """A listener or a datagram channel is closed while a selector has it."""
+    open_ones, watched = set(), set()
+    for word, *rest in (op.split() for op in script if " " in op):
+        if word in ("listen", "uds", "dc"):
+            open_ones.add(rest[0])
+        elif word == "reg" and rest[0] in open_ones:
+            watched.add(rest[0])
+        elif watched and (rest[-1] == "closech" or word == "iterclose" or (word == "close" and rest[0] in watched)):
+            return True
+    return False
+
+
 _CUT = ("!AsynchronousCloseException", "!IOException:Broken pipe", "!IOException:Connection reset by peer")
 
 _GRANTED = frozenset((f"ok shared={shared}", "!OverlappingFileLockException") for shared in "TF")
@@ -119,6 +132,12 @@ DIFFERENCES = {
         "disconnecting takes along a refusal that nobody has heard of; in the JDK it makes the channel ready once "
         "more, and the next receive() empty",
         where=_disconnects_before_it_hears_of_a_refusal,
+    ),
+    "early-port": Difference(
+        "a listener or datagram channel that is closed while registered gives its port back at once, and not with the "
+        "next selection: whom nobody has accepted is reset then, and datagrams are refused",
+        op=("read", "scatter", "write", "gather", "send", "receive", "finish", "bind", "connect", "select", "now"),
+        where=_frees_a_port_at_once,
     ),
     "lock-size-0": Difference(
         "a lock of size 0 reaches to the end of the file and overlaps with whatever lies there, as in later JDKs; "

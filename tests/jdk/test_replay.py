@@ -158,6 +158,11 @@ def test_an_intended_difference_counts_only_for_its_operation_and_its_script() -
     assert _scenarios.meant("time 150 select S 200", "0 slow", "0 fast", woken[:1]) is None
     assert _scenarios.meant("time 150 select S 200", "0 slow", "0 fast", ["wakeup Q", *woken[1:]]) is None
     assert _scenarios.meant("time 150 select S 200", "0 slow", "1 fast", woken) is None
+    early = ["listen L", "reg L S a", "connectnb k L", "close L"]
+    assert _scenarios.meant("read k 3", "0:", "!SocketException:Connection reset", early)
+    assert _scenarios.meant("valid L@S", "F", "T", early) is None
+    assert _scenarios.meant("read k 3", "0:", "!SocketException:Connection reset", [early[0], *early[2:]]) is None
+    assert _scenarios.meant("read k 3", "0:", "!SocketException:Connection reset", early[:3]) is None
 
 
 @pytest.mark.parametrize("difference", _scenarios.DIFFERENCES.values(), ids=_scenarios.DIFFERENCES.keys())
@@ -186,6 +191,7 @@ TOLD = {
     "charsets": "charsets",
     "class-name": "`toString()`",
     "cut-short": "a blocking write that is cut short",
+    "early-port": "the port of a listener or datagram channel that is closed while registered",
     "family": "default family of a channel",
     "in-place": "coding from a buffer into its own memory",
     "interrupt": "thread interrupts",

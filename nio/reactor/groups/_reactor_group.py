@@ -6,7 +6,8 @@ is dealt to a sub reactor, and from then on only that one's thread touches it. A
 ``reactor``; what it asks of the server (``stop``, ``statistics``) is the group's.
 
 **Limits are the group's.** A connection takes its place when it is dealt, so no number of sub reactors exceeds
-``max_connections``. A number of workers, or an executor, is shared by all.
+``max_connections``; ``per_peer`` of an Acceptor counts those of all, too. A number of workers, or an executor, is
+shared by all.
 
 **A sub reactor that dies** costs its own connections, and the log names it. Those that were dealt to it and had no
 handler yet go to another one. When none is left, ``run()`` raises.
@@ -32,6 +33,7 @@ from nio.reactor.groups._sub_reactor import Admit, SubReactor
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable
 from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._drain_record import DrainRecord
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import Progress, ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
@@ -177,6 +179,11 @@ class ReactorGroup(Reactor):
         until = self.provider.clock() + _MOMENT
         return (*super().connections(), *(info for wait in waits for info in wait(until)))
 
+    @property
+    def drain_report(self) -> tuple[DrainRecord, ...]:
+        """The connections that the last drain has ended, by sub reactors; complete when none of them runs any more."""
+        return (*super().drain_report, *(record for sub in self._subs for record in sub.drain_report))
+
     def each_statistics(self) -> tuple[ReactorStatistics, ...]:
         """The counters of each sub reactor; from any thread."""
         return tuple(sub.own_statistics() for sub in self._subs)
@@ -193,6 +200,7 @@ class ReactorGroup(Reactor):
         self._spins.idle = 0  # this turn does something, although none of its own counters tells
         sub = self._chosen()
         if sub is None:
+            self.admission.peers.leave(channel)
             channel.close()
             return
         sub.dealt += 1

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from types import MappingProxyType
 
+from nio.channels import SelectableChannel, SocketChannel
 from nio.reactor.loop._admission import _ROOM, Admission
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._peers import Peers
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.spi import SelectorProvider
 
@@ -26,6 +28,7 @@ class GroupAdmission(Admission):
         self._counts = counts
         self._queue: deque[Callable[[], object]] = deque()
         super().__init__(wanted, provider)
+        self.peers = SharedPeers(provider)
 
     @property
     def taken(self) -> int:
@@ -48,6 +51,25 @@ class GroupAdmission(Admission):
         self.tell()
 
 
+class SharedPeers(Peers):
+    """The connections of a whole group; they end in several threads."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, provider: SelectorProvider) -> None:
+        super().__init__()
+        self._lock = provider.lock()
+
+    def enter(self, channel: SocketChannel, most: int) -> bool:
+        with self._lock:
+            return super().enter(channel, most)
+
+    def leave(self, channel: SelectableChannel) -> None:
+        if channel in self._networks:
+            with self._lock:
+                super().leave(channel)
+
+
 class OwnPlaces(Admission):
     """The places that one reactor of a group has taken."""
 
@@ -56,6 +78,7 @@ class OwnPlaces(Admission):
     def __init__(self, group: GroupAdmission) -> None:
         self.limit = group.limit
         self.taken = 0
+        self.peers = group.peers
         self._group = group
 
     def tell(self) -> None:

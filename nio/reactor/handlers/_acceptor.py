@@ -9,13 +9,14 @@ from collections.abc import Callable
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
-from nio.reactor.handlers._handler import Handler, admit
+from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Timer
 
-_ACCEPT = int(SelectionKey.OP_ACCEPT)  # arithmetic on members of an enum is slow
+_READ, _ACCEPT = int(SelectionKey.OP_READ), int(SelectionKey.OP_ACCEPT)  # arithmetic on members of an enum is slow
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _FOR_GOOD = (errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
 
@@ -27,15 +28,26 @@ class Acceptor(Handler):
     are there. When the process is out of descriptors or the kernel out of memory, accepting pauses for ``pause``
     seconds; when the reactor has ``max_connections``, until some have gone. A connection that was lost before its
     accept is skipped. A listener that can accept no more is closed, and the log says so.
+
+    With ``per_peer``, a connection of a peer that has so many already is closed at once, told in the log and counted in
+    ``statistics().refused``. A peer is an IPv4 address, or 64 bits of IPv6: see ``_peers.py``. All acceptors of a
+    reactor that have such a limit count together. Behind a proxy, which is the peer of all, leave it out.
     """
 
-    __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause")
+    __slots__ = ("_handler", "_starving", "_timer", "accepts_per_turn", "pause", "per_peer")
 
     reports_bytes = True
     endures = True
     channel: ServerSocketChannel
 
-    def __init__(self, handler: Callable[[], EventHandler], *, accepts_per_turn: int = 16, pause: float = 0.1) -> None:
+    def __init__(
+        self,
+        handler: Callable[[], EventHandler],
+        *,
+        accepts_per_turn: int = 16,
+        pause: float = 0.1,
+        per_peer: int | None = None,
+    ) -> None:
         if not callable(handler):
             name = type(handler).__name__
             raise TypeError(
@@ -46,6 +58,7 @@ class Acceptor(Handler):
         self._handler = handler
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
         self.pause: float = check_seconds("pause", pause)
+        self.per_peer: int | None = None if per_peer is None else check_count("per_peer", per_peer, 1)
         self._starving = False
         self._timer: Timer | None = None
 
@@ -111,11 +124,32 @@ class Acceptor(Handler):
         super().close(reason)
 
     def _admit(self, channel: SocketChannel) -> None:
-        self.reactor.deal(self.admit_to, channel)
+        most = self.per_peer
+        try:
+            if most is None or self.reactor.admission.peers.enter(channel, most):
+                self.reactor.deal(self.admit_to, channel)
+            else:
+                self._refuse(channel, most)
+        except BaseException:
+            self.reactor.admission.peers.leave(channel)
+            raise
 
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
-        admit(reactor, channel, self._handler)
+        try:
+            reactor.admit(channel, _READ, self._handler())
+        except BaseException as error:
+            reactor.admission.peers.leave(channel)
+            channel.close()
+            if isinstance(error, LEAVING):
+                raise
+            reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+
+    def _refuse(self, channel: SocketChannel, most: int) -> None:
+        peer = channel.remote_address
+        self.reactor.tally.refused += 1
+        channel.close()
+        self.reactor.report("refuse", logging.WARNING, "%.200r is refused: its peer has %d connections", peer, most)
 
     def _suspend(self) -> None:
         self.key.interest_ops = 0

@@ -21,10 +21,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from nio._numbers import check_seconds
 from nio.channels import SelectionKey, SocketChannel
-from nio.reactor.handlers._handler import Handler, admit
+from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._targets import Found, check_handler, check_local, in_turns, numeric
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._checks import is_handler
@@ -273,7 +274,16 @@ class Connector:
     def _stands(self, channel: SocketChannel) -> None:
         self._end_round()
         self._leave()
-        admit(self._reactor, channel, self._make)
+        try:
+            self.handler = handler = self._make()
+            self._reactor.admit(channel, SelectionKey.OP_READ, handler)
+        except BaseException as error:
+            channel.close()
+            self.reason = CloseReason.HANDLER_ERROR
+            if isinstance(error, LEAVING):
+                raise
+            self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+            self.error = error.with_traceback(None)
 
     def _give_up(self, reason: CloseReason, error: Exception | None) -> None:
         self._end_round()
@@ -282,7 +292,7 @@ class Connector:
         self._reactor.guarded(self._tell, reason, error)
 
     def _tell(self, reason: CloseReason, error: Exception | None) -> None:
-        handler = self._make()
+        self.handler = handler = self._make()
         if isinstance(handler, Handler):
             handler.handle_unconnected(self._reactor, reason, error)
 
@@ -291,10 +301,13 @@ class Connector:
         self._reactor.undertakings.discard(self)
 
     def _make(self) -> EventHandler:
-        handler = self._handler
-        made: EventHandler = handler if is_handler(handler) else handler()  # type: ignore[assignment, operator]
-        self.handler = made
-        return made
+        maker: Any = self._handler
+        if is_handler(maker):
+            return maker  # type: ignore[no-any-return]
+        handler: EventHandler = maker()
+        if not is_handler(handler):
+            raise TypeError(f"connect() was given {maker!r:.100}, which made {handler!r:.100}: a Handler is needed")
+        return handler
 
 
 class _Attempt(Handler):

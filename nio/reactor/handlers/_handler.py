@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
-from nio.channels import SelectableChannel, SelectionKey, SocketChannel
+from nio.channels import SelectableChannel, SelectionKey
 from nio.errors import CancelledKeyError, ClosedChannelError, IllegalStateError
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
-from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._reactor import Reactor
-from nio.reactor.loop._registry import LEAVING
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CONNECT, _ACCEPT = int(SelectionKey.OP_CONNECT), int(SelectionKey.OP_ACCEPT)
@@ -143,14 +139,3 @@ class Handler:
             return
         self.reactor.forget(self.key, reason)
         self.channel.close()
-
-
-def admit(reactor: Reactor, channel: SocketChannel, make: Callable[[], EventHandler]) -> None:
-    """Give a new connection the handler that ``make()`` makes; one that gets none is closed, and the log says why."""
-    try:
-        reactor.admit(channel, _READ, make())
-    except BaseException as error:
-        channel.close()
-        if isinstance(error, LEAVING):
-            raise
-        reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)

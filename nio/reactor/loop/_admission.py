@@ -1,4 +1,4 @@
-"""Admission: how many connections there may be, and who waits for room."""
+"""Admission: how many connections there may be, in all and of one peer, and who waits for room."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from nio._numbers import check_count
+from nio.reactor.loop._peers import Peers
 from nio.spi import SelectorProvider
 
 logger = logging.getLogger("nio.reactor")
@@ -24,7 +25,7 @@ class Admission:
     the back end can watch.
     """
 
-    __slots__ = ("_waiting", "limit", "taken")
+    __slots__ = ("_waiting", "limit", "peers", "taken")
 
     def __init__(self, wanted: int | None, provider: SelectorProvider) -> None:
         descriptors, watched = provider.descriptor_limit(), provider.watch_limit
@@ -34,6 +35,7 @@ class Admission:
         self.limit: int = min(_MOST if wanted is None else wanted, room)
         self.taken: int = 0
         self._waiting: list[Callable[[], object]] = []
+        self.peers: Peers = Peers()
 
     @property
     def is_full(self) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
-from nio._numbers import check_seconds
+from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable, check_period
@@ -90,10 +90,10 @@ class Agenda:
         return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
-        """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds."""
+        """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds, an int."""
         check_callable("call_at", fn)
         self.owner.check("call_at")
-        return self._timers.schedule(when, fn, *args)
+        return self._timers.schedule(check_int("when", when), fn, *args)
 
     def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` every ``period`` seconds, for the first time in one period, until the timer is cancelled.

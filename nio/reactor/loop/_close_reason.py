@@ -17,6 +17,7 @@ class CloseReason(enum.Enum):
     CONNECT_TIMEOUT = "no connection came about in time"
     DETACHED = "this side gave the channel to somebody else"
     IDLE_TIMEOUT = "the peer neither sent nor took anything for the idle time"
+    READ_TIMEOUT = "the peer sent nothing for the read time"
     WRITE_TIMEOUT = "the peer took nothing for the write time"
     TOO_SLOW = "the peer was too slow with a record, or with taking what it asked for"
     FRAME_TOO_LONG = "a record was longer than its framing allows"

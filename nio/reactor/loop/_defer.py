@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from nio.errors import RejectedExecutionError
@@ -161,11 +162,17 @@ class DeferredCalls:
         job = Job(hand_off, deferred, _make)
         job.record = call
         hand_off.add(job)
-        deferred.future.add_done_callback(lambda future: future.cancelled() and job.abandon())
+        deferred.future.add_done_callback(partial(self._ended, deferred, job))
         if hand_off is not self.loop.hand_off:
             hand_off.flush()
         elif self.loop.owner.thread is None:
             self.loop.wakeup()  # inside a turn there is a flush to come
+
+    def _ended(self, deferred: Deferred, job: Job, future: Future[Any]) -> None:
+        """In whatever thread cancels: a call that has not begun is not made, so no completion will come."""
+        if future.cancelled():
+            job.abandon()
+            self.unsettled.discard(deferred)
 
     def _submit(self, executor: Executor, deferred: Deferred, fn: Callable[..., object], args: Any) -> None:
         try:

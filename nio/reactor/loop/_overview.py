@@ -5,6 +5,8 @@ from __future__ import annotations
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._drain import Drain
+from nio.reactor.loop._drain_record import DrainRecord
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._state import ReactorState
 
@@ -13,6 +15,7 @@ class Overview(Agenda):
     """The part of a reactor that is asked where it stands."""
 
     admission: Admission
+    _drain: Drain
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
@@ -22,6 +25,14 @@ class Overview(Agenda):
         """What there is of connections, accepted and connected ones, in the order they came."""
         self.owner.check("connections")
         return tuple(handler.describe() for handler in self._registry.connections())
+
+    @property
+    def drain_report(self) -> tuple[DrainRecord, ...]:
+        """The connections that the last drain has ended, in the order of their ends; the last 10 000 of them.
+
+        Complete from the moment ``"drained"`` of ``on_stop`` on, and until the next drain begins.
+        """
+        return self._drain.report()
 
     @property
     def state(self) -> ReactorState:

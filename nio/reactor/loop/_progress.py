@@ -28,7 +28,8 @@ class ReactorStatistics:
     ``connections`` counts those accepted or connected, ``open`` those of them that are there, ``closed`` the others by
     reason. ``requests`` counts records handed to ``process``; ``dropped`` those whose connection was gone when the
     reply came; ``lost`` the workers that had a record beyond its ``process_timeout``; ``abandoned`` the connections
-    that were cut when the drain time was over; ``spins`` how often 512 turns in a row were woken for nothing.
+    that were cut when the drain time was over; ``refused`` those that were closed at once, as their peer had all it may
+    have; ``spins`` how often 512 turns in a row were woken for nothing.
     ``timers`` is the number of timers that are set.
     """
 
@@ -41,6 +42,7 @@ class ReactorStatistics:
     turns: int
     lost: int
     abandoned: int
+    refused: int
     spins: int
     timers: int
     closed: Mapping[CloseReason, int]
@@ -58,6 +60,7 @@ class Tally:
         "dropped",
         "lost",
         "open",
+        "refused",
         "requests",
         "spins",
         "ticks",
@@ -74,13 +77,14 @@ class Tally:
     turns: int
     lost: int
     abandoned: int
+    refused: int
     spins: int
     ticks: int
     timers: int
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
-        self.turns = self.lost = self.abandoned = self.spins = self.ticks = self.timers = 0
+        self.turns = self.lost = self.abandoned = self.refused = self.spins = self.ticks = self.timers = 0
         self.closed: dict[CloseReason, int] = {}
 
     def statistics(self, timers: int) -> ReactorStatistics:
@@ -95,6 +99,7 @@ class Tally:
             turns=self.turns,
             lost=self.lost,
             abandoned=self.abandoned,
+            refused=self.refused,
             spins=self.spins,
             timers=timers,
             closed=MappingProxyType(dict(self.closed)),

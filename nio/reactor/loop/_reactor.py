@@ -69,8 +69,8 @@ class Reactor(Stopping):
 
     Use it as a context manager: ``close()`` ends every connection and gives back all descriptors.
 
-    Concurrency: ``execute``, ``wakeup``, ``stop`` and ``statistics`` from any thread or signal handler; they take no
-    lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
+    Concurrency: ``execute``, ``wakeup``, ``stop``, ``drain`` and ``statistics`` from any thread or signal handler; they
+    take no lock. Everything else on the thread that runs the reactor; while none does, any thread may do all.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Reactor(Stopping):
         self.serves = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
-        self._start_stopping(Drain(self._registry, self.tally, partial(self.post, self._drained)))
+        self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
         self._departures = Departures(self._selector, self._registry, self.post, self.report)
         self.undertakings: Undertakings = Undertakings(self.guarded, Resolver(self.provider, self.post))
@@ -304,6 +304,8 @@ class Reactor(Stopping):
         except BaseException:
             self._not_opened(key)
             raise
+        if self._state is _DRAINING:
+            self._drain.came(key, handler)
         return key
 
     def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
@@ -312,8 +314,7 @@ class Reactor(Stopping):
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
-        if self._registry.forget(key, reason) and self._state is _DRAINING:
-            self._drain.look()
+        self._registry.forget(key, reason)
 
     def serve_by(self, make: Callable[..., Serving]) -> None:
         """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from nio.channels import SelectionKey
 from nio.reactor.loop._admission import Admission
@@ -60,19 +60,25 @@ H = TypeVar("H", bound=Closable)
 class Registry(Generic[H]):
     """The handlers of one reactor by their keys; for its thread."""
 
-    __slots__ = ("_admission", "_connections", "_others", "_report", "_tally", "on_error")
+    __slots__ = ("_admission", "_connections", "_others", "_report", "_tally", "on_error", "on_gone")
 
     def __init__(self, admission: Admission, tally: Tally, report: Report) -> None:
         self._admission = admission
         self._tally = tally
         self._report = report
         self.on_error: Callable[[BaseException, str], object] | None = None  # is told of errors without an owner
+        self.on_gone: Callable[[SelectionKey, Any, CloseReason], object] | None = None  # and of each that has ended
         self._connections: dict[SelectionKey, H] = {}  # those that were admitted,
         self._others: dict[SelectionKey, H] = {}  # and the handlers of all other keys
 
     def all(self) -> tuple[H, ...]:
         """Every handler as of now, acceptors and their like first."""
         return (*self._others.values(), *self._connections.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is no handler."""
+        return not (self._connections or self._others)
 
     def connections(self) -> tuple[H, ...]:
         """The handlers of those that were admitted, as of now."""
@@ -99,8 +105,10 @@ class Registry(Generic[H]):
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> bool:
         """The key has no handler any more; False when it had none. Nothing is called in between, as in ``admit``."""
+        handler = self.of(key)
         if key in self._connections:
             tally, admission = self._tally, self._admission
+            admission.peers.leave(key.channel)
             before = tally.closed.get(reason, 0)
             tally.closed[reason] = before + 1
             tally.open -= 1
@@ -112,6 +120,8 @@ class Registry(Generic[H]):
         else:
             return False
         key.detach()
+        if self.on_gone is not None:
+            self.on_gone(key, handler, reason)
         return True
 
     # whose error it is
@@ -138,6 +148,7 @@ class Registry(Generic[H]):
     def blame(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         """A tick or a timer raised: a handler's method is that handler's error. Returns also for what is LEAVING."""
         owner = getattr(fn, "__self__", None)
+        owner = getattr(owner, "submitter", owner)  # of a Job
         key = getattr(owner, "key", None)
         if owner is not None and isinstance(key, SelectionKey) and self.of(key) is owner:
             self.failed(key, owner, error)
@@ -167,7 +178,7 @@ class Registry(Generic[H]):
             if not getattr(type(handler), "endures", False):
                 self._end(key, handler)
             return
-        if hasattr(attachment, "handle_ready"):
+        if _is_handler(attachment):
             self._report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)
         else:
             self._report("handler", logging.ERROR, "%r has no Handler attached, but %.200r", key, attachment)
@@ -198,3 +209,13 @@ class Registry(Generic[H]):
         finally:
             if self.forget(key, reason):  # its close raised, too
                 self.guarded(key.channel.close)
+
+
+def _is_handler(attachment: object) -> bool:
+    """An attachment that stands before another object may raise anything when it is asked."""
+    try:
+        return hasattr(attachment, "handle_ready")
+    except LEAVING:
+        raise
+    except BaseException:
+        return False

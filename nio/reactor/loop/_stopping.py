@@ -49,6 +49,10 @@ class Stopping(Connects):
             return
         self.post(self._begin_drain, check_seconds("drain", drain))
 
+    def drain(self, deadline: float) -> None:
+        """``stop(drain=deadline)``: end ``run`` when what was received is answered, in ``deadline`` seconds at most."""
+        self.stop(check_seconds("deadline", deadline))
+
     # for handlers
 
     def fail(self, error: Exception) -> None:
@@ -71,7 +75,7 @@ class Stopping(Connects):
 
     def _drained(self) -> None:
         """As a tick, so that the last handler has ended altogether."""
-        if self._state is _DRAINING and not self._registry.all():
+        if self._state is _DRAINING and (self._drain.is_over or self._registry.is_empty):
             self._state = _STOPPING
             self._hooks.reach("drained")
 
@@ -90,6 +94,7 @@ class Stopping(Connects):
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
+        self._drain.forsake()
         self.undertakings.reopen()
         if self._state is _STOPPING:
             self._state = _OPEN

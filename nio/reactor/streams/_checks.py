@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nio.channels import SocketChannel
-from nio.errors import DelimiterInRecordError
+from nio.errors import DelimiterInRecordError, IllegalArgumentError
 from nio.framing import Decoder, Framing
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
@@ -14,6 +14,24 @@ def check_framing(owner: str, framing: object) -> None:
         raise TypeError(f"{owner}.framing is a class: give it an object, {framing.__name__}()")
     if not ((hasattr(framing, "encode") and hasattr(framing, "decoder")) or hasattr(framing, "__get__")):
         raise TypeError(f"{owner}.framing is a framing, Lines() for one, not {framing!r:.60}")
+
+
+def check_limits(cls: type) -> None:
+    """IllegalArgumentError for limits that cannot be meant; a descriptor (a property, say) is taken as it is."""
+    rate = getattr(cls, "slowest_rate", None)
+    if not (rate is None or hasattr(rate, "__get__") or _is_rate(rate)):
+        raise IllegalArgumentError(
+            f"{cls.__name__}.slowest_rate is bytes and seconds, (1024, 10.0) say, or None, not {rate!r:.60}"
+        )
+    ping, idle = getattr(cls, "ping_after", None), getattr(cls, "idle_timeout", None)
+    if isinstance(ping, int | float) and isinstance(idle, int | float) and ping >= idle:
+        raise IllegalArgumentError(
+            f"{cls.__name__}.ping_after is {ping} s and idle_timeout {idle} s: a ping needs time for its answer"
+        )
+
+
+def _is_rate(rate: object) -> bool:
+    return isinstance(rate, tuple) and len(rate) == 2 and all(isinstance(n, int | float) and n > 0 for n in rate)
 
 
 def decoder_for(framing: Framing, channel: SocketChannel) -> Decoder:

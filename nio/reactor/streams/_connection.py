@@ -21,6 +21,7 @@ from nio.reactor.handlers._slips import check_callbacks, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._checks import check_limits
 from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
@@ -42,6 +43,12 @@ class Connection(Outlet):
     - ``idle_timeout``: seconds in which the peer neither sends nor takes anything, while nothing is owed, until the
       connection ends (60; None never).
     - ``write_timeout``: seconds the peer may take nothing of what was sent (60; None any time).
+    - ``read_timeout``: seconds the peer may say nothing while nothing waits to be taken by it (None: any time), though
+      it takes all that it is sent.
+    - ``ping_after``: seconds after which a peer that says nothing is asked for a sign by ``on_idle``, once; unless it
+      says something by ``idle_timeout`` the connection ends (None: nobody is asked).
+    - ``slowest_rate``: bytes that the peer must take in so many seconds while output is over the mark, or the
+      connection is to end ((1024, 10.0); None: any number).
     - ``low_mark``, ``high_mark``, ``max_output``: bytes of unsent output. Above the high mark nothing is read or
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
     - ``half_open``: True if output stays open after the peer has ended its own: ``on_peer_end`` is called then, and
@@ -136,6 +143,8 @@ class Connection(Outlet):
         What was read of it already is this handler's. For the reactor's thread. IllegalStateError while output is
         unsent, ClosedChannelError once closed.
         """
+        if self._replies:
+            self._put_replies()
         if self._state is not CLOSED and self._outbox.size:
             self._flush()
         if self.unsent:
@@ -159,8 +168,9 @@ class Connection(Outlet):
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
             raise TypeError(f"{cls.__name__} has no handle_data()")
-        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_peer_end")
+        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end")
         check_settings(cls, Connection)
+        check_limits(cls)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
@@ -247,6 +257,8 @@ class Connection(Outlet):
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""
+        if self._replies:
+            self._put_replies()
         self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
         outbox, self._outbox = self._outbox, Outbox()

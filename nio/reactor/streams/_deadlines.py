@@ -11,6 +11,10 @@ kernel meanwhile (the process was stopped for a while, say) is read before anybo
 room only when much of it is free, which an honest slow reader may need minutes for. So before such a peer is judged,
 what waits is offered once more, and the kernel is asked how much is not acknowledged. What is on its way at that moment
 is not held against a peer that has taken something before.
+
+**What a peer says counts** for ``read_timeout`` and after a ping, and what its kernel acknowledges does not: a program
+that hangs takes what it is sent for quite a while. That time runs only while this side reads and nothing waits to be
+sent; nobody can answer what has not reached him.
 """
 
 from __future__ import annotations
@@ -23,8 +27,6 @@ from nio.reactor.loop._timers import Schedule, Timer
 from nio.reactor.streams._state import CLOSING, LINGERING, PROCESSING, READING, SENDING, State
 
 _LINGER_NS = 2_000_000_000
-_RATE_NS = 10_000_000_000  # whoever has us hold output must take _RATE_BYTES of it in this time
-_RATE_BYTES = 1024
 _OF_OUTPUT = (CloseReason.WRITE_TIMEOUT, CloseReason.TOO_SLOW)
 
 
@@ -54,6 +56,18 @@ class Watched(Protocol):
     @property
     def write_timeout(self) -> float | None: ...
 
+    @property
+    def read_timeout(self) -> float | None: ...
+
+    @property
+    def ping_after(self) -> float | None: ...
+
+    @property
+    def slowest_rate(self) -> tuple[int, float] | None: ...
+
+    def tell_idle(self) -> None:
+        """The peer has been silent for ``ping_after``: ask it for a sign."""
+
     def unacknowledged(self) -> int | None:
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
 
@@ -80,6 +94,8 @@ class Deadlines:
 
     __slots__ = (
         "_clock",
+        "_pinged",
+        "_pinged_at",
         "_rate_began",
         "_rate_since",
         "_seen",
@@ -87,6 +103,7 @@ class Deadlines:
         "_timer",
         "_took_at",
         "_watched",
+        "free_at",
         "noted",
         "process_due",
         "record_due",
@@ -105,6 +122,8 @@ class Deadlines:
         self.noted = 0  # how many of them when output was last found waiting
         self._seen = self._rate_began = 0  # what the peer had taken at the last look, and when the rate began to count
         self._rate_since = 0
+        self.free_at = 0  # when the last output that had to wait was taken
+        self._pinged = self._pinged_at = 0  # when the peer had been heard that was pinged, and when that was
 
     def enforce(self) -> None:
         """Close the connection if a deadline has passed, else look again when the next one may have."""
@@ -112,6 +131,10 @@ class Deadlines:
         if watched is None:
             return
         now = self._clock()
+        if watched.ping_after is not None or watched.read_timeout is not None:
+            self._ask(watched, now)
+            if self._watched is None:
+                return
         due, reason = min(self._of(watched, now), key=_when, default=(0, None))
         if reason in _OF_OUTPUT and due <= now:
             watched.send_queued()
@@ -129,7 +152,8 @@ class Deadlines:
         if watched is None:
             return
         idle = watched.idle_timeout
-        if idle is not None and not self.record_due and watched.state is READING and not watched.unsent:
+        usual = watched.ping_after is None and watched.read_timeout is None and not self.record_due
+        if usual and idle is not None and watched.state is READING and not watched.unsent:
             heard, took = watched.heard_at, self._took_at  # as in _of, for nearly every connection that opens
             self._look_at((heard if heard > took else took) + int(idle * 1e9))
         else:
@@ -193,6 +217,57 @@ class Deadlines:
         heard_at = 0 if self._watched is None else self._last_sign(self._watched)
         return now - max(heard_at, self.sent_at)
 
+    # silence
+
+    def _ask(self, watched: Watched, now: int) -> None:
+        """Send what waits, so that it is no excuse; then ping a peer that has been silent for long enough."""
+        if watched.unsent:
+            watched.send_queued()
+        after = watched.ping_after
+        if after is None or not _is_quiet(watched) or self._is_pinged(watched):
+            return
+        if self._silent_since(watched) + _ns(after) <= now:
+            self._pinged, self._pinged_at = watched.heard_at, now
+            watched.tell_idle()
+            if self._watched is not None and watched.unsent:
+                watched.send_queued()
+
+    def _is_pinged(self, watched: Watched) -> bool:
+        """Whether it has been, and has not been heard since; one that has ended its output cannot be."""
+        return watched.ping_after is not None and watched.heard_at == self._pinged and not watched.half_closed
+
+    def _silent_since(self, watched: Watched) -> int:
+        """Since when the peer could have said something."""
+        return max(watched.heard_at, self.free_at)
+
+    def _of_silence(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
+        """As ``_of``: of a peer from which something must be heard."""
+        quiet, idle = _is_quiet(watched), watched.idle_timeout
+        since = self._silent_since(watched) if quiet else now
+        if watched.read_timeout is not None:
+            yield since + _ns(watched.read_timeout), CloseReason.READ_TIMEOUT if quiet else None
+        if watched.ping_after is not None:
+            if not self._is_pinged(watched):
+                yield since + _ns(watched.ping_after), None
+            elif idle is not None:
+                asked = max(self._pinged_at, self.free_at) if quiet else now
+                left = _ns(max(0, idle - watched.ping_after))
+                yield asked + left, CloseReason.IDLE_TIMEOUT if quiet else None
+
+    def _of_idleness(self, watched: Watched, now: int, idle: int) -> Iterator[tuple[int, CloseReason | None]]:
+        """As ``_of``: of a peer that must say or take something."""
+        if not ((watched.state is READING or watched.half_closed) and not watched.unsent):
+            yield now + idle, None
+            return
+        if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
+            if not watched.unacknowledged():
+                self._took_at = self.sent_at  # whoever takes what we send is not idle
+            elif self._took_more(watched):
+                self._took_at = now
+        yield self._last_sign(watched) + idle, CloseReason.IDLE_TIMEOUT
+
+    # all
+
     def _of(self, watched: Watched, now: int) -> Iterator[tuple[int, CloseReason | None]]:
         """When the connection must end, and why; or without a reason, when to look again."""
         state = watched.state
@@ -203,25 +278,24 @@ class Deadlines:
             if self.sent_at + _ns(watched.write_timeout) <= now and self._took_more(watched):
                 self.sent_at = now
             yield self.sent_at + _ns(watched.write_timeout), CloseReason.WRITE_TIMEOUT
-        if watched.unsent and state in (SENDING, CLOSING):
-            if now - self._rate_since >= _RATE_NS and self._taken(watched) - self._rate_began >= _RATE_BYTES:
+        rate = watched.slowest_rate
+        if rate is not None and watched.unsent and state in (SENDING, CLOSING):
+            least, span = rate[0], _ns(rate[1])
+            if now - self._rate_since >= span and self._taken(watched) - self._rate_began >= least:
                 self._rate_begins(now)
-            yield self._rate_since + _RATE_NS, CloseReason.TOO_SLOW
+            yield self._rate_since + span, CloseReason.TOO_SLOW
         if state is READING and self.record_due:
             yield self.record_due, CloseReason.TOO_SLOW
         if state is PROCESSING and self.process_due:
             yield self.process_due, CloseReason.PROCESS_TIMEOUT
-        if watched.idle_timeout is not None:
-            if (state is READING or watched.half_closed) and not watched.unsent:
-                idle = _ns(watched.idle_timeout)
-                if self._last_sign(watched) + idle <= now and self.sent_at > self._last_sign(watched):
-                    if not watched.unacknowledged():
-                        self._took_at = self.sent_at  # whoever takes what we send is not idle
-                    elif self._took_more(watched):
-                        self._took_at = now
-                yield self._last_sign(watched) + idle, CloseReason.IDLE_TIMEOUT
-            else:
-                yield now + _ns(watched.idle_timeout), None
+        yield from self._of_silence(watched, now)
+        if watched.idle_timeout is not None and not self._is_pinged(watched):
+            yield from self._of_idleness(watched, now, _ns(watched.idle_timeout))
+
+
+def _is_quiet(watched: Watched) -> bool:
+    """The peer is read, and nothing waits to be taken by it."""
+    return watched.state is READING and not watched.unsent
 
 
 def _ns(seconds: float) -> int:

@@ -73,6 +73,9 @@ class Outlet(Standing):
 
     idle_timeout: float | None = 60.0
     write_timeout: float | None = 60.0
+    read_timeout: float | None = None
+    ping_after: float | None = None
+    slowest_rate: tuple[int, float] | None = (1024, 10.0)
     low_mark = 32 * 1024
     high_mark = 64 * 1024
     max_output = 1024 * 1024
@@ -89,6 +92,9 @@ class Outlet(Standing):
 
     def on_writable(self, writable: bool) -> None:
         """Output has reached the high mark (False), or is down to the low mark again (True): stop or go on writing."""
+
+    def on_idle(self) -> None:
+        """The peer has said nothing for ``ping_after`` seconds: send it something that it must answer."""
 
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         """Queue ``data`` for the peer, from any thread; False when the connection is ending, and nothing is sent.
@@ -134,14 +140,14 @@ class Outlet(Standing):
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        self._outbox = NOWHERE
         reactor = self.reactor
         try:  # whatever interrupts it, the rest is done: nobody closes it again
             self._deadlines.cancel()
         finally:
             try:
-                reactor.forget(self.key, reason)
+                reactor.forget(self.key, reason)  # which may ask what is unsent
             finally:
+                self._outbox = NOWHERE
                 try:
                     (self.channel.release if self._eof else self.channel.close)()
                 finally:
@@ -207,6 +213,9 @@ class Outlet(Standing):
         """The look, as a tick."""
         self._deadlines.enforce()
 
+    def tell_idle(self) -> None:
+        self._tell(self.on_idle)
+
     def unacknowledged(self) -> int | None:
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
         return self.reactor.provider.unacknowledged(self.channel.socket)
@@ -231,8 +240,11 @@ class Outlet(Standing):
 
     def _tell_writable(self, writable: bool) -> None:
         self._writable = writable
+        self._tell(self.on_writable, writable)
+
+    def _tell(self, callback: Callable[..., object], *args: object) -> None:
         try:
-            self.on_writable(writable)
+            callback(*args)
         except LEAVING:
             raise
         except BaseException as error:
@@ -297,6 +309,8 @@ class Outlet(Standing):
         ops = state.interest[1 if unsent else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
+            if self._ops & ~ops & _WRITE:
+                self._deadlines.free_at = self._clock()
             self._ops = ops
             try:
                 self.key.set_interest(ops)

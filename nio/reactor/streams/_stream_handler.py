@@ -22,7 +22,7 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, decoder_for, explained, peer_of
+from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
@@ -110,7 +110,7 @@ class StreamHandler(Completions):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
-        self._records = NOTHING
+        self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
             self.reactor.guarded(late.cancel)
@@ -132,8 +132,10 @@ class StreamHandler(Completions):
     def check_class(cls) -> None:
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
-        check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
+        callbacks = ("process", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        check_callbacks(cls, *callbacks)
         check_settings(cls, StreamHandler)
+        check_limits(cls)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
@@ -251,7 +253,9 @@ class StreamHandler(Completions):
         all_good = self._state is CLOSED or self._put_replies()
         self._replies = ()
         if not all_good:
-            self._answer(replies[0])  # which raises, and ends the connection
+            self._answer(replies[0])  # which ends the connection, unless it is a late one
+            if self._state is PROCESSING:
+                self.send_queued()  # what was made before it
         elif error is not None:
             self._raised(error)
         return all_good and error is None

@@ -326,6 +326,7 @@ class World:
         workers: int | Workers = 0,
         max_connections: int | None = None,
         accepts_per_turn: int = 16,
+        per_peer: int | None = None,
         backlog: int = 0,
     ) -> None:
         self.kernel = kernel if kernel is not None else Kernel()
@@ -337,7 +338,7 @@ class World:
         address = self.listener.local_address
         assert isinstance(address, tuple)
         self.address = address[:2]
-        self.acceptor = Acceptor(self._make, accepts_per_turn=accepts_per_turn)
+        self.acceptor = Acceptor(self._make, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
         self.reactor.register(self.listener, SelectionKey.OP_ACCEPT, self.acceptor)
         self._patience = 0.0 if workers == 0 or isinstance(workers, Manual) else 0.005
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,10 +34,26 @@ def test_factory_that_raises_costs_the_connection_only(desk: Desk, caplog: pytes
 
     with listener() as server:
         connecting = desk.settled(desk.reactor.connect(server.getsockname(), make))
-        assert (connecting.handler, connecting.reason) == (None, None)
+        assert (connecting.handler, connecting.reason) == (None, CloseReason.HANDLER_ERROR)
+        assert isinstance(connecting.error, ZeroDivisionError)
     assert "a connection got no handler" in caplog.text
     desk.settled(desk.reactor.connect(refusing(), make))
     assert "Connector._tell raised" in caplog.text
+
+
+@pytest.mark.parametrize("made", [None, 5, Dialer], ids=["nothing", "number", "class"])
+def test_factory_of_what_is_no_handler_is_no_connection(
+    desk: Desk, made: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    make: Any = lambda: made  # noqa: E731  # its name is in the message
+    with listener() as server:
+        stands = desk.settled(desk.reactor.connect(server.getsockname(), make))
+        fails = desk.settled(desk.reactor.connect(refusing(), make))
+    assert (stands.handler, stands.reason) == (None, CloseReason.HANDLER_ERROR)
+    assert (fails.handler, fails.reason) == (None, CloseReason.CONNECT_FAILED)
+    assert "which made" in str(stands.error)
+    assert caplog.text.count("Error: connect() was given") == 2
+    assert not desk.reactor.connections()
 
 
 def test_open_that_raises_ends_the_connection(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -46,8 +63,9 @@ def test_open_that_raises_ends_the_connection(desk: Desk, caplog: pytest.LogCapt
 
     wrong = Wrong()
     with listener() as server:
-        desk.settled(desk.reactor.connect(server.getsockname(), wrong))
+        connecting = desk.settled(desk.reactor.connect(server.getsockname(), wrong))
     assert wrong.diary == [CloseReason.HANDLER_ERROR]
+    assert connecting.reason is CloseReason.HANDLER_ERROR
     assert "a connection got no handler" in caplog.text
 
 

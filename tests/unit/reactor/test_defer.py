@@ -266,6 +266,22 @@ def test_cancelled_before_it_began_it_is_not_made_and_nobody_hears(reactor: Reac
     assert outcomes.futures == []
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_cancelled_call_that_waits_for_a_thread_is_not_kept(workers: int) -> None:
+    gate, calls = Gate(), list[int]()
+    with Reactor.open(workers=workers) as reactor, gate:
+        blocked = [reactor.defer(gate) for _ in range(workers or 4)]
+        futures = [reactor.defer(calls.append, 1) for _ in range(10)]
+        reactor.turn(0)
+        for _ in blocked:
+            assert gate.begun.acquire(timeout=PATIENCE)
+        in_a_thread(lambda: [future.cancel() for future in futures])
+        gate.release.set()
+        turn_until(reactor, lambda: all(future.done() for future in blocked))
+        assert not reactor._deferred.unsettled
+    assert calls == []
+
+
 def test_cancelled_while_it_is_made_nobody_hears(reactor: Reactor) -> None:
     outcomes, gate = Outcomes(), Gate()
     with gate:

@@ -171,6 +171,24 @@ def test_ctrl_c_is_no_exception_unless_the_last_one_was_not_taken_up(diary: Diar
         send(signal.SIGINT)
 
 
+def test_ctrl_c_is_no_exception_where_one_below_was_released(diary: Diary, provider: SelectorProvider) -> None:
+    """Whoever is gone cannot tell whether it is news."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    releases = [provider.catch_signal(signal.SIGINT, diary.arrived) for _ in range(4)]
+    top = releases.pop()
+    releases.pop(1)()
+    releases.pop(1)()
+    send(signal.SIGINT)
+    releases.pop()()
+    send(signal.SIGINT)
+    assert diary.lines == ["SIGINT"] * 3
+    diary.is_news = False
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    top()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_ctrl_c_after_the_end_is_passed_on_by_one_on_top(diary: Diary, provider: SelectorProvider) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     release = provider.catch_signal(signal.SIGINT, diary.arrived)
