@@ -14,13 +14,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import NoReturn
 
 from nio.spi import _epoll
 from nio.spi._base import OwnSocket
-
-_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler, None)
+from nio.spi._signals import NamedSignal
 
 
 class ProcessDoor:
@@ -60,20 +58,14 @@ class ProcessDoor:
     def handling_signals(
         self, names: Iterable[str], handler: Callable[[str], object], *, overrule: bool = False
     ) -> Iterator[None]:
-        previous = {}
-
-        def handle(number: int, _frame: FrameType | None) -> None:
-            handler(signal.Signals(number).name)
-
+        ours = [named for named in (NamedSignal(name, handler) for name in names) if overrule or named.is_free]
         try:
-            for name in names:
-                number = signal.Signals[name]
-                if overrule or signal.getsignal(number) in _DEFAULTS:
-                    previous[number] = signal.signal(number, handle)
+            for named in ours:
+                named.set()
             yield
         finally:
-            for number, former in previous.items():
-                signal.signal(number, former)
+            for named in ours:
+                named.put_back()
 
     def share_listener(self, listener: OwnSocket) -> None:
         _epoll.share(listener.fileno())

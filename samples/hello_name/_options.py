@@ -58,8 +58,8 @@ Without: each line of stdin is a name, until "Bye" or the end of the input.
 """
 
 _DEMO = """\
-Both reactors in turn, on free ports of this machine, with a few clients each:
-what they do, what comes back and why. Takes a few seconds; needs nothing else.
+The four reactors in turn, on free ports of this machine, with a few clients
+each: what they do, what comes back and why. Takes a few seconds.
 """
 
 _COMPARE = """\
@@ -79,7 +79,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, summary: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -94,10 +94,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     complete = {
         "server": _server(command("server", "answer names until a signal comes", _SERVER, _SERVER_OUTPUT)),
         "client": _client(command("client", "send names, print and check the replies", _CLIENT)),
-        "demo": _demo(command("demo", "see both reactors at work", _DEMO)),
+        "demo": _demo(command("demo", "see the four reactors at work", _DEMO)),
         "compare": _compare(command("compare", "measure all reactors under the same load", _COMPARE)),
     }
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command is None:
+        parser.error(f"which COMMAND? One of {', '.join(complete)}; --help tells what they do")
+    if unknown:
+        commands.choices[options.command].error(f"it knows no {' '.join(unknown)}; --help tells what it knows")
     complete[options.command](options)
     return options
 

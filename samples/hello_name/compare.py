@@ -38,6 +38,7 @@ _WORKERS = 4
 _LOOPS = max(2, SelectorProvider.default().cpu_count())  # sub reactors, and processes
 _WORTH_IT = 1.2  # times the single reactor's requests per second
 _PATIENCE = 20.0  # seconds without a reply
+_PARALLEL = not getattr(sys, "_is_gil_enabled", lambda: True)()  # threads of one process may compute at the same time
 _BAR = 14  # characters for the fastest
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -289,21 +290,40 @@ _NAMES = {
 
 
 def verdict(rows: list[Row], options: argparse.Namespace) -> str:
-    """One sentence or two: which reactor for this work on this machine, by how much, and why."""
+    """A sentence or two: which reactor for this work on this machine, by how much, and why."""
     single = rows[0]
-    best = max((row for row in rows[1:] if row.reactor in _NAMES), key=lambda row: row.per_second)
+    able = [row for row in rows[1:] if row.reactor in _NAMES and _may_gain(row, options)]
+    best = max(able, key=lambda row: row.per_second, default=single)
     ratio = best.per_second / single.per_second
     if ratio >= _WORTH_IT:
-        return f"Take {_NAMES[best.reactor]}: {ratio:.1f} times the requests per second, because {_why(best, options)}."
+        why = f"{ratio:.1f} times the requests per second, because {_why(best, options)}"
+        return f"Take {_NAMES[best.reactor]}: {why}.{_more(best, rows, options)}"
     if options.delay:
         return f"Take the single reactor: workers do not speed up this work (by {ratio:.1f}), they only add to it."
     pooled = next(row for row in rows if row.reactor == "pooled")
-    cost = "" if single.cpu_us is None else f" ({single.cpu_us} against {pooled.cpu_us} us of processor time)"
+    cost = "" if single.cpu_us is None else f" ({single.cpu_us:,.0f} against {pooled.cpu_us:,.0f} us of processor time)"
     return f"Take the single reactor: a greeting costs less than handing it to a worker{cost}."
+
+
+def _may_gain(row: Row, options: argparse.Namespace) -> bool:
+    """Under a GIL the threads of one process compute one at a time: what looks faster then is the machine's unrest."""
+    return _PARALLEL or row.executor == "processes" or _waits(options)
+
+
+def _waits(options: argparse.Namespace) -> bool:
+    return bool(options.delay and options.delay_kind == "sleep")
+
+
+def _more(best: Row, rows: list[Row], options: argparse.Namespace) -> str:
+    """Where work waits, a thread for each client waits for more of them at the same time than a few workers do."""
+    threads = max((row.per_second for row in rows if row.reactor == "thread per client"), default=0.0)
+    if not _waits(options) or threads < _WORTH_IT * best.per_second:
+        return ""
+    return f" A thread per client did {threads / best.per_second:.1f} times as much as that: so will more workers."
 
 
 def _why(best: Row, options: argparse.Namespace) -> str:
     who = f"its {best.workers} {best.executor}"
-    if options.delay and options.delay_kind == "sleep":
+    if _waits(options):
         return f"{who} wait at the same time"
     return f"{who} compute on several processors"

@@ -1,4 +1,4 @@
-"""``demo``: both reactors in turn, each in a thread of its own, and a few clients that try them.
+"""``demo``: the four reactors in turn, and a few clients that try each of them.
 
 Every line shows what a client sent and what came of it; what comes otherwise than it should ends the demo.
 """
@@ -7,92 +7,42 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from operator import attrgetter
-from threading import Thread
-from typing import Self
 
-from nio import ProtocolFamily, SelectionKey, ServerSocketChannel
-from nio.reactor import Acceptor, CloseReason, Reactor, ReactorStatistics
+from nio.reactor import CloseReason
 from samples.hello_name._console import Exit, Failure, say, spell
 from samples.hello_name._conversation import Conversation
-from samples.hello_name.handler import MAX_NAME, HelloHandler, sleep_and_greet
+from samples.hello_name._demo_servers import LOOPS, NAP, InThread, Preforked, Server
+from samples.hello_name.handler import MAX_NAME
 
-_WORKERS = 4
-_NAP = 0.05  # seconds the slow service takes
 _LIMIT = 5.0  # seconds anything may take
+_DESIGNS = {
+    "single": ("Single reactor: one thread does everything", "one after the other"),
+    "pooled": (f"Pooled reactor: one thread, but {LOOPS} workers greet", "at the same time"),
+    "multi": (f"Group of reactors: one accepts, {LOOPS} threads do the rest", "at the same time"),
+    "prefork": (f"Preforked reactors: {LOOPS} processes, each does everything", "as the kernel dealt them"),
+}
 
 
 def main(options: argparse.Namespace) -> Exit:
-    """Play the scenes on both reactors; Failure with the reason when one goes wrong."""
+    """Play the scenes on each reactor; Failure with the reason when one goes wrong."""
     started = time.monotonic()
-    say("One service, two reactors, real sockets: what clients send and what they get.")
-    for number, (workers, title, slow) in enumerate(
-        (
-            (0, "Single reactor: one thread does everything", "one after the other"),
-            (_WORKERS, f"Pooled reactor: one thread, but {_WORKERS} workers greet", "at the same time"),
-        ),
-        1,
-    ):
-        with _Server(workers) as server:
+    say("One service, four reactors, real sockets: what clients send and what they get.")
+    for number, (mode, (title, slow)) in enumerate(_DESIGNS.items(), 1):
+        with (Preforked if mode == "prefork" else InThread)(mode, _LIMIT) as server:
             say(f"\n{number}. {title} ({spell(server.address)})\n")
             _tell("", "the client sends", "and gets")
             _play(server, slow)
-            done = server.statistics
-        say(f"\n   In all {done.connections} connections, {done.requests} names, {done.turns} turns of the reactor.")
-    say(f"\nAll as it should be, in {time.monotonic() - started:.1f} s.")
+            done = server.final()
+        say(f"\n   In all {done.connections} connections, {done.requests} names, {done.turns} turns of the loop.")
+    say(f"\nAll as it should be, in {time.monotonic() - started:.1f} s.\n")
+    say("Run one of them:       python3 -m samples.hello_name server --reactor multi")
+    say("Which is the fastest:  python3 -m samples.hello_name compare")
     return Exit.DONE
 
 
-class _Handler(HelloHandler):
-    __slots__ = ()
-
-    @staticmethod
-    def process(name: bytes) -> bytes:
-        return sleep_and_greet(_NAP, name) if name.startswith(b"slow") else HelloHandler.process(name)
-
-
-class _Server:
-    """A reactor in a thread."""
-
-    def __init__(self, workers: int) -> None:
-        self._reactor = Reactor.open(workers=workers)
-        listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
-        self.address = listener.local_address or ""
-        self._reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(_Handler))
-        self._thread = Thread(target=self._reactor.run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._reactor.stop()
-        self._thread.join(_LIMIT)
-        self._reactor.close()
-
-    @property
-    def statistics(self) -> ReactorStatistics:
-        return self._reactor.statistics()
-
-    def client(self) -> Conversation:
-        return Conversation([(ProtocolFamily.INET, self.address)], _LIMIT)
-
-    def stop(self) -> None:
-        """Answer what was received, then end."""
-        self._reactor.stop(_LIMIT)
-
-    def wait_for(self, what: str, counter: Callable[[ReactorStatistics], int], before: int) -> None:
-        """Until one of the reactor's counters has gone up; they may be read from any thread."""
-        end = time.monotonic() + _LIMIT
-        while counter(self.statistics) <= before:
-            if time.monotonic() > end:
-                raise Failure(Exit.UNEXPECTED, f"the server has not {what} within {_LIMIT:g} s")
-            time.sleep(0.0005)
-
-
-def _play(server: _Server, slow: str) -> None:
+def _play(server: Server, slow: str) -> None:
     _one_name(server)
     _byte_by_byte(server)
     _pipelined(server)
@@ -104,13 +54,13 @@ def _play(server: _Server, slow: str) -> None:
     _stopped(server)
 
 
-def _one_name(server: _Server) -> None:
+def _one_name(server: Server) -> None:
     with server.client() as client:
         client.send(b"ann\r\n")
         _tell("one name", "ann CR LF", _next(client, b"Hello ann"))
 
 
-def _byte_by_byte(server: _Server) -> None:
+def _byte_by_byte(server: Server) -> None:
     with server.client() as client:
         for byte in b"bob\n":
             before = server.statistics.bytes_in
@@ -119,7 +69,7 @@ def _byte_by_byte(server: _Server) -> None:
         _tell("byte by byte", "b, o, b, LF", _next(client, b"Hello bob"))
 
 
-def _pipelined(server: _Server) -> None:
+def _pipelined(server: Server) -> None:
     names = [b"name %d" % number for number in range(1000)]
     with server.client() as client:
         client.send(b"".join(name + b"\n" for name in names))
@@ -128,7 +78,7 @@ def _pipelined(server: _Server) -> None:
     _tell("pipelining", "1000 names, 1 write", "1000 greetings, in order")
 
 
-def _half_closed(server: _Server) -> None:
+def _half_closed(server: Server) -> None:
     with server.client() as client:
         client.send(b"ann\nbob\n")
         client.end_output()
@@ -137,7 +87,7 @@ def _half_closed(server: _Server) -> None:
     _tell("half-close", "ann, bob, end", ", ".join(replies) + ", end")
 
 
-def _many(server: _Server) -> None:
+def _many(server: Server) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(50)]
         for number, client in enumerate(clients):
@@ -147,19 +97,19 @@ def _many(server: _Server) -> None:
     _tell("50 clients at once", "a name each", "50 greetings, none mixed up")
 
 
-def _slow(server: _Server, how: str) -> None:
+def _slow(server: Server, how: str) -> None:
     with ExitStack() as stack:
-        clients = [stack.enter_context(server.client()) for _ in range(_WORKERS)]
+        clients = [stack.enter_context(server.client()) for _ in range(LOOPS)]
         started = time.monotonic()
         for client in clients:
             client.send(b"slow ann\n")
         for client in clients:
             _next(client, b"Hello slow ann")
         took = time.monotonic() - started
-    _tell(f"{_WORKERS} slow greetings", f"each {_NAP * 1000:g} ms of work", f"in {took * 1000:.0f} ms, {how}")
+    _tell(f"{LOOPS} slow greetings", f"each {NAP * 1000:g} ms of work", f"in {took * 1000:.0f} ms, {how}")
 
 
-def _bad(server: _Server, title: str, sent: str, name: bytes, reason: CloseReason) -> None:
+def _bad(server: Server, title: str, sent: str, name: bytes, reason: CloseReason) -> None:
     with server.client() as client:
         client.send(b"ann\n" + name + b"\nbob\n")
         reply = _next(client, b"Hello ann")
@@ -168,7 +118,7 @@ def _bad(server: _Server, title: str, sent: str, name: bytes, reason: CloseReaso
     _tell(title, f"{sent}, bob", f"{reply}, end: {reason.name}")
 
 
-def _stopped(server: _Server) -> None:
+def _stopped(server: Server) -> None:
     with server.client() as client:
         requests = server.statistics.requests
         client.send(b"slow bob\n")

@@ -6,11 +6,12 @@ import logging
 
 from nio.channels import Pipe
 from nio.reactor.groups._child import ChildMain, Plan
-from nio.reactor.groups._place import Child, Periodic, Place
+from nio.reactor.groups._place import Child, Place
 from nio.reactor.groups._reports import READ_SIZE, Order, Told, Word, of_the_dead, reports
 from nio.reactor.groups._shared import total
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._report import Report
+from nio.reactor.loop._timers import TimerQueue
 from nio.spi import READABLE
 
 _SECOND = 1_000_000_000
@@ -32,7 +33,7 @@ class Nursery:
         self.asked_to_stop: list[float | None] = []  # by children: the drain time
         self.report: Report = Report(self.provider.clock)
         self._start_timeout = start_timeout
-        self.clock_work: list[Periodic] = []  # what the parent does again and again
+        self.timers: TimerQueue = TimerQueue(str)  # of the parent's, who is the only thread: nothing is to be checked
         self._past: list[ReactorStatistics] = []
         self._reader, self._writer = self.provider.open_pipe()
         self._lifeline, self._hand = self.provider.open_pipe()  # the parent alone holds its writing end
@@ -98,7 +99,9 @@ class Nursery:
         moments = [child.deadline for child in self.children.values() if child.deadline is not None]
         if not self.is_ending:
             moments += [place.due for place in self.places if place.child is None and place.due is not None]
-        moments += [periodic.due for periodic in self.clock_work]
+        due = self.timers.next_due()
+        if due is not None:
+            moments.append(due)
         return max(0.0, (min(moments) - self.provider.clock()) / _SECOND) if moments else None
 
     def ask(self) -> None:

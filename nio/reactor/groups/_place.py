@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from nio.channels import Pipe
 from nio.reactor.groups._reports import NOTHING, Order, order
+from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._progress import ReactorStatistics
 
 _SECOND = 1_000_000_000
-_FIRST_PAUSE, _LONGEST_PAUSE = _SECOND // 10, 5 * _SECOND
+_PAUSES = Backoff(first=0.1, longest=5.0, jitter=0.0)
 _MINUTE = 60 * _SECOND
 _SERVED = _SECOND  # whoever has served so long has not failed at once
-
-
-class Periodic:
-    """A call to be made again and again; a standstill is made up for by one call."""
-
-    __slots__ = ("_period", "call", "due")
-
-    def __init__(self, call: Callable[[], object], period: int, now: int) -> None:
-        self.call: Callable[[], object] = call
-        self.due: int = now + period
-        self._period = period
-
-    def is_due(self, now: int) -> bool:
-        """Whether to call it now; then it is due one period later."""
-        if now < self.due:
-            return False
-        self.due += self._period * (1 + (now - self.due) // self._period)
-        return True
 
 
 class Child:
@@ -69,7 +51,7 @@ class Child:
 class Place:
     """One of so many children at a time: ``child`` serves, ``fresh`` is to follow it."""
 
-    __slots__ = ("_deaths", "_most", "_pause", "child", "due", "fresh", "number")
+    __slots__ = ("_deaths", "_most", "_pauses", "child", "due", "fresh", "number")
 
     def __init__(self, number: int, most: int) -> None:
         self.number: int = number
@@ -77,7 +59,7 @@ class Place:
         self.fresh: Child | None = None
         self.due: int | None = 0  # when a child is to be made
         self._most = most
-        self._pause = 0
+        self._pauses = _PAUSES.delays(float)
         self._deaths: deque[int] = deque()
 
     def lost(self, now: int, ready_at: int = 0) -> float:
@@ -87,12 +69,11 @@ class Place:
         more often than ``most`` times a minute.
         """
         if ready_at and now - ready_at >= _SERVED:
-            self._pause = 0
-        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+            self._pauses = _PAUSES.delays(float)
         self._deaths.append(now)
         if len(self._deaths) > self._most:
             self._deaths.popleft()
-        self.due = now + self._pause
+        self.due = now + round(next(self._pauses) * _SECOND)
         if len(self._deaths) == self._most:
             self.due = max(self.due, self._deaths[0] + _MINUTE)
         return (self.due - now) / _SECOND

@@ -35,12 +35,14 @@ from nio.channels._per_kernel import shared_by_fork
 from nio.errors import IllegalArgumentError, IllegalStateError
 from nio.reactor.groups._child import Plan, Registration
 from nio.reactor.groups._nursery import Nursery
-from nio.reactor.groups._place import Periodic, Place
-from nio.reactor.loop._checks import check_callable, check_registration
+from nio.reactor.groups._place import Place
+from nio.reactor.loop._checks import check_callable, check_period, check_registration
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._timers import Timer
 from nio.spi import READABLE, SelectorProvider, Wakeup
 
 _MEANT = ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD")
@@ -90,6 +92,7 @@ class Prefork:
         self._signals: deque[str] = deque()
         self._ends: deque[float | None] = deque()  # what stop() was told
         self._calls: deque[Callable[[], object]] = deque()
+        self._due: deque[Timer] = deque()
         self._on_start: list[Callable[[], object]] = []
         self._on_stop: list[Callable[[], object]] = []
         self._has_started = False
@@ -179,13 +182,11 @@ class Prefork:
         self._calls.append(partial(fn, *args))
         self._wake()
 
-    def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> None:
+    def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in the parent every ``period`` seconds while it runs; what it raises is logged."""
         check_callable("call_every", fn)
-        nanoseconds = round(check_seconds("period", period) * 1e9)
-        if nanoseconds <= 0:
-            raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
-        self._nursery.clock_work.append(Periodic(partial(fn, *args), nanoseconds, self.provider.clock()))
+        nanoseconds = check_period(period)
+        return self._nursery.timers.repeat(self.provider.clock() + nanoseconds, nanoseconds, fn, *args)
 
     def on_start(self, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)`` in the parent when every place has a child that serves, once in each ``run()``."""
@@ -297,14 +298,18 @@ class Prefork:
             self._has_started = True
             for call in self._on_start:
                 self._call(call)
-        for periodic in self._nursery.clock_work:
-            if periodic.is_due(self.provider.clock()):
-                self._call(periodic.call)
+        self._nursery.timers.take_due(self.provider.clock(), self._due)
+        while self._due:
+            taken = self._due.popleft().take()
+            if taken is not None:
+                self._call(partial(taken[0], *taken[1]))
 
     def _call(self, call: Callable[[], object]) -> None:
         try:
             call()
-        except Exception as error:
+        except LEAVING:
+            raise
+        except BaseException as error:
             self._nursery.report("call", logging.ERROR, "a call of the parent's raised", error=error)
 
     def _replace_all(self) -> None:
@@ -312,7 +317,9 @@ class Prefork:
         try:
             if self._on_reload is not None:
                 self._on_reload()
-        except Exception as error:
+        except LEAVING:
+            raise
+        except BaseException as error:
             self._nursery.report("reload", logging.ERROR, "on_reload raised, the old processes serve on", error=error)
             return
         self._nursery.replace_all()

@@ -161,8 +161,8 @@ class ReactorGroup(Reactor):
         """Close every connection and all selectors; again is nothing."""
         if self._state is ReactorState.CLOSED:
             return
-        self.owner.check("close")
-        if not self._selector.is_forked:  # else there are no threads here
+        self._check_close()
+        if not self._selector.is_forked:  # else their threads are the parent's
             self._end_subs()
         for sub in self._subs:
             if not sub.is_running:

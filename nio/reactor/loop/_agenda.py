@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
-from nio.errors import ClosedSelectorError, IllegalArgumentError, RejectedExecutionError
-from nio.reactor.loop._checks import check_callable
+from nio.errors import ClosedSelectorError, RejectedExecutionError
+from nio.reactor.loop._checks import check_callable, check_period
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
@@ -104,9 +104,7 @@ class Agenda:
         """
         check_callable("call_every", fn)
         self.owner.check("call_every")
-        nanoseconds = int(check_seconds("period", period) * 1e9)
-        if nanoseconds <= 0:
-            raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
+        nanoseconds = check_period(period)
         return self._timers.repeat(self.provider.clock() + nanoseconds, nanoseconds, fn, *args)
 
     def defer(

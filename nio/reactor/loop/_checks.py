@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from nio._numbers import check_seconds
 from nio.channels import SelectableChannel, SelectionKey
+from nio.errors import IllegalArgumentError
 
 _ACCEPT = int(SelectionKey.OP_ACCEPT)
 
@@ -13,6 +15,14 @@ def check_callable(what: str, fn: object) -> None:
         raise TypeError(
             f"{what}() takes a function and its arguments, {what}(fn, x) and not {what}(fn(x)); got {fn!r:.200}"
         )
+
+
+def check_period(period: float) -> int:
+    """The nanoseconds of a timer's period in seconds, at least one."""
+    nanoseconds = int(check_seconds("period", period) * 1e9)
+    if nanoseconds <= 0:
+        raise IllegalArgumentError(f"period must be a nanosecond or more, not {period!r} seconds")
+    return nanoseconds
 
 
 def is_handler(candidate: object) -> bool:

@@ -261,7 +261,7 @@ class Reactor(Stopping):
         """Close every connection and the selector, and the pool if it is this reactor's; again is nothing."""
         if self._is_closed:
             return
-        self.owner.check("close")
+        self._check_close()
         self.owner.settle()
         self._state, self._is_closed = _CLOSED, True
         try:
@@ -269,6 +269,11 @@ class Reactor(Stopping):
         except BaseException:
             self._is_closed = False  # it was cut short: closing again goes on
             raise
+
+    def _check_close(self) -> None:
+        if self._selector.is_forked:
+            self.owner.thread = None  # whoever ran it is the parent's
+        self.owner.check("close")
 
     def _close(self) -> None:
         steps: list[Callable[[], None]] = [

@@ -6,8 +6,8 @@ connection ends in ``close`` and nowhere else. Everything between is a state, se
 **Write first, arm later.** What is written while input is handled is sent at once, together; ``OP_WRITE`` is armed only
 for what the kernel did not take. In the steady state a request costs two system calls, one recv and one send.
 
-**Nothing happens inside write()**, so that whoever writes to a connection need not expect its end. The reactor sends, and
-ends a connection with too much output. What other threads write travels to the reactor's thread by itself, in order.
+**Nothing happens inside write()**, so that whoever writes to a connection need not expect its end. The reactor sends,
+and ends a connection with too much output. What other threads write travels to its thread by itself, in order.
 
 **Closing so that the last bytes arrive.** A socket closed with unread input sends a reset, and that makes the peer's
 kernel drop what its program has not read yet. So this side shuts its output down and reads on, discarding, until the

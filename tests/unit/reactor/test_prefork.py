@@ -108,7 +108,7 @@ def test_calls_run_between_two_waits_and_cost_nothing(parent: Parent, caplog: py
     seen: list[object] = []
 
     def fail() -> None:
-        raise ValueError("no")
+        raise BaseException("no Exception")
 
     def call() -> None:
         parent.prefork.execute(fail)
@@ -119,7 +119,19 @@ def test_calls_run_between_two_waits_and_cost_nothing(parent: Parent, caplog: py
     parent.run(lambda: seen.append(0), parent.prefork.stop, lambda: parent.end(101, 102))
     assert seen == [1, 0]
     assert "a call of the parent's raised" in caplog.text
-    caplog.clear()
+    assert "no Exception" in caplog.text
+    caplog.clear()  # its traceback knows the frames
+
+
+def test_ctrl_c_in_a_call_leaves_and_the_children_are_looked_after_again(parent: Parent) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parent.run(lambda: parent.ready(101, 102), lambda: parent.prefork.execute(interrupt))
+    assert parent.prefork.pids == (101, 102)
+    parent.run(lambda: parent.prefork.stop(1), lambda: parent.end(101, 102))
+    assert parent.kernel.made == [101, 102]
 
 
 def test_hooks_and_periodic_calls_of_the_parent(parent: Parent) -> None:
@@ -127,6 +139,9 @@ def test_hooks_and_periodic_calls_of_the_parent(parent: Parent) -> None:
     parent.prefork.on_start(seen.append, "started")
     parent.prefork.on_stop(seen.append, "stops")
     parent.prefork.call_every(2, seen.append, "again")
+    parent.prefork.call_every(1, seen.append, "never").cancel()
+    parent.prefork.call_every(2, lambda: other.cancel())
+    other = parent.prefork.call_every(2, seen.append, "cancelled by one that is due with it")
     with pytest.raises(IllegalArgumentError, match="period"):
         parent.prefork.call_every(0, seen.append)
     parent.run(

@@ -144,6 +144,16 @@ def test_on_reload_is_called_first_and_an_error_of_it_changes_nothing(caplog: py
     there.finish()
 
 
+def test_ctrl_c_in_on_reload_leaves() -> None:
+    def read_configuration() -> None:
+        raise KeyboardInterrupt
+
+    there = Parent(on_reload=read_configuration)
+    with pytest.raises(KeyboardInterrupt):
+        there.run(lambda: there.ready(101, 102), there.prefork.reload)
+    there.finish()
+
+
 # counters
 
 

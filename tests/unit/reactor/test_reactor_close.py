@@ -13,6 +13,8 @@ from nio.channels import Pipe, SelectionKey, ServerSocketChannel
 from nio.errors import ClosedSelectorError, RejectedExecutionError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, CloseReason, Handler, Reactor
+from tests.contract.test_fork import in_child
+from tests.faults.helpers import Server
 from tests.unit.reactor.support import PATIENCE, Greeter, Kernel, Manual, Silent, World, run
 
 READ, ACCEPT = int(SelectionKey.OP_READ), int(SelectionKey.OP_ACCEPT)
@@ -239,3 +241,10 @@ def test_run_serves_until_it_is_stopped() -> None:
         run(reactor)
         thread.join(PATIENCE)
     assert answers == [b"Hello ann\n", b"Hello bob\n"]
+
+
+def test_I01_a_child_of_another_thread_than_the_reactor_s_closes_its_copies() -> None:
+    with Server() as server, server.client() as client:
+        client.ask(b"ann")
+        in_child(server.reactor.close)
+        client.ask(b"bob")

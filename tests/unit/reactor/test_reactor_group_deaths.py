@@ -162,3 +162,20 @@ def test_a_connection_that_comes_when_nobody_is_left_is_closed() -> None:
             group.turn(1)
             assert client.read_to(1) == b""
         assert group.admission.taken == 0
+
+
+def test_J04_a_connection_dealt_to_one_that_has_closed_itself_goes_to_another() -> None:
+    with GroupServer() as server:
+        first = server.group._subs[0]
+        gate = Gate()
+
+        def leave() -> None:
+            first.close()
+            gate()
+
+        first.execute(leave)
+        assert gate.begun.acquire(timeout=PATIENCE)
+        with server.client() as client:
+            server.until(lambda: first.dealt == 1)
+            gate.release.set()
+            client.ask(b"ann")

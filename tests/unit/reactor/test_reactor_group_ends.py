@@ -334,18 +334,14 @@ def test_I01_a_forked_child_closes_its_copies_and_the_parent_serves_on() -> None
         late = server.client()
         server.until(lambda: held.dealt == 1)
 
-        def leave() -> None:
-            server.group.owner.thread = None  # the thread that runs it is not here
-            server.group.close()
-
-        in_child(leave)
+        in_child(server.group.close)
         gate.release.set()
         client.ask(b"bob")
         late.ask(b"late")
         late.close()
 
 
-def test_I01_in_a_child_what_was_on_its_way_is_closed_too() -> None:
+def test_I01_in_a_child_what_was_on_its_way_is_closed_too(caplog: pytest.LogCaptureFixture) -> None:
     listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
     with listener, ReactorGroup.open(reactors=1) as group, dial(listener) as client:
         channel = listener.accept()
@@ -358,6 +354,18 @@ def test_I01_in_a_child_what_was_on_its_way_is_closed_too() -> None:
         group.close()
         assert not channel.is_open
         assert client.read_to(1) == b""
+    assert caplog.text == ""
+
+
+def test_I01_a_fork_in_a_sub_reactor_s_thread() -> None:
+    class Forking(Greeter):
+        def process(self, record: bytes) -> bytes | None:
+            in_child(server.group.close)
+            return super().process(record)
+
+    with GroupServer(Forking) as server, server.client() as client:
+        client.ask(b"ann")
+        client.ask(b"bob")
 
 
 def test_no_place_is_lost_to_a_handler_that_leaves(caplog: pytest.LogCaptureFixture) -> None:

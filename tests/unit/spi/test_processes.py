@@ -89,6 +89,37 @@ def test_signals_by_name_and_those_that_the_program_handles_stay(provider: Syste
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_who_has_set_a_handler_meanwhile_keeps_it(provider: SystemProvider) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        with provider.handling_signals(("SIGUSR1",), print):
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_that_is_not_python_s_stays_and_cannot_be_put_back(
+    provider: SystemProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that an embedding program has set before Python began: Python tells it as None."""
+    heard: list[str] = []
+    before = signal.getsignal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, lambda number, _: heard.append("theirs"))
+    ask = signal.getsignal
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    try:
+        with provider.handling_signals(("SIGUSR1",), heard.append):
+            signal.raise_signal(signal.SIGUSR1)
+        assert heard == ["theirs"]
+        with provider.handling_signals(("SIGUSR1",), heard.append, overrule=True):
+            monkeypatch.setattr(signal, "getsignal", ask)
+            signal.raise_signal(signal.SIGUSR1)
+        assert heard == ["theirs", "SIGUSR1"]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_word_to_the_service_manager(provider: SystemProvider, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
