@@ -17,7 +17,7 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_settings
+from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
@@ -134,6 +134,7 @@ class StreamHandler(Completions):
             raise TypeError(f"{cls.__name__} has no process()")
         check_callbacks(cls, "process", "on_open", "on_close", "on_writable", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
+        check_names(cls)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
