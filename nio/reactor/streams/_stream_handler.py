@@ -110,6 +110,9 @@ class StreamHandler(Completions):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            owed.submitter = None
         self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
@@ -140,7 +143,7 @@ class StreamHandler(Completions):
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
-        self._late = None
+        self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
         framing = self.framing
