@@ -129,6 +129,35 @@ def connection_of(**members: Any) -> Callable[[], object]:
     return lambda: Acceptor(type("Mine", (Raw,), members))
 
 
+def joins(self: Any) -> None:
+    self.room = self.channel = "#room"
+
+
+def remembers(self: Any, record: bytes) -> bytes:
+    self.name, self._state = record, "named"
+    return record
+
+
+def closes_over(self: Any) -> None:
+    self.key = 7
+    self.reactor.execute(lambda: self.key)
+
+
+def assigns_to_another(self: Any, record: bytes) -> None:
+    friend: Any = self.friend
+    friend.key, self.reasons = 7, []
+    self.idle_timeout = self.framing = self.known = None
+
+
+class Mixin:
+    def on_open(self) -> None:
+        self.key = 7
+
+
+class Mixed(Echo, Mixin):  # type: ignore[misc]  # which is the slip
+    pass
+
+
 async def nobody_awaits(self: object, *args: object) -> None:
     pass
 
@@ -153,6 +182,13 @@ async def nobody_awaits(self: object, *args: object) -> None:
         (acceptor_of(framing=b"\n"), ["Mine.framing", r"b'\n'", "Lines()"]),
         (acceptor_of(framing=Lines), ["Mine.framing", "a class", "Lines()"]),
         (acceptor_of(framing=None), ["Mine.framing", "None", "Lines()"]),
+        (acceptor_of(channel="#room"), ["Mine.channel", "a name that nio uses itself"]),
+        (acceptor_of(_flush=print), ["Mine._flush", "a name that nio uses itself"]),
+        (connection_of(_send=print), ["Mine._send", "a name that nio uses itself"]),
+        (acceptor_of(__init__=joins), ["Mine.__init__() assigns self.channel", "choose another name"]),
+        (acceptor_of(process=remembers), ["Mine.process() assigns self._state", "choose another name"]),
+        (connection_of(on_open=closes_over), ["Mine.on_open() assigns self.key", "choose another name"]),
+        (lambda: Acceptor(Mixed), ["Mixin.on_open() assigns self.key", "choose another name"]),
     ],
 )
 def test_a_class_that_cannot_work_is_refused_when_its_acceptor_is_made(
@@ -162,6 +198,10 @@ def test_a_class_that_cannot_work_is_refused_when_its_acceptor_is_made(
         slip()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_settings_and_names_of_one_s_own_may_be_assigned() -> None:
+    Acceptor(type("Mine", (Echo,), {"process": assigns_to_another, "__slots__": ("known",), "_mine": 1}))
 
 
 def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(

@@ -141,7 +141,7 @@ class Job:
 
     def abandon(self) -> bool:
         """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
-        self.process, future = None, self.future
+        self.process, future, self.future = None, self.future, None  # which knows this job by its callback
         if future is None:
             return self.has_begun
         try:

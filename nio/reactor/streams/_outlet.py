@@ -219,7 +219,6 @@ class Outlet(Standing):
 
     def enforce_deadlines(self) -> None:
         """The look, as a tick."""
-        self._heard[0] = self._heard[0] or self._clock()  # Ctrl-C came as the turn was to note it
         self._deadlines.enforce()
 
     def tell_idle(self) -> None:

@@ -21,7 +21,7 @@ framed were processed already, and their replies are dropped.
 
 **Errors** belong to the step in which they came. ``recv`` and ``send`` tell of the peer, ``process`` of the user's
 code, and all else costs the handler as any error of its own does. A KeyboardInterrupt closes the connection that was
-served last, and leaves.
+being served and leaves; between two connections it closes none.
 """
 
 from __future__ import annotations
@@ -47,9 +47,6 @@ class Nobody:
     _interest = -1
 
 
-NOBODY: Any = Nobody
-
-
 class Steady:
     """The loop, for one reactor."""
 
@@ -63,25 +60,23 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        get, key, heard, data, requests, received, sent, passed = watch.by_fd.get, NOBODY, [0], b"", 0, 0, 0, 0
+        get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
-                key = get(fd, NOBODY)
+                key: Any = get(fd, nobody)
                 try:
                     handler = key._attachment
                     steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
-                except BaseException as error:
-                    steady = self._is_one_of_ours(error)
+                except BaseException as error:  # it is no connection
+                    steady = _unless_leaving(error)
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
                     continue
-                step, key._ready, handler._heard = _READING, mask, heard
+                recv, step, key._ready = handler._recv, _READING, mask
                 try:
-                    recv = handler._recv
                     data = recv(handler._read_size)
-                    count, step = len(data), _AFTER
-                    received += count
-                    line = data[:-1]
+                    count, step, line = len(data), _AFTER, data[:-1]
+                    received, handler._heard = received + count, heard
                     if count > handler._longest or not data or data[-1] != _LF or _LF in line or _CR in line:
                         self._unusual(handler, data)
                         continue
@@ -97,23 +92,16 @@ class Steady:
                     if took != len(data):
                         handler._keep(data, took)
                 except BaseException as error:
-                    self._raised(key, handler, error, step, data)
-            key = NOBODY
+                    try:
+                        self._raised(key, handler, error, step, data)
+                    except LEAVING as last:  # of the handler, or on top of its error before anybody was told
+                        self._left(key, handler, last)
         finally:
-            self._note(heard, requests, received, sent, key)
+            self._note(heard, requests, received, sent)
         return len(events) - passed
 
-    @staticmethod
-    def _is_one_of_ours(error: BaseException) -> bool:
-        """An attachment whose attributes raise is no connection; what it raises is told when it is called."""
-        if isinstance(error, LEAVING):
-            raise error
-        return False
-
-    def _note(self, heard: list[int], requests: int, received: int, sent: int, key: Any) -> None:
-        """What the loop has counted, and when it ended; if it was left, whoever had this key is in the middle of it."""
-        if key is not NOBODY:
-            self._failed(key, None, KeyboardInterrupt())
+    def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
+        """What the loop has counted, and when it ended."""
         heard[0] = self._clock()
         tally = self._tally
         tally.requests += requests
@@ -131,10 +119,14 @@ class Steady:
                 handler._unsent(data, error)
             else:
                 raise error
+        except LEAVING:
+            raise
         except BaseException as last:
             self._failed(key, handler, last)
-            if isinstance(last, LEAVING):
-                raise
+
+    def _left(self, key: Any, handler: Any, error: BaseException) -> None:
+        self._failed(key, handler, error)
+        raise error
 
     # several lines in one read
 
@@ -196,3 +188,10 @@ class Steady:
         self._tally.bytes_out += took
         if took != len(data):
             handler._keep(data, took)
+
+
+def _unless_leaving(error: BaseException) -> bool:
+    """What an attachment raises when it is asked is told when it is called."""
+    if isinstance(error, LEAVING):
+        raise error
+    return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_settings, no_channel
+from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
@@ -113,6 +113,9 @@ class StreamHandler(Completions):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            owed.submitter = None
         self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
@@ -139,12 +142,13 @@ class StreamHandler(Completions):
         check_callbacks(cls, *callbacks)
         check_settings(cls, StreamHandler)
         check_limits(cls)
+        check_names(cls)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
-        self._late = None
+        self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
         framing = self.framing

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -321,3 +323,33 @@ def test_B06_a_reset_is_noticed_while_it_is_owed_also_behind_output_that_had_to_
         world.until(lambda: world.handler.reasons)
         assert world.handler.reasons == [CloseReason.PEER_RST]
         assert world.handler.owed[0].cancelled()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_K05_a_future_that_somebody_keeps_keeps_no_handler(workers: int, done: bool) -> None:
+    kept: list[Late] = []
+
+    class Keeping(Owing):
+        def process(self, record: bytes) -> Any:
+            reply = super().process(record)
+            kept.append(reply)
+            return reply
+
+    gc.collect()
+    gc.disable()
+    try:
+        with World(Keeping, workers=workers) as world:
+            peer = world.connect()
+            peer.send(b"late\n")
+            owing(world)[0]
+            if done:
+                kept[0].set_result(b"ann")
+                assert peer.read(4) == b"ann\n"
+            alive = weakref.ref(world.handler)
+            peer.reset()
+            world.until(lambda: world.handler.reasons)
+            world.handlers.clear()
+            world.until(lambda: alive() is None)
+            assert kept[0].cancelled() == (not done)
+    finally:
+        gc.enable()
