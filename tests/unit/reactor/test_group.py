@@ -268,6 +268,8 @@ def test_the_first_member_of_another_reactor_may_come_at_any_moment(look: Callab
     """As another thread would bring it: whenever a Python function is entered or left."""
     group: Group[Any] = Group()
 
+    left = 0
+
     def joins(frame: FrameType, event: str, arg: object) -> None:
         nonlocal left
         left -= event in ("call", "return")
