@@ -313,6 +313,7 @@ def test_K05_two_ends_are_freed_without_the_collector(proxy: Proxy, end: str) ->
             client.half_close()
         else:
             ends[0].close()
+            ends[0].close()
         if end != "reset":
             target.half_close()
         proxy.until(lambda: all(one.reasons for one in ends))
