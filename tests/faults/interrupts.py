@@ -9,9 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import nio.reactor
+import nio
 
-CODE = str(Path(nio.reactor.__file__).parent)
+NIO = Path(nio.__file__).parent
+CODE = tuple(str(NIO / package) for package in ("reactor", "channels", "executors"))
 
 
 class Interrupt:

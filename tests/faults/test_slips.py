@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -222,6 +222,10 @@ def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(
     assert r"Chosen.framing is a framing, Lines() for one, not b'\n'" in caplog.text
 
 
+async def nobody_iterates() -> AsyncIterator[None]:
+    yield
+
+
 @pytest.mark.parametrize(
     ("slip", "words"),
     [
@@ -231,8 +235,10 @@ def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(
         (lambda r, s: r.execute(0), ["execute(fn, x)", "not execute(fn(x))", "got 0"]),
         (lambda r, s: r.call_later(1, None), ["call_later", "got None"]),
         (lambda r, s: r.call_at(1, None), ["call_at", "got None"]),
+        (lambda r, s: r.defer(nobody_awaits), ["defer() was given a coroutine function", "not async def"]),
+        (lambda r, s: r.on_stop(nobody_iterates), ["on_stop() was given a coroutine function"]),
     ],
-    ids=["stream", "class", "str", "execute", "call_later", "call_at"],
+    ids=["stream", "class", "str", "execute", "call_later", "call_at", "async", "async generator"],
 )
 def test_what_is_registered_or_queued_is_looked_at_at_once(
     slip: Callable[[Reactor, ServerSocketChannel], object],

@@ -10,6 +10,7 @@ from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CONNECT, _ACCEPT = int(SelectionKey.OP_CONNECT), int(SelectionKey.OP_ACCEPT)
@@ -142,5 +143,9 @@ class Handler:
         if reactor.owner.is_elsewhere:
             reactor.post(self.close, reason)
             return
-        reactor.forget(key, reason)
-        self.channel.close()
+        try:
+            reactor.forget(key, reason)
+            self.channel.close()
+        except LEAVING:  # before that has begun, maybe
+            self.channel.close()
+            raise

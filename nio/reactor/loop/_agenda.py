@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
-from nio.errors import ClosedSelectorError, RejectedExecutionError
+from nio.errors import ClosedSelectorError, ForkedSelectorError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable, check_period
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
@@ -143,6 +143,8 @@ class Agenda:
         check_callable("on_signal", fn)
         if self._state is _CLOSED:
             raise RejectedExecutionError("the reactor is closed")
+        if self._selector.is_forked:
+            raise ForkedSelectorError("the reactor belongs to the process that this one was forked from")
         return self._signals.watch(signum, fn, args)
 
     def watch_urgent(self, channel: SelectableChannel, fn: Callable[..., object], /, *args: object) -> UrgentWatch:

@@ -158,6 +158,9 @@ class Outlet(Standing):
                 self._outbox = NOWHERE
                 try:
                     (self.channel.release if self._eof else self.channel.close)()
+                except LEAVING:  # before that has begun, maybe
+                    self.channel.close()
+                    raise
                 finally:
                     try:
                         self._leave_all()
