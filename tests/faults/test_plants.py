@@ -21,6 +21,8 @@ def test_each_row_has_its_plant_and_each_plant_its_row() -> None:
 def test_the_place_is_there(plant: Plant) -> None:
     assert plant.is_there()
     assert plant.old != plant.new
+    text = (ROOT / "nio" / plant.path).read_text(encoding="utf-8")
+    compile(text.replace(plant.old, plant.new), plant.path, "exec")  # so that it is the bug that is found
 
 
 def test_what_is_planted(tmp_path: Path) -> None:
