@@ -5,7 +5,8 @@ pytest-xdist. It raises what no ``except Exception`` catches, and again after ha
 ``except BaseException`` may swallow it. A test that uses SIGALRM itself has this guard only until then.
 
 The second guard is a watchdog of ``faulthandler``, for a main thread that sits in C code or swallows whatever is
-raised. It writes the stacks and ends the whole run, between the third signal and the fourth.
+raised. It writes the stacks and ends the whole run, between the third signal and the fourth. Its thread is born with
+all signals blocked: one that it took in its first moments would wait until the main thread looks for another reason.
 
 Neither is at work in a debugger.
 """
@@ -74,7 +75,9 @@ def limited(item: pytest.Item, phase: str) -> Iterator[None]:
         os.write(stderr, f"\n{message}".encode())
         pytest.fail(message)
 
+    allowed = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     faulthandler.dump_traceback_later(2.25 * limit, exit=True, file=stderr)
+    signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
     previous = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, limit, limit / 2)
     try:

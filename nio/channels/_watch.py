@@ -136,7 +136,7 @@ class Watch(Generic[K]):
             key._queued = False  # before the interest set is read: a change after that queues the key again
             if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask not in _LAZY):
                 try:
-                    self.arm(key, mask)
+                    self.arm(key, mask or self._mask_of_nothing(key))
                 except OSError as error:
                     self._lost.append((key, error))
             if self._lost:
@@ -144,6 +144,10 @@ class Watch(Generic[K]):
                 timeout = 0
             updates.popleft()
         return timeout
+
+    def _mask_of_nothing(self, key: K) -> int:
+        """What is watched for when the interest set has become empty: a reset, if somebody wants to hear of it."""
+        return BROKEN if key._kernel_mask > 0 and self.on_fault is not None else 0
 
     def arm(self, key: K, mask: int) -> None:
         """Have the poller watch for ``mask``, for nothing if that is 0; OSError when it refuses."""

@@ -193,6 +193,50 @@ def test_output_that_waits() -> None:
     every_moment(scene)
 
 
+class Buggy(Greeter):
+    def process(self, record: bytes) -> bytes | None:
+        if record == b"bug":
+            raise KeyError(record)
+        return super().process(record)
+
+
+@pytest.mark.parametrize("data", [b"bug\n", b"ann\nbug\nbob\n"])
+@WORKERS
+def test_a_bug(pooled: bool, data: bytes) -> None:
+    """Whose record was not answered is never served on as if it had been."""
+
+    def scene(interrupt: Interrupt) -> None:
+        with World(Buggy, workers=Here() if pooled else 0) as world:
+            other, peer = world.connect(), world.connect()
+            peer.send(data)
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            assert not answered(peer, b"Hello ann\nHello bob\n")
+            peer.close()
+            world.until(lambda: world.handlers[1].state is State.CLOSED)
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+@WORKERS
+def test_silence_after_a_request(pooled: bool) -> None:
+    """Whoever says no more has an end, wherever the turn was cut off that heard it last."""
+
+    def scene(interrupt: Interrupt) -> None:
+        with World(workers=Here() if pooled else 0) as world:
+            peer, other = world.connect(), world.connect()
+            peer.send(b"ann\n")
+            other.send(b"bob\ncid\n")
+            for _ in range(2):
+                struck(interrupt, world.reactor.turn, 0)
+            for _ in range(3):
+                world.advance(61)
+            assert [handler.state for handler in world.handlers] == [State.CLOSED] * 2
+
+    every_moment(scene)
+
+
 def test_timers_and_ticks() -> None:
     """Of two that are due at once none is lost: each ran, or was the one that was struck."""
 

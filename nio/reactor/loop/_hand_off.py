@@ -72,12 +72,12 @@ class Loop(Protocol):
 class Job:
     """One connection's current record, as a callable without arguments for a worker."""
 
-    __slots__ = ("_post", "_submitter", "executor", "future", "hand_off", "has_begun", "process", "record")
+    __slots__ = ("_post", "executor", "future", "hand_off", "has_begun", "process", "record", "submitter")
 
     def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
         self._post = hand_off.loop.post
         self.hand_off: HandOff = hand_off
-        self._submitter = submitter
+        self.submitter: Submitter = submitter  # what is raised in a tick of this job is its error
         self.process: Process | None = process  # None: the connection is gone
         self.record: Any = b""
         self.executor: Executor | None = None
@@ -93,9 +93,9 @@ class Job:
         try:
             reply = process(self.record)
         except BaseException as error:
-            post(self._submitter.handle_failure, error)
+            post(self.submitter.handle_failure, error)
         else:
-            post(self._submitter.handle_reply, reply)
+            post(self.submitter.handle_reply, reply)
 
     def run_here(self) -> None:
         """On the reactor's thread, where the pool's policy has the caller run the job: there Ctrl-C is no record's."""
@@ -103,11 +103,11 @@ class Job:
         try:
             reply = None if process is None else process(self.record)
         except BaseException as error:
-            self._post(self._submitter.handle_failure, error)
+            self._post(self.submitter.handle_failure, error)
             if isinstance(error, LEAVING):
                 raise
         else:
-            self._post(self._submitter.handle_reply, reply)
+            self._post(self.submitter.handle_reply, reply)
 
     def settle(self, future: Future[Reply]) -> None:
         """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
@@ -119,25 +119,25 @@ class Job:
             elif future.cancelled():
                 self.cancel()
             else:
-                post(self._submitter.handle_reply, future.result())
+                post(self.submitter.handle_reply, future.result())
         except BaseException as error:
-            post(self._submitter.handle_failure, error)
+            post(self.submitter.handle_failure, error)
 
     def fail(self, error: BaseException) -> None:
         """On the reactor's thread: was it the record, or is the executor broken?"""
         executor = self.executor
         if isinstance(error, BrokenExecutor) and executor is not None and self.hand_off.has_lost(executor, error):
-            self._submitter.handle_loss(error)
+            self.submitter.handle_loss(error)
         else:
-            self._submitter.handle_failure(error)
+            self.submitter.handle_failure(error)
 
     def cancel(self) -> None:
         """From any thread: nobody will process the record."""
-        self._post(self._submitter.handle_rejection)
+        self._post(self.submitter.handle_rejection)
 
     def lose(self) -> None:
         """On the reactor's thread: nobody knows whether a worker has the record."""
-        self._post(self._submitter.handle_loss, WorkersLostError("interrupted on the way to a worker"))
+        self._post(self.submitter.handle_loss, WorkersLostError("interrupted on the way to a worker"))
 
     def abandon(self) -> bool:
         """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""

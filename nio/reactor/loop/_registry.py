@@ -148,6 +148,7 @@ class Registry(Generic[H]):
     def blame(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         """A tick or a timer raised: a handler's method is that handler's error. Returns also for what is LEAVING."""
         owner = getattr(fn, "__self__", None)
+        owner = getattr(owner, "submitter", owner)  # of a Job
         key = getattr(owner, "key", None)
         if owner is not None and isinstance(key, SelectionKey) and self.of(key) is owner:
             self.failed(key, owner, error)
@@ -177,7 +178,7 @@ class Registry(Generic[H]):
             if not getattr(type(handler), "endures", False):
                 self._end(key, handler)
             return
-        if hasattr(attachment, "handle_ready"):
+        if _is_handler(attachment):
             self._report("handler", logging.ERROR, "%s raised", type(attachment).__name__, error=error)
         else:
             self._report("handler", logging.ERROR, "%r has no Handler attached, but %.200r", key, attachment)
@@ -208,3 +209,13 @@ class Registry(Generic[H]):
         finally:
             if self.forget(key, reason):  # its close raised, too
                 self.guarded(key.channel.close)
+
+
+def _is_handler(attachment: object) -> bool:
+    """An attachment that stands before another object may raise anything when it is asked."""
+    try:
+        return hasattr(attachment, "handle_ready")
+    except LEAVING:
+        raise
+    except BaseException:
+        return False

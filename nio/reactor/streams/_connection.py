@@ -143,6 +143,8 @@ class Connection(Outlet):
         What was read of it already is this handler's. For the reactor's thread. IllegalStateError while output is
         unsent, ClosedChannelError once closed.
         """
+        if self._replies:
+            self._put_replies()
         if self._state is not CLOSED and self._outbox.size:
             self._flush()
         if self.unsent:
@@ -255,6 +257,8 @@ class Connection(Outlet):
 
     def handle_replaced(self) -> None:
         """Another handler has the channel: it gets no output and no input of this one."""
+        if self._replies:
+            self._put_replies()
         self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
         outbox, self._outbox = self._outbox, Outbox()

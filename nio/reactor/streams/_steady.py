@@ -68,7 +68,9 @@ class Steady:
                 try:
                     handler = key._attachment
                     steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
-                except AttributeError:  # it is no connection
+                except LEAVING:
+                    raise
+                except BaseException:  # it is no connection; what it raises is told when it is called
                     steady = False
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
@@ -95,9 +97,17 @@ class Steady:
                     if took != len(data):
                         handler._keep(data, took)
                 except BaseException as error:
-                    self._raised(key, handler, error, step, data)
+                    try:
+                        self._raised(key, handler, error, step, data)
+                    except LEAVING as last:  # it may have come on top, before anything was told
+                        self._failed(key, handler, last)
+                        raise
         finally:
-            self._note(heard, requests, received, sent)
+            try:
+                self._note(heard, requests, received, sent)
+            except LEAVING:
+                self._note(heard, requests, received, sent)
+                raise
         return len(events) - passed
 
     def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
@@ -119,10 +129,10 @@ class Steady:
                 handler._unsent(data, error)
             else:
                 raise error
+        except LEAVING:
+            raise
         except BaseException as last:
             self._failed(key, handler, last)
-            if isinstance(last, LEAVING):
-                raise
 
     # several lines in one read
 

@@ -110,7 +110,7 @@ class StreamHandler(Completions):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
-        self._records = NOTHING
+        self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
             self.reactor.guarded(late.cancel)
@@ -253,7 +253,9 @@ class StreamHandler(Completions):
         all_good = self._state is CLOSED or self._put_replies()
         self._replies = ()
         if not all_good:
-            self._answer(replies[0])  # which raises, and ends the connection
+            self._answer(replies[0])  # which ends the connection, unless it is a late one
+            if self._state is PROCESSING:
+                self.send_queued()  # what was made before it
         elif error is not None:
             self._raised(error)
         return all_good and error is None

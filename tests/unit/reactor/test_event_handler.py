@@ -8,7 +8,7 @@ import pytest
 
 from nio.channels import Pipe, SelectableChannel, SelectionKey
 from nio.reactor import CloseReason, ConnectionInfo, EventHandler, Reactor
-from tests.unit.reactor.support import run
+from tests.unit.reactor.support import World, run
 
 READ, WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 
@@ -129,3 +129,39 @@ def test_an_attachment_that_is_no_handler_is_named_and_costs_its_key_only(
     assert record.levelno == logging.ERROR
     assert "has no Handler attached, but 'xxx" in record.getMessage()
     assert len(record.getMessage()) < 500
+
+
+class Behind:
+    """Stands before another object, and raises what it likes when it is asked."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> object:
+        raise self._error
+
+
+class Panic(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [LookupError("gone"), ReferenceError("gone"), Panic("gone"), AttributeError("gone")])
+def test_whatever_an_attachment_raises_when_it_is_asked_costs_its_key_only(error: BaseException) -> None:
+    with World() as world:
+        world.connect()
+        other = world.connect()
+        lost = world.handlers[0]
+        lost.key.attach(Behind(error))
+        for peer in world.peers:
+            peer.send(b"ann\n")
+        assert other.read(10) == b"Hello ann\n"
+        assert lost.reasons == [CloseReason.HANDLER_ERROR]
+
+
+def test_an_attachment_that_leaves_when_it_is_asked_leaves() -> None:
+    with World() as world:
+        peer = world.connect()
+        world.handler.key.attach(Behind(KeyboardInterrupt()))
+        peer.send(b"ann\n")
+        with pytest.raises(KeyboardInterrupt):
+            world.until(lambda: world.handler.reasons)

@@ -308,3 +308,36 @@ def test_ctrl_c_while_a_worker_makes_it_changes_nothing() -> None:
             world.reactor.run()
         late.set_result(b"Hello ann")
         assert peer.read(10) == b"Hello ann\n"
+
+
+@pytest.mark.parametrize("before", [b"now\n", b"now\nnow\n"])
+def test_what_was_made_before_it_goes_out_at_once(before: bytes) -> None:
+    with World(Owing) as world:
+        peer = world.connect()
+        peer.send(before + b"late\nnow\n")
+        world.until(lambda: world.handler.owed)
+        assert peer.pull() == 8 * before.count(b"now")
+        assert world.handler.key.interest_ops == 0
+        world.handler.owed[0].set_result(b"late")
+        peer.read(8 * before.count(b"now"))
+        assert peer.read(13) == b"late\nat once\n"
+
+
+@pytest.mark.parametrize("room", [None, 3])
+def test_B06_a_reset_is_noticed_while_it_is_owed_also_behind_output_that_had_to_wait(room: int | None) -> None:
+    with World(Owing) as world:
+        if world.kernel.name == "select":
+            pytest.skip("select(2) tells of no reset while nobody reads")
+        peer = world.connect()
+        world.kernel.room = room
+        peer.send(b"now\nlate\n")
+        world.until(lambda: world.handler.owed)
+        world.turns()
+        assert (world.handler.unsent > 0) == (room is not None)
+        world.kernel.room = None
+        assert peer.read(8) == b"at once\n"
+        world.turns()
+        peer.reset()
+        world.until(lambda: world.handler.reasons)
+        assert world.handler.reasons == [CloseReason.PEER_RST]
+        assert world.handler.owed[0].cancelled()

@@ -91,7 +91,8 @@ def test_a_handler_drains_the_whole_group_and_all_reactors_report() -> None:
             assert greeted(second)
             first.sock.sendall(b"drain\n")
             assert first.sock.recv(100) == b"Hello drain\n"
-            assert second.sock.recv(100) == b""
+            for client in (first, second):  # whoever leaves before his reactor drains is no part of the report
+                assert client.sock.recv(100) == b""
         server.ended()
         report = server.group.drain_report
         assert {record.reason for record in report} == {CloseReason.DRAIN}

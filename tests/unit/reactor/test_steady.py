@@ -7,8 +7,9 @@ from concurrent.futures import Future
 
 import pytest
 
+from nio.channels import SelectionKey
 from nio.reactor import CloseReason, State
-from tests.unit.reactor.support import NEVER, Greeter, Manual, Silent, World
+from tests.unit.reactor.support import NEVER, Greeter, Keeper, Manual, Silent, World
 
 
 class Own(Greeter):
@@ -190,3 +191,35 @@ def test_input_that_comes_while_a_worker_has_the_record_is_read_after_its_reply(
         world.until_state(State.PROCESSING)
         manual.run_one()
         assert peer.read(10) == b"Hello bob\n"
+
+
+@pytest.mark.parametrize("kind", [Wilful, Plain])
+@pytest.mark.parametrize("deed", ["detach", "replace", "replace late"])
+def test_what_was_answered_before_the_channel_goes_to_another_is_sent(kind: type[Wilful], deed: str) -> None:
+    class Giving(kind):  # type: ignore[misc, valid-type]
+        def process(self, record: bytes) -> bytes | Future[bytes | None] | None:
+            if record == b"detach":
+                taken.append(self.detach())
+            elif record.startswith(b"replace"):
+                self.reactor.register(self.channel, SelectionKey.OP_READ, Keeper())
+                if record == b"replace late":
+                    self.future: Future[bytes | None] = Future()
+                    return self.future
+            reply: bytes | Future[bytes | None] | None = super().process(record)
+            return reply
+
+    taken: list[socket.socket] = []
+    with World(Giving) as world:
+        peer = world.connect()
+        peer.send(f"a\nb\n{deed}\nc\nd\n".encode())
+        assert peer.read(10) == b"re a\nre b\n"
+        world.turns()
+        assert world.handler.seen[:2] == [b"a", b"b"]
+        assert b"c" not in world.handler.seen
+        assert (world.handler.unsent, world.handler._replies) == (0, ())
+        assert (len(taken) == 1) == (deed == "detach")
+        assert world.handler.future.cancelled() if deed == "replace late" else True
+        peer.pull()
+        assert peer.got == b""
+        for sock in taken:
+            sock.close()
