@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import inspect
 
+from nio.errors import IllegalStateError
+
+
+def no_channel(handler: object) -> IllegalStateError:
+    """The error of whoever uses a handler before it is open."""
+    return IllegalStateError(
+        f"this {type(handler).__name__} has no channel yet: it gets one by reactor.register(channel, ops, handler), by "
+        "an Acceptor or when a reactor.connect() stands, and hears of it in on_open()"
+    )
+
 
 class BadReplyError(TypeError):
     """What ``process`` returned is no reply."""

@@ -270,6 +270,10 @@ class HandOff:
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
 
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck while work was to be tried again, which is needed all the same."""
+        self.loop.post(fn, *args)
+
     # where the work goes
 
     def _adopt(self, executor: Executor) -> None:

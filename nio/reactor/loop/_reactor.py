@@ -246,6 +246,9 @@ class Reactor(Stopping):
         finally:
             try:
                 background.end()
+            except LEAVING:  # a Ctrl-C, before it was told to stop maybe
+                background.end()
+                raise
             finally:
                 if self.owner.thread is None:
                     self._reopen()

@@ -21,7 +21,7 @@ framed were processed already, and their replies are dropped.
 
 **Errors** belong to the step in which they came. ``recv`` and ``send`` tell of the peer, ``process`` of the user's
 code, and all else costs the handler as any error of its own does. A KeyboardInterrupt closes the connection that was
-being served and leaves; between two connections it closes none.
+served last, and leaves.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class Nobody:
     _interest = -1
 
 
+NOBODY: Any = Nobody
+
+
 class Steady:
     """The loop, for one reactor."""
 
@@ -60,18 +63,15 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        get, nobody, heard, data = watch.by_fd.get, Nobody, [0], b""
-        requests = received = sent = passed = 0
+        get, key, heard, data, requests, received, sent, passed = watch.by_fd.get, NOBODY, [0], b"", 0, 0, 0, 0
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
-                key: Any = get(fd, nobody)
+                key = get(fd, NOBODY)
                 try:
                     handler = key._attachment
                     steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
-                except LEAVING:
-                    raise
-                except BaseException:  # it is no connection; what it raises is told when it is called
-                    steady = False
+                except BaseException as error:
+                    steady = self._is_one_of_ours(error)
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
                     continue
@@ -97,21 +97,23 @@ class Steady:
                     if took != len(data):
                         handler._keep(data, took)
                 except BaseException as error:
-                    try:
-                        self._raised(key, handler, error, step, data)
-                    except LEAVING as last:  # it may have come on top, before anything was told
-                        self._failed(key, handler, last)
-                        raise
+                    self._raised(key, handler, error, step, data)
+            key = NOBODY
         finally:
-            try:
-                self._note(heard, requests, received, sent)
-            except LEAVING:
-                self._note(heard, requests, received, sent)
-                raise
+            self._note(heard, requests, received, sent, key)
         return len(events) - passed
 
-    def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
-        """What the loop has counted, and when it ended."""
+    @staticmethod
+    def _is_one_of_ours(error: BaseException) -> bool:
+        """An attachment whose attributes raise is no connection; what it raises is told when it is called."""
+        if isinstance(error, LEAVING):
+            raise error
+        return False
+
+    def _note(self, heard: list[int], requests: int, received: int, sent: int, key: Any) -> None:
+        """What the loop has counted, and when it ended; if it was left, whoever had this key is in the middle of it."""
+        if key is not NOBODY:
+            self._failed(key, None, KeyboardInterrupt())
         heard[0] = self._clock()
         tally = self._tally
         tally.requests += requests
@@ -129,10 +131,10 @@ class Steady:
                 handler._unsent(data, error)
             else:
                 raise error
-        except LEAVING:
-            raise
         except BaseException as last:
             self._failed(key, handler, last)
+            if isinstance(last, LEAVING):
+                raise
 
     # several lines in one read
 

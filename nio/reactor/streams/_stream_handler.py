@@ -17,7 +17,7 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_settings
+from nio.reactor.handlers._slips import check_callbacks, check_settings, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
@@ -71,8 +71,11 @@ class StreamHandler(Completions):
 
         False when the connection is ending or has ended, and nothing is sent: see ``write``.
         """
-        if self._state in ENDED:
-            return False
+        try:
+            if self._state in ENDED:
+                return False
+        except AttributeError:
+            raise no_channel(self) from None
         try:
             data = self._encode(record)
         except LEAVING:
@@ -88,7 +91,7 @@ class StreamHandler(Completions):
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
-        if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
+        if getattr(self, "_state", None) is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
             self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
@@ -100,7 +103,7 @@ class StreamHandler(Completions):
         try:
             super().close(reason)
         finally:
-            if self._state is CLOSED and self._process is not None:
+            if getattr(self, "_state", None) is CLOSED and self._process is not None:
                 self._let_go(reason)
 
     def handle_replaced(self) -> None:
