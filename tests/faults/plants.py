@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "## Faults of published listings that are none here"
-TIMEOUT = 150  # seconds for the tests of a row: a planted bug may make them hang, until their guard rings
+TIMEOUT = 75  # seconds for the tests of a row: a planted bug may make them hang, until their guard rings
 
 
 @dataclass(frozen=True)

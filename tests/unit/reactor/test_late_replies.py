@@ -116,6 +116,26 @@ def test_a_thousand_come_home_in_order(end: str, workers: int) -> None:
         world.until(lambda: world.closed() == {reason: 20})
 
 
+def test_a_thousand_come_home_in_order_while_others_are_reset(workers: int) -> None:
+    """Made in other threads, 50 to each of 20 clients; before each of them one of 50 others goes that is owed 20."""
+
+    class Served(Greeter):
+        def process(self, record: bytes) -> Any:
+            return pool.submit(bytes.upper, record)
+
+    names = [b"name %d" % n for n in range(50)]
+    with ThreadPoolExecutor(4) as pool, World(Served, workers=workers) as world:
+        peers, others = [world.connect() for _ in range(20)], [world.connect() for _ in names]
+        for name, other in zip(names, others, strict=True):
+            other.send(b"mine %d\n" % len(name) * 20)
+            other.reset()
+            for peer in peers:
+                peer.send(name + b"\n")
+        expected = b"".join(name.upper() + b"\n" for name in names)
+        assert [peer.read(len(expected)) for peer in peers] == [expected] * 20
+        world.until(lambda: world.closed() == {CloseReason.PEER_RST: 50})
+
+
 def test_a_thousand_are_cancelled_when_the_clients_go() -> None:
     with World(Owing) as world:
         peers = [world.connect() for _ in range(100)]
