@@ -156,3 +156,20 @@ def test_D22_a_close_that_had_not_begun(selector: Selector, pipe: Pipe) -> None:
     pipe.source._state_lock = lock
     assert pipe.source.is_open
     assert key.is_valid
+
+
+def test_ctrl_c_before_a_signal_s_descriptor_is_watched_is_what_leaves() -> None:
+    with Selector.open() as selector:
+        poller = selector._waking._poller
+
+        class Struck:
+            remove = staticmethod(poller.remove)
+
+            def add(self, fd: int, mask: int) -> None:
+                raise KeyboardInterrupt
+
+        selector._waking._poller = Struck()  # type: ignore[assignment]  # what is asked of a poller here
+        with pytest.raises(KeyboardInterrupt), selector.waking_on_signals():
+            pass
+        selector._waking._poller = poller
+        assert selector.select(0) == 0
