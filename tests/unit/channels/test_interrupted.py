@@ -156,3 +156,40 @@ def test_D22_a_close_that_had_not_begun(selector: Selector, pipe: Pipe) -> None:
     pipe.source._state_lock = lock
     assert pipe.source.is_open
     assert key.is_valid
+
+
+def test_ctrl_c_before_a_signal_s_descriptor_is_watched_is_what_leaves() -> None:
+    with Selector.open() as selector:
+        poller = selector._waking._poller
+
+        class Struck:
+            remove = staticmethod(poller.remove)
+
+            def add(self, fd: int, mask: int) -> None:
+                raise KeyboardInterrupt
+
+        selector._waking._poller = Struck()  # type: ignore[assignment]  # what is asked of a poller here
+        with pytest.raises(KeyboardInterrupt), selector.waking_on_signals():
+            pass
+        selector._waking._poller = poller
+        assert selector.select(0) == 0
+
+
+def test_a_wake_up_that_comes_while_an_old_one_is_silenced_is_not_lost() -> None:
+    with Selector.open() as selector:
+        waking = selector._waking
+        assert waking._wakeup is not None
+        waking._wakeup.set()  # of one that was cleared before it was quite set
+        waking.is_set = True  # and somebody raises the flag before the descriptor is cleared
+        waking.silence(waking.fd)
+        assert [fd for fd, _ in selector._poller.wait(0)] == [waking.fd]
+        assert selector.select() == 0
+
+
+def test_a_wake_up_that_is_closed_is_cleared_without_a_descriptor() -> None:
+    selector = Selector.open()
+    waking = selector._waking
+    selector.close()
+    waking.is_set = True
+    waking.clear()
+    assert not waking.is_set

@@ -96,7 +96,7 @@ def test_a_client_and_its_server(reactor: Reactor, memory: MemoryDatagrams, name
         connecting = reactor.connect(("db.example", 9900) if name else HERE, asking)
         until(reactor, lambda: asking.diary == [b"Hello ann"])
         assert not connecting.is_pending
-        assert reactor.connections()[0].peer == HERE
+        assert HERE in [info.peer for info in reactor.connections()]
         reactor.stop(drain=5)
         reactor.run()
         assert asking.diary[1:] in ([CloseReason.DRAIN], [CloseReason.PEER_FIN])
