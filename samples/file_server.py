@@ -39,7 +39,7 @@ class FileHandler(StreamHandler):
 
 
 def main(port: int | str = 9907, folder: str = ".") -> None:
-    top = Path(folder).resolve()
+    top = Path(folder).resolve(strict=True)
     with suppress(KeyboardInterrupt), Reactor.open() as reactor:
         server = ServerSocketChannel.open().bind(("127.0.0.1", int(port)))
         reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(lambda: FileHandler(top)))

@@ -92,7 +92,10 @@ class Waking:
             finally:
                 self._signals = previous
                 if self._wakeup is not None:  # not closed meanwhile
-                    self._poller.remove(signals.fileno())
+                    try:
+                        self._poller.remove(signals.fileno())
+                    except (OSError, LookupError):
+                        pass  # a Ctrl-C has come before it was watched
 
     def close(self) -> None:
         """Drop the descriptor; ``set()`` does nothing from now on."""

@@ -243,13 +243,13 @@ def _path(name: bytes) -> str:
 
 
 def _tlvs(data: bytes) -> tuple[tuple[int, bytes], ...]:
-    found = []
-    while data:
-        end = 3 + int.from_bytes(data[1:3], "big")
+    found, at = [], 0
+    while at < len(data):
+        end = at + 3 + int.from_bytes(data[at + 1 : at + 3], "big")
         if len(data) < end:
-            raise FramingError(f"a PROXY header of version 2 with {len(data)} bytes that are no field")
-        found.append((data[0], data[3:end]))
-        data = data[end:]
+            raise FramingError(f"a PROXY header of version 2 with {len(data) - at} bytes that are no field")
+        found.append((data[at], data[at + 3 : end]))
+        at = end
     return tuple(found)
 
 

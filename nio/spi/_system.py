@@ -109,14 +109,15 @@ class SystemProvider(
             yield None
             return
         wakeup = SystemWakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
-        previous = signal.set_wakeup_fd(wakeup.writer, warn_on_full_buffer=False)
-        _told_of_signals.append(wakeup.writer)
+        writer, previous = wakeup.writer, None
         try:
+            _told_of_signals.append(writer)
+            previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
             yield wakeup
         finally:
             if _told_of_signals:  # else this is a child that was forked inside
                 _told_of_signals.pop()
-                signal.set_wakeup_fd(previous)
+                _put_back(previous, writer)
 
     # sockets and pipes
 
@@ -219,6 +220,14 @@ def _opened(family: ProtocolFamily, kind: int) -> socket.socket:
 
 
 _told_of_signals: list[int] = []  # the descriptors of this process that the C part of the handler writes to, by nesting
+
+
+def _put_back(previous: int | None, ours: int) -> None:
+    """What the C part of the handler writes to; None: a Ctrl-C came before that was known, or before ours was set."""
+    if previous is None:
+        current = signal.set_wakeup_fd(-1)
+        previous = -1 if current == ours else current
+    signal.set_wakeup_fd(previous)
 
 
 def _tell_nobody_of_signals() -> None:

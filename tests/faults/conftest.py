@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,12 @@ def provider(request: pytest.FixtureRequest) -> SelectorProvider:
 def selector(provider: SelectorProvider) -> Iterator[Selector]:
     with Selector.open(provider) as selector:
         yield selector
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """It may close what other tests left, in the middle of a scene."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -112,7 +112,7 @@ def reset(client: socket.socket) -> None:
 # 1. Write interest armed before the worker has finished: select returns for ever.
 
 
-def test_1_no_spin_while_a_worker_processes() -> None:
+def test_1_no_spin_while_a_worker_processes(caplog: pytest.LogCaptureFixture) -> None:
     held, release = threading.Event(), threading.Event()
 
     def process(name: bytes) -> bytes:
@@ -128,6 +128,7 @@ def test_1_no_spin_while_a_worker_processes() -> None:
             client.sendall(b"zoe\n")
             key = kind.opened[0].key
             assert (kind.opened[0].state, key.interest_ops) == (State.PROCESSING, 0)
+            assert caplog.records == []  # nor has the watch for spins taken the interest away
             before = time.monotonic()
             assert server.reactor.turn(0.02) == NOTHING  # it really slept: neither input nor room is a reason to wake
             assert time.monotonic() - before >= 0.02

@@ -64,11 +64,12 @@ def test_connect_that_nobody_answers_keeps_nobody_waiting() -> None:
 
 
 def test_resolver_that_hangs_keeps_nobody_waiting() -> None:
-    release, asked = threading.Event(), threading.Event()
+    release, asked, over = threading.Event(), threading.Event(), threading.Event()
 
     def hang() -> list[tuple[ProtocolFamily, Address]]:
         asked.set()
-        assert release.wait(PATIENCE)
+        release.wait(PATIENCE)
+        over.set()
         return []
 
     kernel = NamingKernel(real_time=True)
@@ -80,6 +81,7 @@ def test_resolver_that_hangs_keeps_nobody_waiting() -> None:
             assert asked.wait(PATIENCE)
             client.ask(b"Ann")
             server.until(lambda: dialer.diary)
+            assert not over.is_set()
         assert dialer.diary == [CloseReason.CONNECT_TIMEOUT]
     finally:
         release.set()

@@ -6,56 +6,20 @@ raises KeyboardInterrupt at the first such moment in ``nio/reactor``, at the sec
 
 from __future__ import annotations
 
-import gc
-import itertools
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-import nio.reactor
 from nio.reactor import CloseReason, State
+from tests.faults.interrupts import Interrupt, every_moment, struck
 from tests.unit.reactor.support import Greeter, Manual, Peer, World
 
 # An accepted socket that nobody has yet is closed by its finalizer.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-CODE = str(Path(nio.reactor.__file__).parent)
-
-
-class Interrupt:
-    """Raises KeyboardInterrupt at the ``at``-th moment; ``struck`` tells where that was."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-        self.struck = ""
-
-    def __enter__(self) -> Interrupt:
-        sys.setprofile(self._look)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        sys.setprofile(None)
-
-    def _look(self, frame: FrameType, event: str, arg: object) -> None:
-        if event in ("call", "c_return") and frame.f_code.co_filename.startswith(CODE):
-            self.left -= 1
-            if not self.left:
-                sys.setprofile(None)
-                self.struck = f"{event} in {frame.f_code.co_qualname}, line {frame.f_lineno}"
-                raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def no_collector() -> Iterator[None]:
-    """It may close what other tests left, in the middle of a scene."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("no_collector"),
+]
 
 
 def answered(peer: Peer, expected: bytes) -> bool:
@@ -94,28 +58,6 @@ def serves_on(world: World, other: Peer) -> None:
     assert sum(peers._counts.values()) == len(peers._networks) == counted
     for handler in opened:
         assert len(handler.reasons) == (handler not in handlers)
-
-
-def every_moment(scene: Callable[[Interrupt], None]) -> None:
-    for at in itertools.count(1):
-        interrupt = Interrupt(at)
-        try:
-            scene(interrupt)
-        except BaseException as error:
-            error.add_note(f"interrupted at moment {at}: {interrupt.struck}")
-            raise
-        if not interrupt.struck:
-            assert at > 20
-            return
-
-
-def struck(interrupt: Interrupt, fn: Callable[..., Any], *args: object) -> None:
-    """Call ``fn``, which is interrupted or comes to its end."""
-    try:
-        with interrupt:
-            fn(*args)
-    except KeyboardInterrupt:
-        assert interrupt.struck
 
 
 WORKERS = pytest.mark.parametrize("pooled", [False, True], ids=["single", "pooled"])

@@ -178,6 +178,27 @@ def test_K05_a_closed_connection_is_freed_without_the_garbage_collector(
             logging.disable(logging.NOTSET)
 
 
+def test_K05_nor_does_an_executor_s_future_keep_it() -> None:
+    manual = Manual()
+    with World(Fragile, workers=manual) as world:
+        peer = world.connect()
+        alive = weakref.ref(world.handler)
+        gc.collect()
+        gc.disable()
+        try:
+            peer.send(b"ann\n")
+            world.until(lambda: manual.waiting)
+            manual.run_one()
+            peer.read(10)
+            peer.reset()
+            world.until(lambda: sum(world.closed().values()) == 1)
+            world.handlers.clear()
+            world.connect()
+            assert alive() is None
+        finally:
+            gc.enable()
+
+
 def test_K06_an_exception_that_was_reported_is_not_kept() -> None:
     class Weak(KeyError):
         """Unlike its base it can be referred to weakly."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -129,6 +129,35 @@ def connection_of(**members: Any) -> Callable[[], object]:
     return lambda: Acceptor(type("Mine", (Raw,), members))
 
 
+def joins(self: Any) -> None:
+    self.room = self.channel = "#room"
+
+
+def remembers(self: Any, record: bytes) -> bytes:
+    self.name, self._state = record, "named"
+    return record
+
+
+def closes_over(self: Any) -> None:
+    self.key = 7
+    self.reactor.execute(lambda: self.key)
+
+
+def assigns_to_another(self: Any, record: bytes) -> None:
+    friend: Any = self.friend
+    friend.key, self.reasons = 7, []
+    self.idle_timeout = self.framing = self.known = None
+
+
+class Mixin:
+    def on_open(self) -> None:
+        self.key = 7
+
+
+class Mixed(Echo, Mixin):  # type: ignore[misc]  # which is the slip
+    pass
+
+
 async def nobody_awaits(self: object, *args: object) -> None:
     pass
 
@@ -153,6 +182,13 @@ async def nobody_awaits(self: object, *args: object) -> None:
         (acceptor_of(framing=b"\n"), ["Mine.framing", r"b'\n'", "Lines()"]),
         (acceptor_of(framing=Lines), ["Mine.framing", "a class", "Lines()"]),
         (acceptor_of(framing=None), ["Mine.framing", "None", "Lines()"]),
+        (acceptor_of(channel="#room"), ["Mine.channel", "a name that nio uses itself"]),
+        (acceptor_of(_flush=print), ["Mine._flush", "a name that nio uses itself"]),
+        (connection_of(_send=print), ["Mine._send", "a name that nio uses itself"]),
+        (acceptor_of(__init__=joins), ["Mine.__init__() assigns self.channel", "choose another name"]),
+        (acceptor_of(process=remembers), ["Mine.process() assigns self._state", "choose another name"]),
+        (connection_of(on_open=closes_over), ["Mine.on_open() assigns self.key", "choose another name"]),
+        (lambda: Acceptor(Mixed), ["Mixin.on_open() assigns self.key", "choose another name"]),
     ],
 )
 def test_a_class_that_cannot_work_is_refused_when_its_acceptor_is_made(
@@ -162,6 +198,10 @@ def test_a_class_that_cannot_work_is_refused_when_its_acceptor_is_made(
         slip()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_settings_and_names_of_one_s_own_may_be_assigned() -> None:
+    Acceptor(type("Mine", (Echo,), {"process": assigns_to_another, "__slots__": ("known",), "_mine": 1}))
 
 
 def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(
@@ -182,6 +222,10 @@ def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(
     assert r"Chosen.framing is a framing, Lines() for one, not b'\n'" in caplog.text
 
 
+async def nobody_iterates() -> AsyncIterator[None]:
+    yield
+
+
 @pytest.mark.parametrize(
     ("slip", "words"),
     [
@@ -191,8 +235,10 @@ def test_a_framing_of_one_s_own_may_be_a_property_and_is_judged_when_it_is_read(
         (lambda r, s: r.execute(0), ["execute(fn, x)", "not execute(fn(x))", "got 0"]),
         (lambda r, s: r.call_later(1, None), ["call_later", "got None"]),
         (lambda r, s: r.call_at(1, None), ["call_at", "got None"]),
+        (lambda r, s: r.defer(nobody_awaits), ["defer() was given a coroutine function", "not async def"]),
+        (lambda r, s: r.on_stop(nobody_iterates), ["on_stop() was given a coroutine function"]),
     ],
-    ids=["stream", "class", "str", "execute", "call_later", "call_at"],
+    ids=["stream", "class", "str", "execute", "call_later", "call_at", "async", "async generator"],
 )
 def test_what_is_registered_or_queued_is_looked_at_at_once(
     slip: Callable[[Reactor, ServerSocketChannel], object],

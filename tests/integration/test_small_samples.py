@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import pytest
 from nio.reactor import Group
 from samples.chat import Member
 from samples.file_server import FileHandler
-from tests.integration.conversation import PATIENCE, Child, client, receive
+from tests.integration.conversation import PATIENCE, ROOT, Child, client, receive
 from tests.unit.reactor.support import World
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -205,7 +206,26 @@ def test_a_name_that_is_no_file_of_the_folder_is_refused(folder: Path, name: byt
     assert handler.process(name.replace(b"{tmp}", os.fsencode(folder.parent))) == b"ERROR no such file"
 
 
+def refused(name: str, *arguments: str) -> str:
+    """The last line of what a sample says that cannot start."""
+    command = [sys.executable, "-m", f"samples.{name}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert refused("file_server", "0", str(tmp_path / "nowhere")).endswith(
+        f"No such file or directory: '{tmp_path}/nowhere'"
+    )
+
+
 # tcp_proxy
+
+
+@pytest.mark.parametrize("arguments", [[], ["0"], ["0", "localhost"], ["0", "localhost", "80", "more"]])
+def test_without_its_three_arguments_the_proxy_says_what_they_are(arguments: list[str]) -> None:
+    assert refused("tcp_proxy", *arguments).startswith("A TCP proxy: python3 -m samples.tcp_proxy 9908 example.org 80")
 
 
 class Web(BaseHTTPRequestHandler):

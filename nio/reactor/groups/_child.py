@@ -87,8 +87,8 @@ class ChildReactor(Reactor):
         super().forget(key, reason)
         self._look()
 
-    def _begin_drain(self, seconds: float) -> None:
-        super()._begin_drain(seconds)
+    def _begin_drain(self, seconds: float, runs: int) -> None:
+        super()._begin_drain(seconds, runs)
         self._look()
 
     def _look(self) -> None:

@@ -265,10 +265,10 @@ class ReactorGroup(Reactor):
         if stuck:
             self.report("stuck", logging.WARNING, "still busy after %s s, left behind: %s", _PATIENCE, stuck)
 
-    def _begin_drain(self, seconds: float) -> None:
+    def _begin_drain(self, seconds: float, runs: int) -> None:
         is_first = self._state is ReactorState.OPEN
-        super()._begin_drain(seconds)
-        if is_first:
+        super()._begin_drain(seconds, runs)
+        if is_first and self._state is ReactorState.DRAINING:
             self._latest = self.call_later(seconds + _PATIENCE, self.stop)
             for sub in self._subs:
                 if sub.is_running:

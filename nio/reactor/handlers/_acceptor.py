@@ -114,6 +114,10 @@ class Acceptor(Handler):
         if self.key.is_valid:
             self.key.interest_ops = _ACCEPT
 
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck, in ``resume()``, say, without which nobody would be accepted any more."""
+        self.reactor.post(fn, *args)
+
     def _resume_soon(self) -> None:
         """As a tick: whoever gives a place back is in the middle of its own end."""
         self.reactor.post(self.resume)

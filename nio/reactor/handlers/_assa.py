@@ -139,8 +139,12 @@ class AssaReactor:
         handler.handle_timeout(holder[0])
 
     def _signal(self, handler: AssaHandler, holder: list[SignalWatch]) -> None:
-        if (handler.handle_signal(holder[0].signum) or 0) < 0:
-            self._forget_signal(holder[0])
+        verdict: Verdict = -1  # also of one that raises
+        try:
+            verdict = handler.handle_signal(holder[0].signum)
+        finally:
+            if (verdict or 0) < 0:
+                self._forget_signal(holder[0])
 
 
 class _Bridge(Handler):
@@ -204,7 +208,7 @@ class _Bridge(Handler):
             self.reactor.forget(self.key, reason)
             self.key.cancel()
             try:
-                self.target.handle_close(self.channel)
+                self.reactor.guarded(self.target.handle_close, self.channel)
             finally:
                 self.channel.close()
 

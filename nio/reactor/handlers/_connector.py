@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from typing import Any
 
 from nio._numbers import check_seconds
 from nio.channels import SelectionKey, SocketChannel
+from nio.reactor.handlers._attempt import Attempt
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._targets import Found, check_handler, check_local, in_turns, numeric
 from nio.reactor.loop._backoff import Backoff
@@ -54,6 +54,7 @@ class Connector:
         "_delays",
         "_errors",
         "_handler",
+        "_is_told",
         "_local",
         "_name",
         "_next",
@@ -94,9 +95,10 @@ class Connector:
         self._handler = handler
         self._local = local
         self._delays: Iterator[float] = iter(()) if retry is None else retry.delays(reactor.provider.random)
-        self._round = 0  # counts beginnings and ends of rounds: an answer that comes too late has another number
+        self._round = 0  # counts beginnings and ends of rounds: an answer or timer of another one has its number
         self._untried: deque[Found] = deque()
-        self._under_way: list[_Attempt] = []
+        self._under_way: list[Attempt] = []
+        self._is_told = False  # the handler has heard, or is about to, that there is a connection or none
         self._errors: list[Exception] = []
         self._deadline: Timer | None = None
         self._next: Timer | None = None
@@ -122,10 +124,14 @@ class Connector:
         connector = cls(reactor, address, handler, timeout=timeout, local=local, retry=retry)
         ending = reactor.undertakings.reason
         reactor.undertakings.add(connector)
-        if ending is None:
-            reactor.post(connector._begin)
-        else:
-            reactor.post(connector.end, ending)
+        try:
+            if ending is None:
+                reactor.post(connector._begin, 0)
+            else:
+                reactor.post(connector.end, ending)
+        except BaseException:  # a Ctrl-C
+            reactor.undertakings.discard(connector)
+            raise
         return connector
 
     def cancel(self) -> None:
@@ -143,18 +149,29 @@ class Connector:
 
     def end(self, reason: CloseReason) -> None:
         """The reactor is stopping, say: no connection will come about."""
-        if self.is_pending:
+        if not self._is_told:
             self._give_up(reason, None)
+
+    def after_interrupt(self, fn: Callable[..., object] | None = None, args: tuple[object, ...] = ()) -> None:
+        """A Ctrl-C has struck: the round begins anew, or the end is gone through again, unless the handler was told."""
+        if self._is_told:
+            self._leave()
+        elif self.reason is None:
+            self._end_round()
+            self._reactor.post(self._begin, self._round)
+        else:
+            self._reactor.post(self._give_up, self.reason, self.error)
 
     # a round
 
-    def _begin(self) -> None:
-        if not self.is_pending:
+    def _begin(self, number: int) -> None:
+        if number != self._round or not self.is_pending:
             return
+        self._reactor.undertakings.add(self)
         self._round += 1
         self.attempts += 1
         if self._timeout is not None:
-            self._deadline = self._reactor.call_later(self._timeout, self._time_is_over)
+            self._deadline = self._reactor.call_later(self._timeout, self._time_is_over, self._round)
         if self._addresses:
             self._untried.extend(self._addresses)
             self._try_next()
@@ -185,19 +202,15 @@ class Connector:
                     self._errors.append(error)
                     continue
                 self._untried.append((family, address))
-                self._next = self._reactor.call_later(_QUEUE_IS_FULL, self._try_next)
+                self._next = self._reactor.call_later(_QUEUE_IS_FULL, self._head_start_is_over, self._round)
                 return
             except Exception as error:
                 self._errors.append(error)
                 continue
-            except LEAVING:
-                self._untried.appendleft((family, address))
-                self._reactor.post(self._resolved, self._round, (), None)  # goes on, unless the round ends before
-                raise
             if channel is not None:
                 self._stands(channel)
             elif self._untried:
-                self._next = self._reactor.call_later(_HEAD_START, self._try_next)
+                self._next = self._reactor.call_later(_HEAD_START, self._head_start_is_over, self._round)
             return
         if not self._under_way:
             self._fail(CloseReason.CONNECT_FAILED, self._first_error())
@@ -213,7 +226,7 @@ class Connector:
                 channel.bind(self._local)  # type: ignore[arg-type]  # a path may be bytes
             if channel.connect(address):
                 return channel
-            attempt = _Attempt(self)
+            attempt = Attempt(self)
             self._reactor.register(channel, SelectionKey.OP_CONNECT, attempt)
             self._under_way.append(attempt)
         except BaseException:
@@ -221,13 +234,13 @@ class Connector:
             raise
         return None
 
-    def _failed(self, attempt: _Attempt, error: Exception) -> None:
+    def _failed(self, attempt: Attempt, error: Exception) -> None:
         """One address has failed: the next need not wait."""
         self._without(attempt)
         self._errors.append(error)
         self._try_next()
 
-    def _without(self, attempt: _Attempt) -> None:
+    def _without(self, attempt: Attempt) -> None:
         if attempt in self._under_way:
             self._under_way.remove(attempt)
 
@@ -240,7 +253,13 @@ class Connector:
             first.add_note(f"and another address: {error}")
         return first
 
-    def _time_is_over(self) -> None:
+    def _head_start_is_over(self, number: int) -> None:
+        if number == self._round:
+            self._try_next()
+
+    def _time_is_over(self, number: int) -> None:
+        if number != self._round:
+            return
         error = TimeoutError(errno.ETIMEDOUT, f"no connection to {self.address!r} in {self._timeout} s")
         for failed in self._errors:
             error.add_note(f"one address failed before: {failed}")
@@ -257,7 +276,7 @@ class Connector:
         level = logging.WARNING if self.attempts == 1 else logging.DEBUG
         words = "no connection to %.200r, trying again in %.1f s: %s"
         self._reactor.report("connect", level, words, self.address, delay, error)
-        self._next = self._reactor.call_later(delay, self._begin)
+        self._next = self._reactor.call_later(delay, self._begin, self._round)
 
     def _end_round(self) -> None:
         self._round += 1
@@ -265,33 +284,40 @@ class Connector:
         _cancel(self._next)
         self._untried.clear()
         self._errors.clear()
-        attempts, self._under_way = self._under_way, []
-        for attempt in attempts:
-            attempt.give_up()
+        while self._under_way:
+            self._under_way[-1].give_up()
+            self._under_way.pop()
 
     # the end
 
     def _stands(self, channel: SocketChannel) -> None:
-        self._end_round()
-        self._leave()
         try:
+            self._end_round()
+            self._is_told = True
+            self._leave()
             self.handler = handler = self._make()
             self._reactor.admit(channel, SelectionKey.OP_READ, handler)
         except BaseException as error:
             channel.close()
-            self.reason = CloseReason.HANDLER_ERROR
+            if self._is_told:
+                self.reason = CloseReason.HANDLER_ERROR
             if isinstance(error, LEAVING):
                 raise
             self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
             self.error = error.with_traceback(None)
 
-    def _give_up(self, reason: CloseReason, error: Exception | None) -> None:
-        self._end_round()
-        self._leave()
+    def _give_up(self, reason: CloseReason, error: BaseException | None) -> None:
         self.reason = reason
-        self._reactor.guarded(self._tell, reason, error)
+        self._end_round()
+        self.is_pending = False
+        try:
+            self._reactor.guarded(self._tell, reason, error)
+        finally:
+            if self._is_told:
+                self._leave()
 
     def _tell(self, reason: CloseReason, error: Exception | None) -> None:
+        self._is_told = True
         self.handler = handler = self._make()
         if isinstance(handler, Handler):
             handler.handle_unconnected(self._reactor, reason, error)
@@ -308,52 +334,6 @@ class Connector:
         if not is_handler(handler):
             raise TypeError(f"connect() was given {maker!r:.100}, which made {handler!r:.100}: a Handler is needed")
         return handler
-
-
-class _Attempt(Handler):
-    """One address being tried: what hangs on its key until the connection stands."""
-
-    __slots__ = ("_connector",)
-
-    channel: SocketChannel
-
-    def __init__(self, connector: Connector) -> None:
-        self._connector: Connector | None = connector
-
-    @property
-    def owes(self) -> bool:
-        return False
-
-    def handle_connect(self) -> None:
-        connector = self._connector
-        try:
-            if connector is None or not self.channel.finish_connect():
-                return
-        except OSError as error:
-            self._end(error)
-            return
-        self._connector = None
-        self.reactor.forget(self.key, CloseReason.LOCAL)
-        connector._without(self)
-        connector._stands(self.channel)
-
-    def give_up(self) -> None:
-        """Nobody waits for this one."""
-        self._connector = None
-        self.close()
-
-    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        """Also for whoever closes the channel, and for a kernel that does not watch it: the attempt has failed."""
-        if self.reactor.owner.is_elsewhere:
-            super().close(reason)
-        else:
-            self._end(OSError(errno.ECONNABORTED, f"{os.strerror(errno.ECONNABORTED)}: {reason.value}"), reason)
-
-    def _end(self, error: OSError, reason: CloseReason = CloseReason.CONNECT_FAILED) -> None:
-        connector, self._connector = self._connector, None
-        super().close(reason)
-        if connector is not None:
-            connector._failed(self, error)
 
 
 def _cancel(timer: Timer | None) -> None:

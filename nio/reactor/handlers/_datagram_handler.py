@@ -169,10 +169,13 @@ class DatagramHandler(DatagramOutlet):
         except BaseException as error:
             self._raised(error)
         else:
-            if isinstance(reply, Future):
-                self._begin(peer).wait_for(reply)
-            else:
+            if not isinstance(reply, Future):
                 self._answer(reply, peer)
+            elif self._is_open:
+                self._begin(peer).wait_for(reply)
+            else:  # process() has closed this handler
+                reply.cancel()
+                self.reactor.tally.dropped += 1
 
     def _begin(self, peer: Address) -> _Request:
         request = _Request(self, peer)

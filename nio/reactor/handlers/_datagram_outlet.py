@@ -20,11 +20,10 @@ from nio.errors import (
     CancelledKeyError,
     ClosedChannelError,
     IllegalArgumentError,
-    IllegalStateError,
     NotYetConnectedError,
 )
 from nio.reactor.handlers._handler import Handler
-from nio.reactor.handlers._slips import bad_reply
+from nio.reactor.handlers._slips import bad_reply, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.spi import Address, ProtocolFamily
@@ -101,7 +100,7 @@ class DatagramOutlet(Handler):
             raise wrong
         is_open: bool | None = getattr(self, "_is_open", None)
         if is_open is None:
-            raise IllegalStateError(f"this {name} has no channel yet: reactor.register(channel, ops, handler)")
+            raise no_channel(self)
         if not is_open:
             return False
         if peer is not None:
@@ -116,7 +115,11 @@ class DatagramOutlet(Handler):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the channel at once, whatever waits to be sent; closing again is nothing."""
-        if not self._is_open:
+        try:
+            is_open = self._is_open
+        except AttributeError:
+            raise no_channel(self) from None
+        if not is_open:
             return
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)
@@ -162,11 +165,14 @@ class DatagramOutlet(Handler):
         outbox = self._outbox
         try:
             for _ in range(min(len(outbox), self.datagrams_per_turn)):
-                data, peer = outbox.popleft()
+                data, peer = outbox[0]
+                size = len(data) + _ENVELOPE
+                self._unsent -= size  # a Ctrl-C may come behind any call
+                outbox.popleft()
                 if self._transmit(data, peer) is None:
+                    self._unsent += size
                     outbox.appendleft((data, peer))
                     break
-                self._unsent -= len(data) + _ENVELOPE
         finally:
             self._arm()
 
@@ -191,11 +197,12 @@ class DatagramOutlet(Handler):
             sent = self._transmit(data, peer)
             if sent is not None:
                 return sent
-        if self._unsent + len(data) + _ENVELOPE > self.max_output:
+        size = len(data) + _ENVELOPE
+        if self._unsent + size > self.max_output:
             self._counts["dropped"] += 1
             return False
+        self._unsent += size
         self._outbox.append((data, peer))
-        self._unsent += len(data) + _ENVELOPE
         self._arm()
         return True
 
@@ -208,21 +215,36 @@ class DatagramOutlet(Handler):
         except OSError as error:
             self._failed(error)
             return False
-        if data and not sent:
+        if sent is None:
             return None
         self._counts["sent"] += 1
         self.reactor.tally.bytes_out += sent
         self.reports_bytes = False
         return True
 
-    def _offer(self, data: bytes, peer: Address | None, answers: int) -> int:
+    def _offer(self, data: bytes, peer: Address | None, answers: int) -> int | None:
         try:
-            return self.channel.write(data) if peer is None else self.channel.send(data, peer)
+            if not data:
+                return self._offer_nothing(peer)
+            return (self.channel.write(data) if peer is None else self.channel.send(data, peer)) or None
         except ConnectionRefusedError as error:
             if not answers:
                 raise
             self._failed(error)
             return self._offer(data, peer, answers - 1)
+
+    def _offer_nothing(self, peer: Address | None) -> int | None:
+        """An empty datagram: a connected channel would not send it, and no channel tells it from one without room."""
+        channel = self.channel
+        if not channel.is_open:
+            raise ClosedChannelError(f"{channel!r}")
+        nothing = memoryview(b"")
+        try:
+            if channel.is_connected:
+                return channel.socket.send(nothing)  # type: ignore[no-any-return]
+            return channel.socket.sendto(nothing, peer)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            return None
 
     def _failed(self, error: OSError) -> None:
         """The system has told of a datagram that went nowhere."""

@@ -6,9 +6,11 @@ from typing import Any
 
 from nio.channels import SelectableChannel, SelectionKey
 from nio.errors import CancelledKeyError, ClosedChannelError, IllegalStateError
+from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._registry import LEAVING
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CONNECT, _ACCEPT = int(SelectionKey.OP_CONNECT), int(SelectionKey.OP_ACCEPT)
@@ -134,8 +136,16 @@ class Handler:
 
         From another thread than the reactor's it travels there, behind what that thread sent before.
         """
-        if self.reactor.owner.is_elsewhere:
-            self.reactor.post(self.close, reason)
+        try:
+            reactor, key = self.reactor, self.key
+        except AttributeError:
+            raise no_channel(self) from None
+        if reactor.owner.is_elsewhere:
+            reactor.post(self.close, reason)
             return
-        self.reactor.forget(self.key, reason)
-        self.channel.close()
+        try:
+            reactor.forget(key, reason)
+            self.channel.close()
+        except LEAVING:  # before that has begun, maybe
+            self.channel.close()
+            raise

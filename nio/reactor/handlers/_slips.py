@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nio.errors import IllegalStateError
+
+
+def no_channel(handler: object) -> IllegalStateError:
+    """The error of whoever uses a handler before it is open."""
+    return IllegalStateError(
+        f"this {type(handler).__name__} has no channel yet: it gets one by reactor.register(channel, ops, handler), by "
+        "an Acceptor or when a reactor.connect() stands, and hears of it in on_open()"
+    )
 
 
 class BadReplyError(TypeError):
@@ -17,6 +30,38 @@ def check_settings(cls: type, base: type) -> None:
             meant = known.get(_squeezed(name))
             if meant is not None and meant != name and not name.startswith("_"):
                 raise TypeError(f"{owner.__name__}.{name} is no setting: it is spelled {meant}")
+
+
+def check_names(cls: type) -> None:
+    """TypeError for a class of a user's that takes a name of ours: an attribute ``channel`` or ``_state``, say."""
+    classes = [owner for owner in cls.__mro__ if owner.__module__.partition(".")[0] == "nio"]
+    ours = {name for owner in classes for name, value in vars(owner).items() if _is_ours(name, value)}
+    for owner in cls.__mro__:
+        if owner in classes:
+            continue
+        for name, value in vars(owner).items():
+            if name in ours:
+                raise TypeError(f"{owner.__name__}.{name} is a name that nio uses itself: choose another")
+            for attribute in _assigned(value) if inspect.isfunction(value) else ():
+                if attribute in ours:
+                    where = f"{owner.__name__}.{name}()"
+                    raise TypeError(f"{where} assigns self.{attribute}, which nio uses itself: choose another name")
+
+
+def _is_ours(name: str, value: object) -> bool:
+    return inspect.ismemberdescriptor(value) or (name.startswith("_") and not name.endswith("__"))
+
+
+def _assigned(function: Callable[..., Any]) -> Iterator[str]:
+    """The attributes that a method assigns on its first parameter."""
+    code = function.__code__
+    me, before = code.co_varnames[:1], None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_ATTR" and before is not None and before.opname.startswith("LOAD_"):
+            loaded = before.argval if isinstance(before.argval, tuple) else (before.argval,)
+            if loaded[-1:] == me:
+                yield instruction.argval
+        before = instruction
 
 
 def check_callbacks(cls: type, *names: str) -> None:

@@ -7,6 +7,7 @@ runs those that were queued when it came to them, 256 at most, in order. What a 
 
 Both queues keep what an exception that leaves ``run()`` has cut off: the next turn goes on with it. Python looks for
 signals when a call returns or a function begins, so what is taken out of a queue is put back if its call has not begun.
+A call that has begun is lost, unless its object knows how to make up for it: it has ``after_interrupt(fn, args)`` then.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from typing import TypeVar
 
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
-from nio.errors import ClosedSelectorError, RejectedExecutionError
+from nio.errors import ClosedSelectorError, ForkedSelectorError, RejectedExecutionError
 from nio.reactor.loop._checks import check_callable, check_period
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import Tally
-from nio.reactor.loop._registry import LEAVING, Registry
+from nio.reactor.loop._registry import LEAVING, Registry, owner_of
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
 from nio.reactor.loop._timers import Schedule, Timer, TimerQueue
@@ -142,6 +143,8 @@ class Agenda:
         check_callable("on_signal", fn)
         if self._state is _CLOSED:
             raise RejectedExecutionError("the reactor is closed")
+        if self._selector.is_forked:
+            raise ForkedSelectorError("the reactor belongs to the process that this one was forked from")
         return self._signals.watch(signum, fn, args)
 
     def watch_urgent(self, channel: SelectableChannel, fn: Callable[..., object], /, *args: object) -> UrgentWatch:
@@ -230,7 +233,7 @@ class Agenda:
                     try:
                         fn(*args)
                     except BaseException as error:
-                        self._raised("timer", fn, error)
+                        self._raised("timer", fn, error, args)
         finally:
             if timer is not None and not (due and due[0] is timer):
                 due.appendleft(timer)  # struck before its call
@@ -251,7 +254,7 @@ class Agenda:
                 try:
                     fn(*args)
                 except BaseException as error:
-                    self._raised("tick", fn, error)
+                    self._raised("tick", fn, error, args)
         finally:
             self.tally.ticks += count
             if tick is not None and not (ticks and ticks[0] is tick):
@@ -261,9 +264,14 @@ class Agenda:
     def _take_stop(self) -> None:
         """``stop()`` was called: see ``_stopping.py``."""
 
-    def _raised(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
+    def _raised(
+        self, kind: str, fn: Callable[..., object], error: BaseException, args: tuple[object, ...] = ()
+    ) -> None:
         self._registry.blame(kind, fn, error)
         if isinstance(error, LEAVING):
+            make_up: Callable[..., object] | None = getattr(owner_of(fn), "after_interrupt", None)
+            if make_up is not None:
+                make_up(fn, args)
             raise error
 
     def _drop_ticks(self) -> None:

@@ -27,6 +27,9 @@ class Backoff:
     def __post_init__(self) -> None:
         check_seconds("first", self.first)
         check_seconds("longest", self.longest)
+        for name, value in (("factor", self.factor), ("jitter", self.jitter)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{name} must be a number, not {value!r}")
         if not self.factor >= 1:
             raise IllegalArgumentError(f"factor must be at least 1, not {self.factor!r}")
         if not 0 <= self.jitter <= 1:

@@ -10,7 +10,8 @@ class ConnectionInfo:
     """A connection as it was when it was asked.
 
     ``handler`` is the name of its handler's class, ``peer`` the address of the other end, None where it has none;
-    ``state`` is the handler's word for where it stands. ``interest`` are the operations that its key waits for.
+    ``state`` is the handler's word for where it stands, ``unknown`` if its ``describe`` raised. ``interest`` are the
+    operations that its key waits for.
     ``queued`` are bytes of output that the kernel has not taken, ``age`` and ``idle`` seconds since it opened, and
     since bytes last came in or went out; 0 where the handler keeps no account of them.
     """

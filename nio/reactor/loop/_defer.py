@@ -85,6 +85,10 @@ class Deferred:
         except BaseException as error:  # a future that cannot tell
             post(self.handle_failure, error)
 
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck, maybe before the future was told: that is nothing if it was."""
+        self._all.loop.post(fn, *args)
+
     def _settle(self, result: object, error: BaseException | None) -> None:
         self._all.unsettled.discard(self)
         if self.future.done() or not self.future.set_running_or_notify_cancel():

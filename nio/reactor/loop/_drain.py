@@ -105,8 +105,10 @@ class Drain:
 
     def end(self) -> None:
         """The time is over: close whoever is left."""
-        self._owing = frozenset(handler.key for handler in self._handlers.all() if _owes(handler))
-        self._tally.abandoned = len(self._owing)
+        handlers = self._handlers.all()
+        if handlers:  # there are none when this is called again, after a Ctrl-C
+            self._owing = frozenset(handler.key for handler in handlers if _owes(handler))
+            self._tally.abandoned = len(self._owing)
         self.is_over = True
         try:
             self._handlers.end_all(CloseReason.DRAIN)

@@ -141,7 +141,7 @@ class Job:
 
     def abandon(self) -> bool:
         """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
-        self.process, future = None, self.future
+        self.process, future, self.future = None, self.future, None  # which knows this job by its callback
         if future is None:
             return self.has_begun
         try:
@@ -269,6 +269,10 @@ class HandOff:
             executor.shutdown(wait=False, cancel_futures=True)
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
+
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck while work was to be tried again, which is needed all the same."""
+        self.loop.post(fn, *args)
 
     # where the work goes
 

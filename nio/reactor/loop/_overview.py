@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._agenda import Agenda
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._drain_record import DrainRecord
+from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._progress import ReactorStatistics
+from nio.reactor.loop._registry import LEAVING
+from nio.reactor.loop._report import Report
 from nio.reactor.loop._state import ReactorState
 
 
@@ -16,6 +21,7 @@ class Overview(Agenda):
 
     admission: Admission
     _drain: Drain
+    report: Report
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
@@ -24,7 +30,17 @@ class Overview(Agenda):
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """What there is of connections, accepted and connected ones, in the order they came."""
         self.owner.check("connections")
-        return tuple(handler.describe() for handler in self._registry.connections())
+        return tuple([self._described(handler) for handler in self._registry.connections()])
+
+    def _described(self, handler: EventHandler) -> ConnectionInfo:
+        try:
+            return handler.describe()
+        except LEAVING:
+            raise
+        except BaseException as error:  # which costs nobody the view of the others
+            name = type(handler).__name__
+            self.report("describe", logging.ERROR, "%s.describe raised", name, error=error)
+            return ConnectionInfo(name, None, "unknown", 0, 0, 0.0, 0.0)
 
     @property
     def drain_report(self) -> tuple[DrainRecord, ...]:

@@ -246,6 +246,9 @@ class Reactor(Stopping):
         finally:
             try:
                 background.end()
+            except LEAVING:  # a Ctrl-C, before it was told to stop maybe
+                background.end()
+                raise
             finally:
                 if self.owner.thread is None:
                     self._reopen()
@@ -281,6 +284,7 @@ class Reactor(Stopping):
         if self._selector.is_forked:  # the clients are the parent's: only the descriptors of this process are closed
             steps = [handler.key.channel.close for handler in self._registry.all()]
             self._deferred.unsettled.clear()
+            self._ticks.clear()  # the parent calls them
         if self.hand_off is not None:
             steps.append(self.hand_off.close)
         steps.append(self._signals.close)

@@ -37,6 +37,11 @@ def each(things: Iterable[T], act: Callable[[T], object]) -> None:
         raise leaving
 
 
+def owner_of(fn: object) -> object:
+    """Whose method it is, also below a ``functools.partial``."""
+    return getattr(getattr(fn, "func", fn), "__self__", None)
+
+
 class Guarded(Protocol):
     """How a callback is made: what it raises is logged and goes no further."""
 
@@ -147,7 +152,7 @@ class Registry(Generic[H]):
 
     def blame(self, kind: str, fn: Callable[..., object], error: BaseException) -> None:
         """A tick or a timer raised: a handler's method is that handler's error. Returns also for what is LEAVING."""
-        owner = getattr(fn, "__self__", None)
+        owner = owner_of(fn)
         owner = getattr(owner, "submitter", owner)  # of a Job
         key = getattr(owner, "key", None)
         if owner is not None and isinstance(key, SelectionKey) and self.of(key) is owner:

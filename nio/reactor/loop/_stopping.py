@@ -30,6 +30,8 @@ class Stopping(Connects):
     def _start_stopping(self, drain: Drain) -> None:
         self._drain = drain
         self._cut: Timer | None = None  # when the drain's time is over
+        self._is_begun = False  # everybody was told to drain
+        self._runs = 0  # that are over: a drain that was asked of one of them is no affair of the next
         self._failure: Exception | None = None  # why it cannot work any more
 
     # for users
@@ -47,7 +49,7 @@ class Stopping(Connects):
             self._is_asked_to_stop = True
             self.post(_nothing)
             return
-        self.post(self._begin_drain, check_seconds("drain", drain))
+        self.post(self._begin_drain, check_seconds("drain", drain), self._runs)
 
     def drain(self, deadline: float) -> None:
         """``stop(drain=deadline)``: end ``run`` when what was received is answered, in ``deadline`` seconds at most."""
@@ -62,16 +64,27 @@ class Stopping(Connects):
 
     # the end
 
-    def _begin_drain(self, seconds: float) -> None:
-        if self._state is _OPEN:
-            self._state = _DRAINING
-            self._cut = self.call_later(seconds, self._drain.end)
+    def _begin_drain(self, seconds: float, runs: int) -> None:
+        if self._state is _OPEN and runs == self._runs:
+            self._state, self._is_begun = _DRAINING, False
+        if self._state is _DRAINING and not self._is_begun:
+            if self._cut is None:
+                self._cut = self.call_later(seconds, self._cut_drain)
             steps: list[Callable[[], None]] = [
                 self._hooks.begin,
                 partial(self.undertakings.end_all, CloseReason.DRAIN),
                 self._drain.begin,
             ]
             each(steps, lambda step: step())  # whatever leaves, all three are done
+            self._is_begun = True
+
+    def _cut_drain(self) -> None:
+        self._drain.end()
+
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck: a step of the end, of which each may be taken twice, is taken again."""
+        if fn in (self._begin_drain, self._cut_drain, self._drained):
+            self.post(fn, *args)
 
     def _drained(self) -> None:
         """As a tick, so that the last handler has ended altogether."""
@@ -91,6 +104,7 @@ class Stopping(Connects):
     def _reopen(self) -> None:
         """``run()`` is over: a stop that has come meanwhile was this one, and a drain that was overruled is over."""
         self._take_stop()
+        self._runs += 1
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None

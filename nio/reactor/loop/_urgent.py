@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from nio.errors import IllegalArgumentError
+from nio.errors import ClosedChannelError, IllegalArgumentError
 from nio.reactor.loop._registry import each
 from nio.reactor.loop._signals import Raised, SignalWatch
 from nio.spi import SelectorProvider
@@ -71,6 +71,8 @@ class UrgentWatches:
         """Call ``fn(*args)`` when there is urgent data, also if it is there already."""
         if not hasattr(channel, "socket") or not hasattr(channel, "is_connected"):
             raise IllegalArgumentError(f"only a SocketChannel has urgent data, not {channel!r:.100}")
+        if not channel.is_open:
+            raise ClosedChannelError(f"{channel!r}")
         self._provider.announce_urgent(channel.socket)
         if self._signal is None:
             self._signal = self._on_signal(self._provider.urgent_signal, self._look)

@@ -28,15 +28,39 @@ _READ = int(SelectionKey.OP_READ)
 _AWAY = object()  # in place of a steady handler: a worker has its record
 
 
+class Owed:
+    """Who waits for a late reply; nobody once the wait is over: a future that somebody keeps keeps no handler."""
+
+    __slots__ = ("_reactor", "submitter")
+
+    def __init__(self, submitter: Completions) -> None:
+        self._reactor = submitter.reactor
+        self.submitter: Completions | None = submitter  # what is raised in the tick of this is its error
+
+    def settle(self, future: Future[bytes | None]) -> None:
+        """In whatever thread the future ends."""
+        self._reactor.post(self.take, future)
+
+    def take(self, future: Future[bytes | None]) -> None:
+        """On the reactor's thread."""
+        submitter = self.submitter
+        if submitter is None:
+            self._reactor.tally.dropped += 1
+        else:
+            submitter._take(future)
+            self.submitter = None
+
+
 class Completions(Connection):
     """What :class:`StreamHandler` is made on: a connection whose records are answered, some of them later."""
 
-    __slots__ = ("_encode", "_job", "_late", "_more", "_records")
+    __slots__ = ("_encode", "_job", "_late", "_more", "_owed", "_records")
 
     _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
     _records: Iterator[bytes]
     _job: Job | None
     _late: Future[bytes | None] | None  # the reply that is owed
+    _owed: Owed | None
 
     framing: Framing = Lines()
     process_timeout: float | None = None
@@ -160,16 +184,10 @@ class Completions(Connection):
         if self.process_timeout is not None:
             self._deadlines.watch_process(self.process_timeout)
         self._arm()
-        future.add_done_callback(self._settle)
-
-    def _settle(self, future: Future[bytes | None]) -> None:
-        """In whatever thread the future ends."""
-        self.reactor.post(self._take, future)
+        self._owed = owed = Owed(self)
+        future.add_done_callback(owed.settle)
 
     def _take(self, future: Future[bytes | None]) -> None:
-        if future is not self._late:
-            self._tally.dropped += 1
-            return
         self._late = None
         if future.cancelled():
             self._begin_end(CloseReason.OVERLOAD)

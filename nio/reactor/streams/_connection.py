@@ -17,7 +17,7 @@ from typing import Any
 
 from nio.channels import SelectionKey, StandardSocketOptions
 from nio.errors import IllegalStateError
-from nio.reactor.handlers._slips import check_callbacks, check_settings
+from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
@@ -171,6 +171,7 @@ class Connection(Outlet):
         check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end")
         check_settings(cls, Connection)
         check_limits(cls)
+        check_names(cls)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)

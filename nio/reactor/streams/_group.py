@@ -84,20 +84,24 @@ class Group(Generic[M]):
         encoded: dict[Encode, bytes] = {}
         for member in self:
             _encoded(member, record, encoded)
-        for reactor in tuple(self._members):
+        for reactor in self._reactors():
             _there(reactor, self._deliver, reactor, record, encoded, but)
 
     def __iter__(self) -> Iterator[M]:
-        return iter([member for members in tuple(self._members.values()) for member in tuple(members)])
+        return iter([member for reactor in self._reactors() for member in tuple(self._members.get(reactor, ()))])
 
     def __len__(self) -> int:
-        return sum(map(len, tuple(self._members.values())))
+        return sum(len(self._members.get(reactor, ())) for reactor in self._reactors())
 
     def __contains__(self, member: object) -> bool:
         return isinstance(member, Connection) and member in tuple(self)
 
     def __repr__(self) -> str:
         return f"Group(members={len(self)}, slow={self._rule.name})"
+
+    def _reactors(self) -> list[Reactor]:
+        """In one step: another thread may bring the first member of another reactor meanwhile."""
+        return [reactor for ref in self._members.keyrefs() if (reactor := ref()) is not None]
 
     # on the thread of a member's reactor
 

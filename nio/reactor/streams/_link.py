@@ -42,7 +42,7 @@ class Link(Connection):
 
     @property
     def other(self) -> Link | None:
-        """The other end; None while there is none."""
+        """The other end; None while there is none, and when both have ended."""
         return getattr(self, "_other", None)
 
     # for the reactor
@@ -92,10 +92,11 @@ class Link(Connection):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         was_open = self._state is not CLOSED
-        super().close(reason)
-        other = self._other
-        if was_open and self._state is CLOSED and other is not None and reason is not CloseReason.PEER_FIN:
-            other._follow(reason)
+        try:
+            super().close(reason)
+        finally:
+            if was_open and self._state is CLOSED:
+                self._part(reason)
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         super().handle_unconnected(reactor, reason, error)
@@ -104,8 +105,15 @@ class Link(Connection):
 
     def handle_replaced(self) -> None:
         super().handle_replaced()
-        if self._other is not None:
-            self._other._follow(CloseReason.LOCAL)
+        self._part(CloseReason.LOCAL)
+
+    def _part(self, reason: CloseReason) -> None:
+        """This end has ended; the last of two lets go of the other, so that they are freed at once."""
+        other = self._other
+        if other is not None and reason is not CloseReason.PEER_FIN:
+            other._follow(reason)
+        if other is not None and other.state is CLOSED:
+            self._other = other._other = None
 
     def _follow(self, reason: CloseReason) -> None:
         """The other end has ended, for that reason."""

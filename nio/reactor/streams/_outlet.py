@@ -6,9 +6,8 @@ connection ends in ``close`` and nowhere else. Everything between is a state, se
 **Write first, arm later.** What is written while input is handled is sent at once, together; ``OP_WRITE`` is armed only
 for what the kernel did not take. In the steady state a request costs two system calls, one recv and one send.
 
-**Nothing happens inside write()**, so that whoever writes to a connection need not expect its end: it only queues. The
-sending, and the end of a connection that has too much output, come from the reactor. Other threads may write, too:
-what they call travels to the reactor's thread by itself, in order.
+**Nothing happens inside write()**, so that whoever writes to a connection need not expect its end. The reactor sends,
+and ends a connection with too much output. What other threads write travels to its thread by itself, in order.
 
 **Closing so that the last bytes arrive.** A socket closed with unread input sends a reset, and that makes the peer's
 kernel drop what its program has not read yet. So this side shuts its output down and reads on, discarding, until the
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
@@ -103,8 +103,11 @@ class Outlet(Standing):
         """
         if type(data) is not bytes:
             data = _copied(data)
-        if self._state in ENDED or self._output_ends:
-            return False
+        try:
+            if self._state in ENDED or self._output_ends:
+                return False
+        except AttributeError:
+            raise no_channel(self) from None
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.write, data)
             return True
@@ -123,6 +126,8 @@ class Outlet(Standing):
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Take no more input, send what is owed, then close; from any thread."""
+        if getattr(self, "reactor", None) is None:
+            raise no_channel(self)
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.finish, reason)
         elif self._state not in ENDED:
@@ -131,8 +136,11 @@ class Outlet(Standing):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
-        if self._state is CLOSED:
-            return
+        try:
+            if self._state is CLOSED:
+                return
+        except AttributeError:
+            raise no_channel(self) from None
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.close, reason)
             return
@@ -150,6 +158,9 @@ class Outlet(Standing):
                 self._outbox = NOWHERE
                 try:
                     (self.channel.release if self._eof else self.channel.close)()
+                except LEAVING:  # before that has begun, maybe
+                    self.channel.close()
+                    raise
                 finally:
                     try:
                         self._leave_all()

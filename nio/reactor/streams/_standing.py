@@ -104,7 +104,10 @@ class Standing(Handler):
 
     @property
     def heard_at(self) -> int:
-        return self._heard[0] or self._clock()
+        heard = self._heard
+        if not heard[0]:
+            heard[0] = self._clock()  # the turn is under way, or a Ctrl-C has cut it off
+        return heard[0]
 
     def _leave_all(self) -> None:
         """This one has ended, or its channel is another's."""

@@ -60,28 +60,23 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        get, nobody, heard, data = watch.by_fd.get, Nobody, [0], b""
-        requests = received = sent = passed = 0
+        get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 key: Any = get(fd, nobody)
                 try:
                     handler = key._attachment
                     steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
-                except LEAVING:
-                    raise
-                except BaseException:  # it is no connection; what it raises is told when it is called
-                    steady = False
+                except BaseException as error:  # it is no connection
+                    steady = _unless_leaving(error)
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
                     continue
-                step, key._ready, handler._heard = _READING, mask, heard
+                recv, step, key._ready = handler._recv, _READING, mask
                 try:
-                    recv = handler._recv
                     data = recv(handler._read_size)
-                    count, step = len(data), _AFTER
-                    received += count
-                    line = data[:-1]
+                    count, step, line = len(data), _AFTER, data[:-1]
+                    received, handler._heard = received + count, heard
                     if count > handler._longest or not data or data[-1] != _LF or _LF in line or _CR in line:
                         self._unusual(handler, data)
                         continue
@@ -99,15 +94,10 @@ class Steady:
                 except BaseException as error:
                     try:
                         self._raised(key, handler, error, step, data)
-                    except LEAVING as last:  # it may have come on top, before anything was told
-                        self._failed(key, handler, last)
-                        raise
+                    except LEAVING as last:  # of the handler, or on top of its error before anybody was told
+                        self._left(key, handler, last)
         finally:
-            try:
-                self._note(heard, requests, received, sent)
-            except LEAVING:
-                self._note(heard, requests, received, sent)
-                raise
+            self._note(heard, requests, received, sent)
         return len(events) - passed
 
     def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
@@ -133,6 +123,10 @@ class Steady:
             raise
         except BaseException as last:
             self._failed(key, handler, last)
+
+    def _left(self, key: Any, handler: Any, error: BaseException) -> None:
+        self._failed(key, handler, error)
+        raise error
 
     # several lines in one read
 
@@ -194,3 +188,10 @@ class Steady:
         self._tally.bytes_out += took
         if took != len(data):
             handler._keep(data, took)
+
+
+def _unless_leaving(error: BaseException) -> bool:
+    """What an attachment raises when it is asked is told when it is called."""
+    if isinstance(error, LEAVING):
+        raise error
+    return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_settings
+from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
@@ -71,8 +71,11 @@ class StreamHandler(Completions):
 
         False when the connection is ending or has ended, and nothing is sent: see ``write``.
         """
-        if self._state in ENDED:
-            return False
+        try:
+            if self._state in ENDED:
+                return False
+        except AttributeError:
+            raise no_channel(self) from None
         try:
             data = self._encode(record)
         except LEAVING:
@@ -88,7 +91,7 @@ class StreamHandler(Completions):
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
-        if self._state is PROCESSING and not self.reactor.owner.is_elsewhere:
+        if getattr(self, "_state", None) is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
             self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
@@ -100,7 +103,7 @@ class StreamHandler(Completions):
         try:
             super().close(reason)
         finally:
-            if self._state is CLOSED and self._process is not None:
+            if getattr(self, "_state", None) is CLOSED and self._process is not None:
                 self._let_go(reason)
 
     def handle_replaced(self) -> None:
@@ -110,6 +113,9 @@ class StreamHandler(Completions):
     def _let_go(self, reason: CloseReason) -> None:
         job, self._job = self._job, None
         late, self._late = self._late, None
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            owed.submitter = None
         self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
         if late is not None:
@@ -136,12 +142,13 @@ class StreamHandler(Completions):
         check_callbacks(cls, *callbacks)
         check_settings(cls, StreamHandler)
         check_limits(cls)
+        check_names(cls)
         check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
-        self._late = None
+        self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         check_framing(type(self).__name__, self.framing)
         framing = self.framing

@@ -200,6 +200,33 @@ def test_a_signal_handler_that_answers_minus_one(assa: AssaReactor) -> None:
     assert signal.getsignal(signal.SIGUSR1) is before
 
 
+def test_a_signal_handler_that_raises_is_called_no_more(assa: AssaReactor, caplog: pytest.LogCaptureFixture) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    assa.register_signal_handler(AssaHandler(), signal.SIGUSR1)
+    signal.raise_signal(signal.SIGUSR1)
+    assa.reactor.turn(0)
+    assert "has no handle_signal" in caplog.text
+    assert signal.getsignal(signal.SIGUSR1) is before
+    assert not assa._signals
+
+
+def test_a_close_that_raises_costs_no_other_registration(
+    assa: AssaReactor, pair: tuple[SocketChannel, SocketChannel], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong(Noting):
+        def handle_close(self, channel: SelectableChannel) -> int | None:
+            raise ZeroDivisionError
+
+    handler = Wrong()
+    for channel in pair:
+        assa.register_io_handler(handler, channel, READ)
+    timer = assa.register_timer_handler(handler, 1)
+    assert assa.remove_handler(handler)
+    assert not any(channel.is_open for channel in pair)
+    assert not timer.is_active
+    assert caplog.text.count("Wrong.handle_close raised") + caplog.text.count("more") >= 1
+
+
 def test_another_handler_takes_a_channel_over(assa: AssaReactor, pair: tuple[SocketChannel, SocketChannel]) -> None:
     near, far = pair
     first, second = Noting(), Noting()

@@ -53,3 +53,10 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, float]) -> None:
 
 def test_it_is_a_value() -> None:
     assert Backoff() == Backoff(first=0.5, factor=2.0, longest=30.0, jitter=0.5, attempts=None)
+
+
+@pytest.mark.parametrize("value", ["2", None, True])
+@pytest.mark.parametrize("name", ["first", "factor", "longest", "jitter"])
+def test_what_is_no_number_is_named(name: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be a number"):
+        Backoff(**{name: value})  # type: ignore[arg-type]

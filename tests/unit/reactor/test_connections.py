@@ -60,6 +60,27 @@ def test_a_handler_that_keeps_no_account() -> None:
         assert info == ConnectionInfo("Handler", peer.sock.getsockname(), "open", READ, 0, 0.0, 0.0)
 
 
+def test_one_that_cannot_describe_itself_costs_nobody_the_view(caplog: pytest.LogCaptureFixture) -> None:
+    class Wrong(Greeter):
+        def describe(self) -> ConnectionInfo:
+            raise error
+
+    error: BaseException = ZeroDivisionError()
+    with World(Wrong) as world:
+        world.connect()
+        world.factory = Greeter
+        other = world.connect()
+        assert [(info.handler, info.peer, info.state) for info in world.reactor.connections()] == [
+            ("Wrong", None, "unknown"),
+            ("Greeter", other.sock.getsockname(), "reading"),
+        ]
+        assert "Wrong.describe raised" in caplog.text
+        assert not world.handlers[0].reasons
+        error = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.connections()
+
+
 def test_it_is_for_the_reactors_thread() -> None:
     with World() as world:
         errors: list[BaseException] = []

@@ -13,7 +13,7 @@ import pytest
 from nio.channels import SelectionKey
 from nio.errors import ClosedSelectorError
 from nio.reactor import Backoff, CloseReason, Connecting
-from nio.reactor.handlers._connector import _Attempt
+from nio.reactor.handlers._attempt import Attempt
 from nio.spi import Address, ProtocolFamily
 from tests.unit.reactor.connecting import INET, Desk, Dialer, listener, refusing, silence
 from tests.unit.reactor.support import PATIENCE, in_a_thread
@@ -262,17 +262,17 @@ def test_dial_again_from_on_close(desk: Desk) -> None:
 
 
 @pytest.fixture
-def attempt(desk: Desk) -> Iterator[tuple[Connecting, _Attempt]]:
+def attempt(desk: Desk) -> Iterator[tuple[Connecting, Attempt]]:
     with silence() as address:
         connecting = desk.reactor.connect(address, Dialer)
         desk.turns()
         [key] = desk.reactor._selector.keys
-        assert isinstance(key.attachment, _Attempt)
+        assert isinstance(key.attachment, Attempt)
         yield connecting, key.attachment
 
 
 @pytest.mark.parametrize("end", ["channel.close", "key.cancel", "close"])
-def test_attempt_that_is_ended_has_failed(desk: Desk, attempt: tuple[Connecting, _Attempt], end: str) -> None:
+def test_attempt_that_is_ended_has_failed(desk: Desk, attempt: tuple[Connecting, Attempt], end: str) -> None:
     connecting, tried = attempt
     owner, _, method = end.rpartition(".")
     in_a_thread(getattr(getattr(tried, owner) if owner else tried, method))
@@ -293,7 +293,7 @@ def test_attempt_that_the_kernel_does_not_watch_has_failed(desk: Desk, monkeypat
 
 
 def test_readiness_without_a_result_is_nothing(
-    desk: Desk, attempt: tuple[Connecting, _Attempt], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, attempt: tuple[Connecting, Attempt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connecting, tried = attempt
     assert (tried.owes, tried.key.interest_ops) == (False, SelectionKey.OP_CONNECT)
@@ -301,14 +301,14 @@ def test_readiness_without_a_result_is_nothing(
     assert connecting.is_pending
 
 
-def test_attempt_that_is_over_is_not_finished(desk: Desk, attempt: tuple[Connecting, _Attempt]) -> None:
+def test_attempt_that_is_over_is_not_finished(desk: Desk, attempt: tuple[Connecting, Attempt]) -> None:
     connecting, tried = attempt
     connecting.cancel()
     tried.handle_connect()
     assert connecting.reason is CloseReason.LOCAL
 
 
-def test_attempt_is_not_counted_twice(desk: Desk, attempt: tuple[Connecting, _Attempt]) -> None:
+def test_attempt_is_not_counted_twice(desk: Desk, attempt: tuple[Connecting, Attempt]) -> None:
     """An interrupt fell between its registration and the note of it."""
     connecting, tried = attempt
     connecting._under_way.clear()  # type: ignore[attr-defined]

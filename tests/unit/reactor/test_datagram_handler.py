@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+from concurrent.futures import Future
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -111,6 +113,45 @@ def test_a_turn_reads_its_share() -> None:
             service.reactor.turn(0)
             seen.append(len(service.handler.seen))
         assert seen == [3, 6, 7]
+
+
+def test_an_empty_datagram_is_sent_from_a_connected_channel_too() -> None:
+    with Service() as service:
+        client = service.client()
+        service.channel.connect(client.getsockname())
+        for _ in range(2):
+            assert service.handler.send(b"")
+            assert service.handler.send(b"", client.getsockname())
+        assert [client.recv(10) for _ in range(4)] == [b""] * 4
+        assert service.handler.statistics().sent == 4
+        service.channel.close()
+        assert not service.handler.send(b"", client.getsockname())
+        assert service.handler.statistics().sent == 4
+
+
+def test_an_empty_datagram_without_room_waits() -> None:
+    with Service() as service:
+        client = service.client()
+        narrow = service.narrow()
+        assert service.handler.send(b"", client.getsockname())
+        assert (service.handler.statistics().sent, service.handler.unsent) == (0, 1)
+        narrow.room = 1
+        service.until(lambda: not service.handler.unsent)
+        assert client.recv(10) == b""
+
+
+def test_late_reply_of_a_process_that_closes_is_cancelled() -> None:
+    class Closing(Greeter):
+        def process(self, data: bytes, peer: Address) -> Any:
+            self.close()
+            return late
+
+    late: Future[bytes | None] = Future()
+    with Service(Closing()) as service:
+        service.client().send(b"x")
+        service.until(lambda: late.cancelled())
+        assert not service.handler._requests
+        assert service.reactor.statistics().dropped == 1
 
 
 def test_empty_datagrams_are_no_spin() -> None:

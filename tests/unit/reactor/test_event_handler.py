@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 
 import pytest
 
@@ -134,11 +135,11 @@ def test_an_attachment_that_is_no_handler_is_named_and_costs_its_key_only(
 class Behind:
     """Stands before another object, and raises what it likes when it is asked."""
 
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
+    def __init__(self, *errors: BaseException) -> None:
+        self._errors = deque(errors)
 
     def __getattr__(self, name: str) -> object:
-        raise self._error
+        raise self._errors[0] if len(self._errors) == 1 else self._errors.popleft()
 
 
 class Panic(BaseException):
@@ -158,10 +159,12 @@ def test_whatever_an_attachment_raises_when_it_is_asked_costs_its_key_only(error
         assert lost.reasons == [CloseReason.HANDLER_ERROR]
 
 
-def test_an_attachment_that_leaves_when_it_is_asked_leaves() -> None:
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_an_attachment_that_leaves_when_it_is_asked_leaves(before: int) -> None:
+    """By the steady loop, when it is called, and when its error is told."""
     with World() as world:
         peer = world.connect()
-        world.handler.key.attach(Behind(KeyboardInterrupt()))
+        world.handler.key.attach(Behind(*[LookupError("gone")] * before, KeyboardInterrupt()))
         peer.send(b"ann\n")
         with pytest.raises(KeyboardInterrupt):
             world.until(lambda: world.handler.reasons)

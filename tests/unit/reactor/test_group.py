@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -258,6 +261,31 @@ def test_members_may_live_on_several_reactors() -> None:
         assert len(group) == 2
         group.broadcast(b"both")
         assert (ann.read(5), bob.read(5)) == (b"both\n", b"both\n")
+
+
+@pytest.mark.parametrize("look", [list, len, lambda group: group.broadcast(b"hello")], ids=["list", "len", "broadcast"])
+def test_the_first_member_of_another_reactor_may_come_at_any_moment(look: Callable[[Group[Any]], object]) -> None:
+    """As another thread would bring it: whenever a Python function is entered or left."""
+    group: Group[Any] = Group()
+
+    left = 0
+
+    def joins(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal left
+        left -= event in ("call", "return")
+        if not left:
+            sys.setprofile(None)
+            group.join(late.handler)
+
+    for moment in range(1, 40):
+        left = moment
+        with World(members_of(group, Member)) as one, World(members_of(Group(), Member)) as late:
+            one.connect(), late.connect()
+            sys.setprofile(joins)
+            try:
+                look(group)
+            finally:
+                sys.setprofile(None)
 
 
 def test_a_member_may_come_and_go_while_somebody_iterates() -> None:

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from nio.buffers import ByteBuffer
 from nio.channels import Pipe, SelectionKey, SocketChannel
-from nio.reactor import CloseReason, Handler, Reactor
-from tests.unit.reactor.support import Kernel
+from nio.errors import IllegalStateError
+from nio.reactor import Acceptor, CloseReason, DatagramHandler, Handler, Reactor, StreamHandler
+from nio.spi import Address
+from tests.unit.reactor.support import Keeper, Kernel
 
 READ, WRITE, CONNECT = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE), int(SelectionKey.OP_CONNECT)
 
@@ -216,3 +218,34 @@ def test_a_handler_may_hand_its_key_to_another(reactor: Reactor, pipe: Pipe) -> 
     for _ in range(3):
         reactor.turn(1)
     assert (first.calls, second.calls) == (["read"], ["read", "read"])
+
+
+class Words(StreamHandler):
+    def process(self, record: bytes) -> bytes | None:
+        return record
+
+
+class Datagrams(DatagramHandler):
+    def process(self, data: bytes, peer: Address) -> bytes | None:
+        return data
+
+
+EARLY: list[Callable[[], object]] = [
+    lambda: Handler().close(),
+    lambda: Acceptor(Words).close(),
+    lambda: Datagrams().close(),
+    lambda: Datagrams().send(b"x"),
+    lambda: Words().close(),
+    lambda: Words().finish(),
+    lambda: Words().send(b"x"),
+    lambda: Words().write(b"x"),
+    lambda: Keeper().close(),
+    lambda: Keeper().finish(),
+    lambda: Keeper().write(b"x"),
+]
+
+
+@pytest.mark.parametrize("call", EARLY)
+def test_C08_before_it_is_open_a_handler_says_what_is_missing(call: Callable[[], object]) -> None:
+    with pytest.raises(IllegalStateError, match="has no channel yet: it gets one by"):
+        call()

@@ -304,6 +304,31 @@ def test_in_thread_of_one_that_runs_already_and_of_a_closed_one(reactor: Reactor
         raise AssertionError("it is closed")
 
 
+def test_a_drain_that_is_asked_of_a_run_that_ends_is_not_the_next_one_s(reactor: Reactor) -> None:
+    calls: list[str] = []
+    for moment in ("drained", "end"):
+        reactor.on_stop(reactor.stop, 5, at=moment)
+    reactor.stop(drain=5)
+    run(reactor)
+    reactor.call_later(0, calls.append, "served")
+    reactor.call_later(0, reactor.next_tick, reactor.next_tick, reactor.stop)
+    run(reactor)
+    assert calls == ["served"]
+    reactor.stop(drain=5)  # while nobody runs it: this one is the next one's
+    run(reactor)
+
+
+def test_in_thread_with_a_drain_ended_by_somebody_else_leaves_no_stop_behind() -> None:
+    with Reactor.open() as reactor:
+        with reactor.in_thread(drain=5):
+            reactor.stop()
+            until(lambda: reactor.owner.thread is None)
+        served = threading.Event()
+        with reactor.in_thread():
+            reactor.execute(reactor.next_tick, reactor.next_tick, served.set)
+            assert served.wait(PATIENCE)
+
+
 def test_in_thread_ended_by_somebody_else_leaves_no_stop_behind(reactor: Reactor) -> None:
     with reactor.in_thread():
         reactor.stop()

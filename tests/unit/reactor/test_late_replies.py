@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -112,6 +114,26 @@ def test_a_thousand_come_home_in_order(end: str, workers: int) -> None:
         for peer in peers:
             peer.close()
         world.until(lambda: world.closed() == {reason: 20})
+
+
+def test_a_thousand_come_home_in_order_while_others_are_reset(workers: int) -> None:
+    """Made in other threads, 50 to each of 20 clients; before each of them one of 50 others goes that is owed 20."""
+
+    class Served(Greeter):
+        def process(self, record: bytes) -> Any:
+            return pool.submit(bytes.upper, record)
+
+    names = [b"name %d" % n for n in range(50)]
+    with ThreadPoolExecutor(4) as pool, World(Served, workers=workers) as world:
+        peers, others = [world.connect() for _ in range(20)], [world.connect() for _ in names]
+        for name, other in zip(names, others, strict=True):
+            other.send(b"mine %d\n" % len(name) * 20)
+            other.reset()
+            for peer in peers:
+                peer.send(name + b"\n")
+        expected = b"".join(name.upper() + b"\n" for name in names)
+        assert [peer.read(len(expected)) for peer in peers] == [expected] * 20
+        world.until(lambda: world.closed() == {CloseReason.PEER_RST: 50})
 
 
 def test_a_thousand_are_cancelled_when_the_clients_go() -> None:
@@ -321,3 +343,33 @@ def test_B06_a_reset_is_noticed_while_it_is_owed_also_behind_output_that_had_to_
         world.until(lambda: world.handler.reasons)
         assert world.handler.reasons == [CloseReason.PEER_RST]
         assert world.handler.owed[0].cancelled()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_K05_a_future_that_somebody_keeps_keeps_no_handler(workers: int, done: bool) -> None:
+    kept: list[Late] = []
+
+    class Keeping(Owing):
+        def process(self, record: bytes) -> Any:
+            reply = super().process(record)
+            kept.append(reply)
+            return reply
+
+    gc.collect()
+    gc.disable()
+    try:
+        with World(Keeping, workers=workers) as world:
+            peer = world.connect()
+            peer.send(b"late\n")
+            owing(world)[0]
+            if done:
+                kept[0].set_result(b"ann")
+                assert peer.read(4) == b"ann\n"
+            alive = weakref.ref(world.handler)
+            peer.reset()
+            world.until(lambda: world.handler.reasons)
+            world.handlers.clear()
+            world.until(lambda: alive() is None)
+            assert kept[0].cancelled() == (not done)
+    finally:
+        gc.enable()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -56,6 +58,7 @@ def test_a_subclass_may_change_what_passes() -> None:
 
 def test_the_end_of_one_direction_crosses_and_the_other_goes_on(proxy: Proxy) -> None:
     client, target = proxy.pair()
+    near, far = proxy.ends
     client.send(b"all I ask")
     client.half_close()
     assert target.read_to_end() == b"all I ask"
@@ -65,7 +68,6 @@ def test_the_end_of_one_direction_crosses_and_the_other_goes_on(proxy: Proxy) ->
     target.send(b"end")
     target.half_close()
     assert client.read_to_end() == b"end"
-    near, far = proxy.ends
     proxy.until(lambda: near.reasons and far.reasons)
     assert near.reasons == far.reasons == [CloseReason.PEER_FIN]
 
@@ -270,3 +272,56 @@ def test_a_connect_that_nobody_waits_for(proxy: Proxy) -> None:
     alone.end_output()
     alone.resume()
     assert (alone.half_closed, alone.write(b"x")) == (False, False)
+
+
+class Leaving(End):
+    def on_close(self, reason: CloseReason) -> None:
+        super().on_close(reason)
+        if self.leaves:
+            raise KeyboardInterrupt
+
+    leaves = False
+
+
+def test_a_ctrl_c_in_on_close_does_not_leave_the_other_end_alone() -> None:
+    with Proxy(Leaving) as proxy:
+        _, target = proxy.pair()
+        near, far = proxy.ends
+        near.leaves = True
+        proxy.reactor.call_later(0, near.close)
+        with pytest.raises(KeyboardInterrupt):
+            proxy.turns()
+        assert near.reasons == [CloseReason.LOCAL]
+        assert target.read_to_end() == b""
+        target.close()
+        proxy.until(lambda: far.reasons)
+        assert far.reasons == [CloseReason.LOCAL]
+
+
+@pytest.mark.parametrize("end", ["reset", "in order", "here"])
+def test_K05_two_ends_are_freed_without_the_collector(proxy: Proxy, end: str) -> None:
+    client, target = proxy.pair()
+    ends = list(proxy.ends)
+    alive = [weakref.ref(one) for one in ends]
+    assert [one.other for one in ends] == ends[::-1]
+    gc.collect()
+    gc.disable()
+    try:
+        if end == "reset":
+            client.reset()
+        elif end == "in order":
+            client.half_close()
+        else:
+            ends[0].close()
+            ends[0].close()
+        if end != "reset":
+            target.half_close()
+        proxy.until(lambda: all(one.reasons for one in ends))
+        assert [one.other for one in ends] == [None, None]
+        ends.clear()
+        proxy.handlers.clear()
+        proxy.turns()
+        proxy.connect()  # the last that the loop had in its hands is another
+        assert [ref() for ref in alive] == [None, None]
+    finally:
+        gc.enable()

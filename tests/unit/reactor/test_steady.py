@@ -80,6 +80,29 @@ def test_a_line_alone_is_answered_as_on_the_plain_path(odd: bytes) -> None:
     assert answer(Wilful, odd + b"\n") == answer(Plain, odd + b"\n")
 
 
+def test_a_row_without_a_reply_sends_nothing() -> None:
+    with World(Wilful) as world:
+        peer = world.connect()
+        peer.send(b"none\nnone\n")
+        world.until(lambda: len(world.handler.seen) == 2)
+        assert world.kernel.send_calls == 0
+        peer.send(b"a\n")
+        assert peer.read(5) == b"re a\n"
+
+
+def test_a_read_that_finds_nothing_is_no_sign_of_the_peer() -> None:
+    with World(Wilful) as world:
+        peer = world.connect()
+        heard_at = world.handler.heard_at
+        world.kernel.now += 10_000_000_000
+        world.kernel.recvs.append(NEVER)
+        peer.send(b"a\n")
+        world.until(lambda: world.kernel.recv_calls == 1)
+        assert world.handler.heard_at == heard_at
+        assert peer.read(5) == b"re a\n"
+        assert world.handler.heard_at == world.kernel.now
+
+
 def test_whoever_reads_in_its_own_way_is_never_steady() -> None:
     with World(Own) as world:
         peer = world.connect()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nio.channels import Pipe, SelectionKey, SocketChannel, StandardSocketOptions
-from nio.errors import IllegalArgumentError
+from nio.errors import ClosedChannelError, IllegalArgumentError
 from nio.reactor import CloseReason, Handler, Reactor
 from tests.helpers import connected_pair, until
 from tests.unit.reactor.support import Greeter, World
@@ -172,6 +172,14 @@ def test_what_has_no_urgent_data_is_refused(reactor: Reactor) -> None:
         reactor.watch_urgent(pipe.source, int)
     with pytest.raises(TypeError, match=r"watch_urgent\(\) takes a function"):
         reactor.watch_urgent(Handler(), 7)  # type: ignore[arg-type]  # both are wrong
+
+
+def test_a_channel_that_is_closed_says_so(reactor: Reactor) -> None:
+    channel = SocketChannel.open(provider=reactor.provider)
+    channel.close()
+    with pytest.raises(ClosedChannelError):
+        reactor.watch_urgent(channel, int)
+    assert signal.getsignal(signal.SIGURG) is signal.SIG_DFL
 
 
 def test_a_provider_may_have_none() -> None:

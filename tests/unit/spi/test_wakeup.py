@@ -3,10 +3,12 @@ from __future__ import annotations
 import gc
 import os
 import select
+import signal
 import stat
 
 import pytest
 
+from nio.spi import SelectorProvider
 from nio.spi._wakeup import SystemWakeup
 
 either = pytest.mark.parametrize("eventfd", [True, False], ids=["eventfd", "pipe"])
@@ -97,3 +99,27 @@ def test_what_could_not_be_opened_gives_nothing_back(monkeypatch: pytest.MonkeyP
     with pytest.raises(OSError, match="no descriptor left"):
         SystemWakeup(eventfd=eventfd)
     gc.collect()
+
+
+@pytest.mark.parametrize("was_set", [False, True], ids=["before", "behind"])
+def test_H05_ctrl_c_as_the_descriptor_for_signals_is_set_leaves_theirs(
+    monkeypatch: pytest.MonkeyPatch, was_set: bool
+) -> None:
+    """Else the C part of the handler would write to a number that is a stranger's by then."""
+    real = signal.set_wakeup_fd
+    theirs = SystemWakeup(eventfd=False)
+
+    def struck(fd: int, **options: bool) -> int:
+        monkeypatch.undo()
+        if was_set:
+            real(fd, **options)
+        raise KeyboardInterrupt
+
+    before = real(theirs.writer)
+    try:
+        monkeypatch.setattr(signal, "set_wakeup_fd", struck)
+        with pytest.raises(KeyboardInterrupt), SelectorProvider.default().signal_wakeup():
+            pass
+        assert real(-1) == (-1 if was_set else theirs.writer)
+    finally:
+        real(before)
