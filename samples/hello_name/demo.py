@@ -21,7 +21,7 @@ _DESIGNS = {
     "single": ("Single reactor: one thread does everything", "one after the other"),
     "pooled": (f"Pooled reactor: one thread, but {LOOPS} workers greet", "at the same time"),
     "multi": (f"Group of reactors: one accepts, {LOOPS} threads do the rest", "at the same time"),
-    "prefork": (f"Preforked reactors: {LOOPS} processes, each does everything", "as the kernel dealt them"),
+    "prefork": (f"Preforked reactors: {LOOPS} processes, each does everything", "as they were dealt"),
 }
 
 

@@ -6,7 +6,7 @@ To a handler it is the reactor. What a handler asks of *the server* (its end, it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from nio.channels import SocketChannel
 from nio.reactor.groups._shared import GroupAdmission, OwnPlaces
@@ -126,9 +126,7 @@ class SubReactor(Reactor):
     def arrive(self, admit: Admit, channel: SocketChannel) -> None:
         """As a tick: a connection was dealt to this reactor, and its place is taken; back with it if this has died."""
         try:
-            if self._selector.is_forked:
-                channel.close()  # it is the parent's
-            elif self._state is ReactorState.CLOSED:
+            if self._state is ReactorState.CLOSED:
                 self.group.post(self.group.deal, admit, channel)
             else:
                 admit(self, channel)
@@ -143,6 +141,14 @@ class SubReactor(Reactor):
         self.owner.thread = None
         self.close()
         self._drop_ticks()  # what came after a close() of its own
+
+    def _close(self) -> None:
+        if self._selector.is_forked:  # what was on its way is the parent's
+            for fn, args in self._ticks:
+                if fn == self.arrive:
+                    channel: Any = args[1]
+                    self.guarded(channel.close)
+        super()._close()
 
     def _live(self, number: int) -> None:
         error: BaseException | None = None

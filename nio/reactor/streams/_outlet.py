@@ -36,9 +36,7 @@ from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCES
 from nio.reactor.streams._transport import PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
-_LOCAL = CloseReason.LOCAL
-_READ_SIZE = 65536
-_LINGER_BYTES = 65536
+_READ_SIZE = _LINGER_BYTES = 65536
 
 
 class Outlet(Standing):
@@ -184,7 +182,7 @@ class Outlet(Standing):
         self._outbox = Outbox()
         self._ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
+        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
         self._error = None
         self._ending = None  # why to finish once everything received was dealt with
         self._eof = self._handling = self._serves = False

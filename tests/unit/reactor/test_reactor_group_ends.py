@@ -349,6 +349,7 @@ def test_I01_in_a_child_what_was_on_its_way_is_closed_too(caplog: pytest.LogCapt
         sub = group._subs[0]
         sub.dealt += 1
         sub.post(sub.arrive, Acceptor(Greeter).admit_to, channel)
+        sub.post(sub.fail, ValueError("a tick that the parent runs"))
         for selector in (group._selector, sub._selector):
             selector._forget()
         group.close()
