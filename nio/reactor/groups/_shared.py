@@ -28,7 +28,7 @@ class GroupAdmission(Admission):
         self._counts = counts
         self._queue: deque[Callable[[], object]] = deque()
         super().__init__(wanted, provider)
-        self.peers = SharedPeers(provider)
+        self.peers: Peers = SharedPeers(provider)
 
     @property
     def taken(self) -> int:
@@ -76,9 +76,9 @@ class OwnPlaces(Admission):
     __slots__ = ("_group",)
 
     def __init__(self, group: GroupAdmission) -> None:
-        self.limit = group.limit
+        self.limit: int = group.limit
         self.taken = 0
-        self.peers = group.peers
+        self.peers: Peers = group.peers
         self._group = group
 
     def tell(self) -> None:

@@ -56,7 +56,7 @@ class SubReactor(Reactor):
         self.arrived: int = 0  # and this one's thread those
         self.cost: int = 0  # connections that have ended with its thread
         super().__init__(workers=workers, provider=group.provider)
-        self.admission = group.admission
+        self.admission: Admission = group.admission
 
     # what handlers ask
 

@@ -136,7 +136,7 @@ class DatagramHandler(DatagramOutlet):
             return True
         if peer is None:
             return False
-        self.reports_bytes = False
+        self.reports_bytes: bool = False
         data = bytes(self._buffer.flip())
         tally.bytes_in += len(data)
         if self.channel.is_truncated:

@@ -8,8 +8,6 @@ import enum
 class CloseReason(enum.Enum):
     """Why a connection ended; handed to ``on_close`` and counted in ``reactor.statistics().closed``."""
 
-    __hash__ = object.__hash__  # an enum's own is a Python function; every end of a connection is counted
-
     PEER_FIN = "the peer ended the stream"
     PEER_RST = "the peer reset the connection, or the network did"
     LOCAL = "this side closed it"
@@ -28,3 +26,7 @@ class CloseReason(enum.Enum):
     WORKER_LOST = "the worker that had the request is gone"
     OVERLOAD = "there was no room for the request or for its reply"
     DRAIN = "the reactor is stopping"
+
+
+# An enum's own is a Python function, and every end of a connection is counted.
+CloseReason.__hash__ = object.__hash__  # type: ignore[method-assign]

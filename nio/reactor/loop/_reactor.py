@@ -88,17 +88,17 @@ class Reactor(Stopping):
             raise
 
     def _set_up(self, workers: int | Workers, max_connections: int | None) -> None:
-        self.provider = self._selector.provider
+        self.provider: SelectorProvider = self._selector.provider
         self.admission: Admission = self._places(max_connections)
         self.report: Report = Report(self.provider.clock)
         self.tally: Tally = Tally()
         self._state, self._is_closed = ReactorState.OPEN, False
         self._thread_id = self.provider.thread_id
-        self.owner = Owner(self._thread_id)
+        self.owner: Owner = Owner(self._thread_id)
         self._registry = Registry(self.admission, self.tally, self.report)
         self._clock = self.provider.clock
         self._take: Take = self._hand_over
-        self.serves = False  # a handler has brought a loop of its own
+        self.serves: bool = False  # a handler has brought a loop of its own
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
         self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))

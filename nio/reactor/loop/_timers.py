@@ -96,8 +96,8 @@ class TimerQueue:
         self._heap: list[tuple[int, int, Timer]] = []
         self._sequence = 0
         self._dead = 0
-        self.now = 0  # when what is due was taken last
-        self.check = check
+        self.now: int = 0  # when what is due was taken last
+        self.check: Callable[[str], object] = check
 
     def __len__(self) -> int:
         return len(self._heap) - self._dead

@@ -28,7 +28,7 @@ class UrgentWatch:
         self._watches = watches
         self._fn: Callable[..., object] | None = fn
         self._args = args
-        self.channel = channel
+        self.channel: Any = channel
 
     @property
     def is_active(self) -> bool:
