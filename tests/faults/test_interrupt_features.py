@@ -23,6 +23,29 @@ USR1, USR2 = signal.SIGUSR1, signal.SIGUSR2
 SECOND = 1_000_000_000
 
 
+def test_timers_that_are_swept() -> None:
+    """However often they are cancelled, those that are left are counted and called."""
+
+    def scene(interrupt: Interrupt) -> None:
+        calls = list[int]()
+        with World() as world:
+            before = len(world.reactor._timers)
+            timers = [world.reactor.call_later(1, calls.append, number) for number in range(80)]
+
+            def cancel() -> None:
+                for timer in timers[:65]:  # the last of these has them swept
+                    timer.cancel()
+
+            struck(interrupt, cancel)
+            cancel()
+            assert world.reactor.statistics().timers == before + 15
+            world.advance(1)
+            assert calls == [*range(65, 80)]
+            assert world.reactor.statistics().timers == before
+
+    every_moment(scene)
+
+
 def test_signals_that_have_come() -> None:
     """None is lost but the one whose call was struck."""
 

@@ -49,9 +49,10 @@ class Timer:
         """
         self._queue.check("timer.cancel")
         if self._fn is not None:
+            queue = self._queue
+            queue._dead += self._is_queued
             self._fn, self._args = None, ()
-            if self._is_queued:
-                self._queue._one_died()
+            queue._sweep()
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
         """The call to make now, which is the last of it; None if it was cancelled since it left the queue."""
@@ -139,9 +140,8 @@ class TimerQueue:
             timer._is_queued = False
             heapq.heappop(self._heap)
 
-    def _one_died(self) -> None:
-        self._dead += 1
+    def _sweep(self) -> None:
         if self._dead > _SWEEP_ABOVE and 2 * self._dead > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].is_active]
-            heapq.heapify(self._heap)
-            self._dead = 0
+            alive = [entry for entry in self._heap if entry[2].is_active]
+            heapq.heapify(alive)
+            self._heap, self._dead = alive, 0  # together, whatever interrupts
