@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from nio._numbers import LONGEST, check_seconds
 from nio.channels._interruptible_channel import chosen
@@ -36,6 +36,7 @@ from nio.spi import READABLE, SelectorProvider
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
+# Goes through the kernel's answer, gives what it does not know to watch.hand_over(), and says how many keys it was.
 Take = Callable[[Events, Watch[SelectionKey]], int]
 OnLostKey = Callable[[SelectionKey, OSError], object]
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
@@ -201,18 +202,12 @@ class Selector:
         return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
 
     def serve(self, timeout: float | None, take: Take | None, end: float | None = None) -> int:
-        """As ``dispatch``, for a reactor: ``take(events, watch)`` goes through the kernel's answer itself.
-
-        It returns how many keys that were, and gives what it does not know to ``watch.hand_over(events, action)``.
-        ``end`` is when the timeout is over by the provider's clock, for whoever has read that anyway.
-        """
+        """As ``dispatch``, for a reactor: see ``Take``. ``end`` is when the timeout is over, by the clock."""
         if timeout is not None and not (type(timeout) is float and timeout >= 0):
             check_seconds("timeout", timeout)
         with self._lock:
-            if not self._open:
-                self._ensure_open()
-            if self._selecting:
-                raise IllegalStateError("select() called from inside a selection of the same selector")
+            if self._selecting or not self._open:
+                self._refuse_to_select()
             try:
                 self._selecting, watch = _SELECTING, self._watch
                 watch.unasked = count = 0
@@ -384,6 +379,10 @@ class Selector:
         except OSError:
             pass  # the channel is closed, and somebody has closed its descriptor before
         self._keys.discard(key)  # last: until then a second close() finds it
+
+    def _refuse_to_select(self) -> NoReturn:
+        self._ensure_open()
+        raise IllegalStateError("select() called from inside a selection of the same selector")
 
     def _ensure_open(self) -> None:
         if not self._open:

@@ -83,8 +83,7 @@ class Steady:
                     requests, step, process = requests + 1, _PROCESSING, handler._process
                     reply, step = process(line), _AFTER
                     if type(reply) is not bytes or _LF in reply or _CR in reply or handler._steady is not handler:
-                        if reply is not None:
-                            handler._answer(reply)
+                        handler._answer(reply)
                         continue
                     data, step, send = reply + _ENDING, _SENDING, handler._send
                     took = send(data, NO_SIGNAL)

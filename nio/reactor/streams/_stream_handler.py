@@ -184,11 +184,12 @@ class StreamHandler(Completions):
         except BaseException as error:
             self._raised(error)
             return
-        if reply is not None:
-            self._answer(reply)
+        self._answer(reply)
 
-    def _answer(self, reply: bytes) -> None:
+    def _answer(self, reply: bytes | None) -> None:
         """To one record that came alone, on a connection that was steady before."""
+        if reply is None:
+            return
         try:
             data = self._encode(reply)
         except LEAVING:
