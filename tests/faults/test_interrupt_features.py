@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from concurrent.futures import Future
 from typing import Any
 
@@ -181,6 +182,23 @@ def test_a_connect(target: str) -> None:
     every_moment(scene)
 
 
+def all_replies(service: datagrams.Service, client: socket.socket) -> list[bytes]:
+    """What came, up to the reply to a last word."""
+    client.send(b"end")
+    replies: list[bytes] = []
+    client.settimeout(0)
+
+    def ended() -> bool:
+        try:
+            replies.append(client.recv(100))
+        except BlockingIOError:
+            return False
+        return replies[-1] == b"Hello end"
+
+    service.until(ended)
+    return replies
+
+
 def test_datagrams() -> None:
     """One is lost at most, and the service goes on."""
 
@@ -191,18 +209,7 @@ def test_datagrams() -> None:
                 client.send(name)
             for _ in range(3):
                 struck(interrupt, service.reactor.turn, 0)
-            client.send(b"end")
-            replies: list[bytes] = []
-            client.settimeout(0)
-
-            def ended() -> bool:
-                try:
-                    replies.append(client.recv(100))
-                except BlockingIOError:
-                    return False
-                return replies[-1] == b"Hello end"
-
-            service.until(ended)
+            replies = all_replies(service, client)
             assert len(replies) >= 3
             assert len(set(replies)) == len(replies)
             assert service.handler.reasons == []
@@ -221,18 +228,7 @@ def test_datagrams_that_wait() -> None:
             narrow.room = 100
             for _ in range(3):
                 struck(interrupt, service.reactor.turn, 0)
-            client.send(b"end")
-            replies: list[bytes] = []
-            client.settimeout(0)
-
-            def ended() -> bool:
-                try:
-                    replies.append(client.recv(100))
-                except BlockingIOError:
-                    return False
-                return replies[-1] == b"Hello end"
-
-            service.until(ended)
+            replies = all_replies(service, client)
             assert len(replies) >= 2
             assert len(set(replies)) == len(replies)
             assert service.handler._unsent == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from nio.channels import SelectionKey
 from nio.reactor import Prefork
 from nio.reactor.groups._reports import NOTHING, Order, Word, orders, report
 from nio.reactor.loop._progress import ReactorStatistics
@@ -16,6 +18,16 @@ from nio.spi._wakeup import SystemWakeup
 from tests.unit.reactor.support import Kernel
 
 SECOND = 1_000_000_000
+ACCEPT = int(SelectionKey.OP_ACCEPT)
+
+
+def again() -> OSError:
+    """The error of a fork when there are too many processes."""
+    return OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+def nothing() -> None:
+    """A step in which something was told already."""
 
 
 class Exited(BaseException):

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from nio.channels import SelectionKey, Selector, ServerSocketChannel
+from nio.channels import Selector, ServerSocketChannel
 from nio.errors import IllegalArgumentError, IllegalStateError
 from nio.reactor import Acceptor, Prefork
 from nio.reactor.groups._reports import Order, Word
 from nio.spi import SelectorProvider
-from tests.unit.reactor.prefork_support import SECOND, Parent
+from tests.unit.reactor.prefork_support import ACCEPT, SECOND, Parent, again, nothing
 from tests.unit.reactor.support import Greeter
-
-ACCEPT = int(SelectionKey.OP_ACCEPT)
-
-
-def again() -> OSError:
-    return OSError(errno.EAGAIN, "Resource temporarily unavailable")
-
-
-@pytest.fixture
-def parent() -> Iterator[Parent]:
-    parent = Parent()
-    yield parent
-    parent.finish()
 
 
 @pytest.fixture(autouse=True)
 def all_lines(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-
-
-def nothing() -> None:
-    """A step in which something was told already."""
 
 
 def test_as_many_children_as_asked_for_and_SIGTERM_drains_them(

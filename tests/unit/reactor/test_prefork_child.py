@@ -165,13 +165,19 @@ def test_a_loop_that_notices_is_left_alone() -> None:
         assert nursling.codes == [0]
 
 
-def test_while_it_drains_it_still_hears_the_parent() -> None:
-    gate = Gate()
+def slow(gate: Gate) -> type[Greeter]:
+    """A handler whose replies wait for the gate."""
 
     class Slow(Greeter):
         def process(self, record: bytes) -> bytes | None:
             gate()
             return record
+
+    return Slow
+
+
+def test_while_it_drains_it_still_hears_the_parent() -> None:
+    gate = Gate()
 
     def act(nursling: Nursling) -> None:
         with nursling.client() as client:
@@ -184,17 +190,12 @@ def test_while_it_drains_it_still_hears_the_parent() -> None:
             assert client.read_to(1) == b""
             gate.release.set()
 
-    with child(Slow, act=act, workers=1) as nursling:
+    with child(slow(gate), act=act, workers=1) as nursling:
         assert nursling.codes == [0]
 
 
 def test_it_is_cut_when_the_drain_time_is_over() -> None:
     gate = Gate()
-
-    class Slow(Greeter):
-        def process(self, record: bytes) -> bytes | None:
-            gate()
-            return record
 
     def act(nursling: Nursling) -> None:
         with nursling.client() as client:
@@ -204,7 +205,7 @@ def test_it_is_cut_when_the_drain_time_is_over() -> None:
             assert client.read_to(1) == b""
             gate.release.set()
 
-    with child(Slow, act=act, workers=1) as nursling:
+    with child(slow(gate), act=act, workers=1) as nursling:
         assert nursling.hear(Word.COUNTS).counts.abandoned == 1
 
 
@@ -247,11 +248,6 @@ def test_a_handler_that_stops_its_reactor_stops_the_server() -> None:
 def test_SIGTERM_drains_this_one_and_a_second_ends_it_and_others_are_the_parent_s() -> None:
     gate = Gate()
 
-    class Slow(Greeter):
-        def process(self, record: bytes) -> bytes | None:
-            gate()
-            return record
-
     def act(nursling: Nursling) -> None:
         with nursling.client() as client:
             client.send(b"ann\n")
@@ -266,7 +262,7 @@ def test_SIGTERM_drains_this_one_and_a_second_ends_it_and_others_are_the_parent_
             assert client.read_to(1) == b""
             gate.release.set()
 
-    with child(Slow, act=act, workers=1) as nursling:
+    with child(slow(gate), act=act, workers=1) as nursling:
         assert nursling.codes == [0]
 
 

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from nio.channels import SelectionKey
 from nio.reactor import CloseReason
 from nio.reactor.groups._reports import NOTHING, Order, Word
-from tests.unit.reactor.prefork_support import Parent
-
-ACCEPT = int(SelectionKey.OP_ACCEPT)
-
-
-def again() -> OSError:
-    return OSError(errno.EAGAIN, "Resource temporarily unavailable")
-
-
-@pytest.fixture
-def parent() -> Iterator[Parent]:
-    parent = Parent()
-    yield parent
-    parent.finish()
+from tests.unit.reactor.prefork_support import Parent, again, nothing
 
 
 @pytest.fixture(autouse=True)
 def all_lines(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-
-
-def nothing() -> None:
-    """A step in which something was told already."""
 
 
 def test_SIGHUP_gives_everybody_a_successor_and_then_retires_the_old(parent: Parent) -> None:
