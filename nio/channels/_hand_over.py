@@ -1,7 +1,7 @@
 """Giving a channel's descriptor to somebody else, so that nothing of it is left in a selector.
 
 **The kernel is told before the descriptor goes.** Each key is cancelled, and the poller forgets the descriptor: at once
-in the thread that selects or while nobody does, else by the selecting thread, which is woken for it and waited for.
+in the thread that selects or while nobody selects. Else the selecting thread is woken to do it, and waited for.
 Whoever gets the descriptor then may close it, or register it anew: no event of the old key comes.
 """
 

@@ -1,8 +1,8 @@
 """BufferedDecoder: all that the contract asks of a decoder, except where a record ends.
 
-It holds the bytes in a ``bytearray``, to which appending is amortised and from whose front deleting is amortised, too
-(CPython moves the start and copies when half is gone). So a subclass that looks at a bounded number of bytes per call
-of ``cut``, or remembers how far it has looked, is linear by construction.
+It holds the bytes in a ``bytearray``. Appending to it and deleting from its front cost constant time per byte: CPython
+moves the start, and copies only when half is gone. So a subclass is linear if it looks at a bounded number of bytes in
+each ``cut``, or remembers how far it has looked.
 
 ``_starved`` notes that the last ``feed`` ended because ``cut`` wanted more. Only then may ``end()`` judge what is held
 on the spot: behind a full ``limit`` there may be complete records.

@@ -5,8 +5,7 @@ come first: anything else breaks the stream. From any other peer none is looked 
 inner framing. So nobody but a trusted proxy can say who a client is, and nothing is ever guessed.
 
 The header is bounded: 107 bytes in version 1, as the specification says, and ``max_header`` in version 2, whose own
-length field allows 64 KiB. A stream that does not begin as a header does
-ends at the first byte that is wrong.
+length field allows 64 KiB. A stream that does not begin as a header does ends at the first byte that is wrong.
 
 Version 1 is read strictly: one space between two words, addresses without leading zeros, ports up to 65535, CRLF.
 """

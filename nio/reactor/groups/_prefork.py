@@ -6,18 +6,18 @@ selectors, and ``run()`` refuses to begin otherwise. It waits for one descriptor
 through, and for signals; it forks again whenever a child is lost.
 
 **The listeners are the parent's**, and stay open in it. So no connection is refused while children come and go: it
-waits in the kernel for whoever is next. Either all children accept from one listener; a kernel that can wakes one of
-them for a connection. Or, with ``reuse_port``, each place has a listener of its own, the kernel deals the connections,
-and a new child takes over its predecessor's listener with all that wait there.
+waits in the kernel for whoever is next. Usually all children accept from one listener, and Linux wakes one of them for
+each connection. With ``reuse_port`` each place has a listener of its own. Then the kernel deals the connections, and a
+new child takes over its predecessor's listener with all that wait there.
 
 **A child that is lost** costs its connections, is named in the log, and has a successor after 0.1 s, then after twice
 as long each time up to 5 s, and no more than ten times a minute in each place.
 
-**Signals**, as far as the program handles them not itself: SIGTERM and SIGINT drain all children, a second one ends
-them at once; SIGHUP replaces them. Each place gets a new child, and when that is ready the old one stops listening,
+**Signals**, unless the program handles them itself: SIGTERM and SIGINT drain all children, a second one ends them at
+once; SIGHUP replaces them. Each place gets a new child, and when that is ready the old one stops listening,
 answers what it has, and goes.
 
-**Children die with the parent**: each has one end of a pipe, and at the other end's close it leaves.
+**Children die with the parent**: each holds one end of a pipe, and leaves when the other end is closed.
 """
 
 from __future__ import annotations

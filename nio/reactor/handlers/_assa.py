@@ -1,9 +1,9 @@
-"""libassa's Reactor and EventHandler, word for word, on this Reactor: for who reads its manual, or ports a program.
+"""libassa's Reactor and EventHandler, word for word, on this Reactor: for whoever reads its manual or ports a program.
 
 One handler object may be registered for several channels, timers and signals. Only the reactor calls it. What its
 methods return says what becomes of the registration: a negative number ends it, by ``handle_close``; a positive one
 means that something is left in a buffer of the handler's, and the method is called again, 16 times in a row before the
-others have their turn; 0 or None is all well. Who raises ends its registration, too.
+others have their turn; 0 or None means that all is well. A method that raises ends its registration, too.
 
 Two things differ. A channel stands where libassa has the number of a descriptor, which may be a stranger's by the time
 it is used. A channel whose registration has ended is closed, after ``handle_close``, so that none is forgotten.

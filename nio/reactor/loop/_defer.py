@@ -6,7 +6,7 @@ pool of four threads at the first deferred call. An executor that is given by na
 
 **No outcome is lost.** Every call ends in its future on the loop's thread: what it returned, what it raised, or
 RejectedExecutionError when nobody made it or the reactor was closed before it ended. Then ``then`` is called with the
-future; where there is none, an error is reported. Only who cancels the future hears no more.
+future. Without ``then`` an error is reported. After the future was cancelled nothing is called.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Peers: how many connections each peer has, for a limit per peer.
 
-An IPv4 address is a peer, also where IPv6 tells of it (``::ffff:192.0.2.1``). Of an IPv6 address the first 64 bits are
-one: whoever is given a network of that size has as many addresses in it as he likes. An address that is valid on one
-link only (``fe80::``) is a peer by itself, as the whole link shares those 64 bits. Who has no such address, as on a
-socket of the Unix domain, is nobody in particular.
+An IPv4 address is one peer, also when it is written as IPv6 (``::ffff:192.0.2.1``). All IPv6 addresses with the same
+first 64 bits are one peer, because one customer usually gets a network of that size. A link-local address (``fe80::``)
+is a peer by itself, because the whole link shares those 64 bits. Clients on a Unix-domain socket are not counted.
 """
 
 from __future__ import annotations

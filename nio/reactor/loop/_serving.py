@@ -1,9 +1,9 @@
 """Serving: how the kernel's answer is gone through, where handlers bring a loop of their own for that.
 
-The loop calls a handler for each key. A call costs as much as much of what it does, so handlers whose usual case is
-short may go through the whole answer themselves: the first that comes with such a loop gives it to the reactor by
-``serve_by``. What that loop does not know, it gives back to ``Watch.hand_over``, key by key, in the kernel's order,
-with ``dispatch``; and it tells ``failed(key, handler, error)`` whom an error belongs to.
+The loop calls a handler for each key. When a handler does little, the call is most of the cost. Such handlers may go
+through the whole answer themselves: the first of them gives its loop to the reactor by ``serve_by``. That loop passes
+the keys it does not know to ``Watch.hand_over`` with ``dispatch``, one by one, in the kernel's order. It reports an
+error with ``failed(key, handler, error)``.
 """
 
 from __future__ import annotations
