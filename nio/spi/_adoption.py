@@ -57,7 +57,7 @@ class AdoptionDoor:
         return SystemDescriptor(fd)
 
     def peer_has_ended(self, sock: Any) -> bool | None:
-        """Linux tells it whatever waits to be read; elsewhere only when nothing does."""
+        """Linux tells it also while bytes wait to be read, other systems only when none do."""
         if _ENDED:
             poll = select.poll()
             poll.register(sock, _ENDED)

@@ -52,7 +52,7 @@ class OwnHandler(ABC):
             signal.signal(self._signum, self._behind())
 
     def _behind(self) -> Any:
-        """The handler from before: of ours, one that still catches. Whoever was released cannot tell what is news."""
+        """The handler from before. Of our own ones those that were released are left out."""
         while isinstance(self.previous, CaughtSignal) and self.previous._arrived is None:
             self.previous = self.previous.previous
         return self.previous
@@ -63,7 +63,7 @@ class OwnHandler(ABC):
 
 
 class CaughtSignal(OwnHandler):
-    """Calls the previous handler, too; ``arrived(signum)`` says whether that is news."""
+    """Calls the previous handler, too. ``arrived(signum)`` is False while an earlier one is not taken up."""
 
     __slots__ = ("_arrived",)
 

@@ -111,7 +111,7 @@ class _Check:
         _claim(all(type(record) is bytes for record in records), f"{how}: a record is no bytes object")
 
     def limits(self) -> None:
-        """Rule 3, with the error that must not show before its turn."""
+        """Rule 3: each call returns at most ``limit`` records, in order."""
         for limit in _LIMITS:
             got = [*_batches(self.framing.decoder(), self.stream, limit)]
             due = [self.messages[at : at + limit] for at in range(0, len(self.messages) + 1, limit)]

@@ -74,7 +74,7 @@ class Nursery:
                 place.fresh = self._spawn(place)
 
     def reopen(self) -> None:
-        """Nobody is left: begin anew when there is something to do."""
+        """All children are gone: the next ``run()`` makes new ones at once."""
         self.is_ending = False
         for place in self.places:
             place.due = 0

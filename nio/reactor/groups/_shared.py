@@ -32,7 +32,7 @@ class GroupAdmission(Admission):
 
     @property
     def taken(self) -> int:
-        """By all reactors, and by connections on their way to one."""
+        """Places taken in all reactors, and by connections that are on their way to one."""
         return self._counts()
 
     @taken.setter

@@ -230,7 +230,7 @@ class Connection(Outlet):
             self.send_queued()
 
     def _fed(self, data: bytes) -> None:
-        """This was received, and is counted already; nothing is the end of the stream."""
+        """Deal with what was received, which is counted already. Empty data is the end of the stream."""
         if not data:
             self._eof, self._ending = True, CloseReason.PEER_FIN
             self._receive_end()
