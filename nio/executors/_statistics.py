@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nio._record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStatistics:
+class PoolStatistics(Record):
     """What a ``WorkerPool`` is doing, and has done since it was made."""
 
     threads: int

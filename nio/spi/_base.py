@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from nio._record import Record
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -35,7 +37,7 @@ class ProtocolFamily(enum.Enum):
     UNIX = "UNIX"
 
 
-class OptionSpec(NamedTuple):
+class OptionSpec(Record):
     """One socket option; ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
 
     ``level`` and ``number`` are those of getsockopt(2). ``mapped`` is the option that says the same for the peers of
@@ -140,7 +142,7 @@ class Socket(PipeEnd, Protocol):
         ...
 
 
-class Inherited(NamedTuple):
+class Inherited(Record):
     """The socket that a process is started with, and what it is."""
 
     socket: Socket

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nio._record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ConnectionInfo(Record):
     """A connection as it was when it was asked.
 
     ``handler`` is the name of its handler's class, ``peer`` the address of the other end, None where it has none;
