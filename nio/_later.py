@@ -27,17 +27,20 @@ def nobody(name: str) -> None:
     """A name that is in no table is nowhere."""
 
 
-def door(package: str, modules: Mapping[str, str], otherwise: Look = nobody) -> Door:
+def door(package: str, modules: Mapping[str, str], otherwise: Look = nobody, *, first: str = "") -> Door:
     """``__all__``, ``__getattr__`` and ``__dir__`` of a package.
 
     ``modules`` says for each module, or package inside, which names it has. A package inside is an attribute itself.
-    ``otherwise`` is asked for any other name, and may raise an error of its own.
+    ``otherwise`` is asked for any other name, and may raise an error of its own. The module ``first`` is loaded before
+    any name is given out, because it completes a class of another.
     """
     places = {name: module for module, names in modules.items() for name in names.split()}
     namespace = vars(sys.modules[package])
 
     def look(name: str) -> object:
         if name in places:
+            if first:
+                import_module(f"{package}.{first}")
             value = getattr(import_module(f"{package}.{places[name]}"), name)
         elif name in modules and not name.startswith("_"):
             value = import_module(f"{package}.{name}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nio._record import Record
+from nio._record import Record, record
 
 
+@record
 class PoolStatistics(Record):
     """What a ``WorkerPool`` is doing, and has done since it was made."""
 

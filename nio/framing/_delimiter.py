@@ -17,11 +17,12 @@ from collections.abc import Iterable
 from itertools import permutations
 
 from nio._numbers import check_count
-from nio._record import Record
+from nio._record import Record, record
 from nio.errors import DelimiterInRecordError, IllegalArgumentError, RecordTooLongError
 from nio.framing._buffered_decoder import BufferedDecoder
 
 
+@record
 class Delimiter(Record):
     """Framing by one or several delimiters: ``Delimiter(b"\\r\\n", b"\\n", b"\\0")``; records go out with the first.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from nio._numbers import check_count
-from nio._record import Record
+from nio._record import Record, record
 from nio.errors import IllegalArgumentError
 from nio.framing._buffered_decoder import BufferedDecoder
 
 
+@record
 class Fixed(Record):
     """Framing by count: every record has exactly ``size`` bytes, one at least.
 
@@ -50,6 +51,7 @@ class FixedDecoder(BufferedDecoder):
         return record
 
 
+@record
 class Raw(Record):
     """No framing: whatever has come is a record, cut anywhere; never an empty one.
 

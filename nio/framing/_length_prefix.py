@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nio._numbers import check_count, check_int
-from nio._record import Record
+from nio._record import Record, record
 from nio.buffers import ByteOrder
 from nio.errors import FramingError, IllegalArgumentError, RecordTooLongError
 from nio.framing._buffered_decoder import BufferedDecoder
@@ -29,6 +29,7 @@ _SIZES = (1, 2, 3, 4, 8)
 _VARINT_BYTES = 10  # of 7 bits each: what a number of 64 bits takes
 
 
+@record
 class LengthPrefix(Record):
     """Framing by a length field in front of each record: ``LengthPrefix(4)`` is the usual one.
 

@@ -23,7 +23,7 @@ that ends in CR, which the peer would drop.
 from __future__ import annotations
 
 from nio._numbers import check_count
-from nio._record import Record
+from nio._record import Record, record
 from nio.errors import (
     DelimiterInRecordError,
     FramingError,
@@ -37,6 +37,7 @@ _WINDOW = 4096
 _LF, _CR = b"\n\r"
 
 
+@record
 class Lines(Record):
     """Framing by line endings: ``b"\\n"`` (LF, with one CR before it dropped) or ``b"\\r\\n"`` (CRLF and nothing else).
 

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Literal
 
 from nio._numbers import check_count
-from nio._record import Record
+from nio._record import Record, record
 from nio.errors import FramingError, IllegalArgumentError, RecordTooLongError, TruncatedRecordError
 from nio.framing._contract import Decoder, Framing
 
@@ -31,6 +31,7 @@ _KINDS: dict[bytes, type[IPv4Address] | type[IPv6Address]] = {b"TCP4": IPv4Addre
 Endpoint = tuple[str, int] | str
 
 
+@record
 class ProxyHeader(Record):
     """What a proxy has told: the ends of the connection that it speaks for.
 
@@ -45,6 +46,7 @@ class ProxyHeader(Record):
     tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
+@record
 class ProxyPrefix(Record):
     """A PROXY header (version 1 or 2) in front of the records of ``framing``, from ``trusted`` peers only.
 

@@ -44,4 +44,5 @@ __all__, __getattr__, __dir__ = door(
         "streams._switching_handler": "SwitchingHandler",
         "streams._transport": "Transport",
     },
+    first="handlers._connector",  # Reactor.connect
 )

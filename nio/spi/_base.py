@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from nio._record import Record
+from nio._record import Record, record
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -22,7 +22,7 @@ BROKEN = 8
 HUNG_UP = 16
 INVALID = 32
 
-Address: TypeAlias = "tuple[str, int] | tuple[str, int, int, int] | str"
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 
 # What a provider is handed back is a socket that it made itself, so an implementation may name its own class there.
 # Python has no type for that.
@@ -37,6 +37,7 @@ class ProtocolFamily(enum.Enum):
     UNIX = "UNIX"
 
 
+@record
 class OptionSpec(Record):
     """One socket option; ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
 
@@ -142,6 +143,7 @@ class Socket(PipeEnd, Protocol):
         ...
 
 
+@record
 class Inherited(Record):
     """The socket that a process is started with, and what it is."""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from nio._record import Record
+from nio._record import Record, record
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, ServerSocketChannel
 from nio.reactor.groups._reports import ORDERS_SIZE, Order, Word, orders, report
@@ -37,6 +37,7 @@ _MOMENT = 0.5  # seconds for a loop to notice that the parent is gone
 _FIRST_REQUEST = 0.3  # seconds for it, of whoever was accepted just before its process retires
 
 
+@record
 class Registration(Record):
     """What every child registers; where each has a listener of its own, one channel for each place."""
 

@@ -14,7 +14,7 @@ import os
 from collections import deque
 
 from nio._numbers import check_count
-from nio._record import Record
+from nio._record import Record, record
 from nio.channels import DatagramChannel, SelectionKey, StandardSocketOptions
 from nio.errors import (
     CancelledKeyError,
@@ -33,6 +33,7 @@ _ANSWERS = 2  # of the network to earlier datagrams, that one send may meet
 _ENVELOPE = 64  # bytes that a datagram in the queue counts for besides its own, so that empty ones are bounded, too
 
 
+@record
 class DatagramStatistics(Record):
     """A handler's datagrams since it was registered.
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 
 from nio._numbers import check_count, check_seconds
-from nio._record import Record
+from nio._record import Record, record
 from nio.errors import IllegalArgumentError
 
 
+@record
 class Backoff(Record):
     """Waits that grow: ``first`` seconds, then ``factor`` times as long each time, never more than ``longest``.
 

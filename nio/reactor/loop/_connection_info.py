@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nio._record import Record
+from nio._record import Record, record
 
 
+@record
 class ConnectionInfo(Record):
     """A connection as it was when it was asked.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from nio._record import Record
+from nio._record import Record, record
 from nio.reactor.loop._close_reason import CloseReason
 
 
+@record
 class DrainRecord(Record):
     """A connection that a drain has ended, in ``reactor.drain_report``.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from nio._record import Record
+from nio._record import Record, record
 from nio.reactor.loop._close_reason import CloseReason
 
 
@@ -19,6 +19,7 @@ class Progress(NamedTuple):
     timers: int
 
 
+@record
 class ReactorStatistics(Record):
     """A reactor's counters since it was opened.
 
