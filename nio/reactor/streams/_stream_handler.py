@@ -150,12 +150,15 @@ class StreamHandler(Completions):
         self._process, self._job = self.process, None
         self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        check_framing(type(self).__name__, self.framing)
         framing = self.framing
-        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
-        if type(framing) is Lines and framing.ending == b"\n":
-            self._max_length = framing.max_length
-            self._longest = min(framing.max_length + 1, self._read_size - 1)
+        if type(framing) is Lines:
+            self._encode, self._decoder = framing.encode, framing.decoder()
+            if framing.ending == b"\n":
+                self._max_length = most = framing.max_length
+                self._longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
+        else:
+            check_framing(type(self).__name__, framing)
+            self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
             if self.process_timeout is None:
