@@ -132,7 +132,7 @@ class Steady:
     # several lines in one read
 
     def _unusual(self, handler: Any, data: bytes) -> None:
-        """The end of a peer that owes nothing and a row of whole lines are dealt with here; all else is the handler's."""
+        """The end of a quiet peer and a row of whole lines are dealt with here; all else is the handler's."""
         longest = handler._longest
         if not data and longest >= 0 and not (handler.half_open or handler._drain_began):
             handler._eof = True
