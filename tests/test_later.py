@@ -45,7 +45,7 @@ def unknown_name(item: object) -> str:
     try:
         get_type_hints(item)
     except NameError as error:
-        return error.name
+        return error.name or "?"
     return ""
 
 

@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Lines
+from nio.framing import Decoder, Lines
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
@@ -152,7 +152,8 @@ class StreamHandler(Completions):
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         framing = self.framing
         if type(framing) is Lines:
-            self._encode, self._decoder = framing.encode, framing.decoder()
+            decoder: Decoder = framing.decoder()
+            self._encode, self._decoder = framing.encode, decoder
             if framing.ending == b"\n":
                 self._max_length = most = framing.max_length
                 self._longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
