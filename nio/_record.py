@@ -62,9 +62,9 @@ class Record:
     _kinds: ClassVar[dict[str, Any]]
     _defaults: ClassVar[dict[str, Any]]
 
-    __dataclass_fields__ = Late(lambda cls: _twin(cls).__dataclass_fields__)
-    __dataclass_params__ = Late(lambda cls: _twin(cls).__dataclass_params__)
-    __signature__ = Late(_signature)
+    __dataclass_fields__: ClassVar[Late] = Late(lambda cls: _twin(cls).__dataclass_fields__)
+    __dataclass_params__: ClassVar[Late] = Late(lambda cls: _twin(cls).__dataclass_params__)
+    __signature__: ClassVar[Late] = Late(_signature)
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         names, defaults = self.__match_args__, self._defaults

@@ -31,9 +31,9 @@ class Storage:
     __slots__ = ("array", "is_direct", "memory")
 
     def __init__(self, memory: memoryview, array: object | None, is_direct: bool) -> None:
-        self.memory = memory
-        self.array = array
-        self.is_direct = is_direct
+        self.memory: memoryview = memory
+        self.array: object | None = array
+        self.is_direct: bool = is_direct
 
 
 NO_STORAGE: Any = None  # the default of the constructors: it tells who calls a class as Java's ``new`` does
