@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import nio
+from nio._later import door
 from tests.test_exports import PACKAGES, ROOT, surface
 
 # What the module of an annotation cannot import: Java's one circle, what only type checkers have, what a contract that
@@ -58,6 +59,14 @@ def test_the_annotations_of_the_public_surface_can_be_evaluated(package: str, na
 
 def test_every_name_can_be_seen_before_it_is_loaded() -> None:
     assert fresh("import nio\nprint('Selector' in dir(nio), 'nio.channels._selector' in sys.modules)") == "True False"
+
+
+def test_a_door_knows_its_names_and_the_packages_inside() -> None:
+    names, look, known = door("nio", {"errors": "EndOfStreamError", "_numbers": "check_int"})
+    assert names == ["EndOfStreamError", "check_int"]
+    assert {"EndOfStreamError", "check_int", "__name__"} <= set(known())
+    assert look("errors") is importlib.import_module("nio.errors")
+    assert look("check_int") is vars(nio).pop("check_int")
 
 
 def test_a_star_brings_every_name() -> None:
