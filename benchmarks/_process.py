@@ -1,0 +1,46 @@
+"""What every server in Python does with a record, and how it begins and ends."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+HOST = "127.0.0.1"
+BACKLOG = 1024
+MAX_NAME = 4096
+IDLE = 60.0
+WORKERS = 4
+LOOPS = 2
+PAUSE = 0.005
+BLOCK = bytes(range(256)) * 256
+
+Process = Callable[[bytes], bytes]
+
+
+def greet(name: bytes) -> bytes:
+    return b"Hello " + name
+
+
+def wait_and_greet(name: bytes) -> bytes:
+    time.sleep(PAUSE)
+    return b"Hello " + name
+
+
+def hash_and_greet(name: bytes) -> bytes:
+    hashlib.sha256(BLOCK).digest()
+    return b"Hello " + name
+
+
+PROCESSES: dict[str, Process] = {"hello": greet, "sleep": wait_and_greet, "hash": hash_and_greet}
+
+
+def announce(port: int, stop: Callable[[], object]) -> None:
+    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    print(port, flush=True)
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop()), daemon=True).start()
