@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from benchmarks._children import ALLOCATOR
 from benchmarks._process import HOST
 from benchmarks._tools import ROOT
 
@@ -44,7 +45,7 @@ class Shape:
     connections: int
     names: int
     rounds: int
-    is_pooled: bool = False
+    server: str = "single"
     connects_anew: bool = False
 
     @property
@@ -59,8 +60,10 @@ SHAPES = {
         Shape("c1", 1, 1, 1000),
         Shape("c100", 100, 1, 60),
         Shape("p16", 100, 16, 20),
+        Shape("p16list", 100, 16, 20, "list"),
+        Shape("p16block", 100, 16, 20, "block"),
         Shape("accept", 1, 1, 300, connects_anew=True),
-        Shape("pooled", 100, 1, 40, is_pooled=True),
+        Shape("pooled", 100, 1, 40, "pooled"),
     )
 }
 WARM_UP = 0.2  # of the rounds
@@ -83,7 +86,7 @@ class Counted:
 
     def __init__(self, tool: list[str], command: list[str], tree: Path = ROOT) -> None:
         self._is_held = tool[0] == "valgrind"
-        environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
+        environment = os.environ | ALLOCATOR | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
         try:
             self._process = subprocess.Popen(
                 [*tool, *command],
@@ -228,9 +231,17 @@ def system_calls(command: list[str], shapes: list[Shape], scratch: Path, tree: P
         raise CountError("strace does not see the marks")
     found = found[-3 * len(shapes) :]  # the C library may have asked at the start
     return {
-        shape.name: per_request(found[3 * number + 1] - found[3 * number], shape)
-        for number, shape in enumerate(shapes)
+        shape.name: per_request(found[3 * number + 1] - found[3 * number], shape) for number, shape in enumerate(shapes)
     }
+
+
+def can_trace() -> bool:
+    """Not every container lets a process trace another."""
+    try:
+        done = subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return not done.returncode
 
 
 def phases(log: str) -> list[Counter[str]]:

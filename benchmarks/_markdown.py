@@ -59,7 +59,7 @@ def bases_of(result: Result) -> list[str]:
     executors = [name for name in result["contenders"] if name.endswith("-executor")]
     if executors:
         return ["nio", *executors]
-    return ["nio"] if result["prime"] == "rate" else list(COLUMNS)
+    return ["nio"] if result["prime"] == "rate" or "nio-bare" in result["contenders"] else list(COLUMNS)
 
 
 def _order(result: Result, contender: str) -> float:
@@ -73,11 +73,12 @@ def extra_table(name: str, result: Result) -> str:
     sides = list(result["contenders"])
     figures = list(result["contenders"][sides[0]])
     unit = EXTRAS[name].unit
-    head = [f"{unit}", *sides, *(f"{side} of asyncio" for side in sides if side != "asyncio")]
+    compared = [side for side in sides if side != "asyncio"] if "asyncio" in sides else []
+    head = [unit, *sides, *(f"{side} of asyncio" for side in compared)]
     rows = []
     for each in figures:
         own = [between(figure(result, side, each), 1) for side in sides]
-        others = [between(ratio(result, side, "asyncio", each)) for side in sides if side != "asyncio"]
+        others = [between(ratio(result, side, "asyncio", each)) for side in compared]
         rows.append([each, *own, *others])
     return table(head, rows)
 
@@ -115,7 +116,9 @@ def _aim(results: dict[str, Any], aim: Aim) -> list[str]:
     result, found = results["works"][aim.work], reached(results, aim)
     assert found is not None
     word = "at least" if aim.at_least else "at most"
-    c = next((figure(result, name, "cpu") for name in result["contenders"] if name.startswith("c@") or name == "c"), None)
+    c = next(
+        (figure(result, name, "cpu") for name in result["contenders"] if name.startswith("c@") or name == "c"), None
+    )
     sides = [figure(result, name, "cpu") for name in (aim.ours, aim.peer)]
     what = aim.measure if result["prime"] == "value" else "requests/s" if aim.measure == "rate" else "CPU"
     return [

@@ -50,11 +50,14 @@ PEERS = {
         _ours("nio-pooled", "nio, pooled(4)"),
         _ours("nio-multi", "nio, multi(2)"),
         _ours("nio-prefork", "nio, prefork(2)"),
+        Peer("nio-bare", "nio, single, with nothing checked", "none", "benchmarks._without"),
         _ours("raw", "select.epoll, a bare loop", "none"),
         Peer("c", "C, epoll", "none", source="hello.c"),
         Peer("java", "Java NIO", "input of 64 KiB", source="Hello.java", warm_up=1.5),
         Peer("asyncio", "asyncio, Protocol", "its marks for output", LOOP),
-        Peer("asyncio-bounded", "asyncio, Protocol with bounds", "names of 4 KiB, a minute of silence, its marks", LOOP),
+        Peer(
+            "asyncio-bounded", "asyncio, Protocol with bounds", "names of 4 KiB, a minute of silence, its marks", LOOP
+        ),
         Peer("streams", "asyncio, streams", "lines of 64 KiB, its marks for output", LOOP),
         Peer("uvloop", "uvloop, Protocol", "its marks for output", LOOP, "uvloop"),
         Peer("rloop", "rloop, Protocol", "its marks for output", LOOP, "rloop"),

@@ -45,7 +45,9 @@ WORKS = {
         Work("hello-1000", "hello, 1000 connections", connections=1000),
         Work("names-200", "names of 200 bytes", length=200),
         Work("names-1024", "names of 1 KiB", length=1024),
-        Work("pipeline-16", "16 names in one piece", pipeline=16, contenders=("nio", "nio-list", "nio-block", *ALL[1:])),
+        Work(
+            "pipeline-16", "16 names in one piece", pipeline=16, contenders=("nio", "nio-list", "nio-block", *ALL[1:])
+        ),
         Work("connect", "connect, ask, close", connections=50, anew=True, contenders=ALL),
         Work("echo-64k", "echo of 64 KiB", connections=10, length=65536, kind="echo", contenders=ECHO),
         Work(
@@ -53,6 +55,7 @@ WORKS = {
             "100 connections beside 10 000 idle ones",
             contenders=("nio", f"nio@{IDLE // 10}", *(f"{peer}@{IDLE}" for peer in ("nio", "asyncio", "uvloop", "c"))),
         ),
+        Work("safety-cpu", "with nothing checked and nothing counted", contenders=("nio", "nio-bare")),
         Work("pool", "pool of 4, no work", contenders=POOL, rate=True),
         Work("pool-sleep", "pool of 4, 5 ms of sleep", kind="sleep", contenders=(POOL[0], *POOL[2:]), rate=True),
         Work("pool-hash", "pool of 4, SHA-256 of 64 KiB", kind="hash", contenders=POOL, rate=True, pinned=False),
@@ -83,6 +86,7 @@ EXTRAS = {
         Extra("imports", "import, beyond a bare interpreter", "ms"),
         Extra("timers", "timers, 9 of 10 cancelled", "ns", ("--rounds", "2", "--timers", "20000")),
         Extra("memory", "memory of an idle connection", "bytes"),
+        Extra("safety", "a request, 100 connections, without", "instructions", ()),
     )
 }
 

@@ -4,8 +4,9 @@ Times of a shared machine move by a tenth; the number of instructions in user sp
 system calls not at all. So they tell what a change costs. callgrind counts the former and strace the latter, for us, for
 asyncio and for uvloop, or with ``--against`` for another tree's ``nio``.
 
-The shapes: one connection (c1), a hundred at a time (c100), sixteen lines in one piece (p16, per line), a connection for
-each request (accept), and a hundred connections with four workers (pooled).
+The shapes: one connection (c1), a hundred at a time (c100), sixteen lines in one piece (p16, per line; p16list and
+p16block with the hooks for many records), a connection for each request (accept), and a hundred connections with four
+workers (pooled).
 
 ``--check`` compares ours with the figures of ``benchmarks/instructions.json``, which ``--update`` writes: more than 3 %
 above is an error. The figures are those of one build of Python. For another build there is nothing to compare with, and
@@ -28,18 +29,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks._counting import SHAPES, CountError, Counts, Shape, instructions, system_calls
+from benchmarks._counting import SHAPES, CountError, Counts, Shape, can_trace, instructions, system_calls
 from benchmarks._peers import PEERS
 from benchmarks._tools import CACHE, ROOT, AbsentError, Tools
 
 COMMITTED = ROOT / "benchmarks" / "instructions.json"
 TOLERANCE = 0.03
 CALLS = 0.1  # system calls for one request
-GOALS = {"c1": 27_500, "c100": 9_600, "p16": 3_050, "accept": 80_000, "pooled": 21_500}
+GOALS = {"c1": 27_500, "c100": 9_600, "p16": 3_050, "accept": 80_000, "pooled": 21_500}  # on Python 3.11
 SERVERS = {
-    "nio": ("nio", "nio-pooled"),
-    "asyncio": ("asyncio", "asyncio-executor"),
-    "uvloop": ("uvloop", "uvloop-executor"),
+    "nio": {"single": "nio", "list": "nio-list", "block": "nio-block", "pooled": "nio-pooled"},
+    "asyncio": {"single": "asyncio", "pooled": "asyncio-executor"},
+    "uvloop": {"single": "uvloop", "pooled": "uvloop-executor"},
 }
 
 
@@ -68,9 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = chosen(parser, options.servers.split(","), SERVERS)
     if options.check or options.update or options.against:
         names = ["nio"]
-    if missing := [tool for tool in ("valgrind", "strace") if not shutil.which(tool)]:
-        print(f"nothing is counted: {' and '.join(missing)} cannot be found")
+    if not shutil.which("valgrind"):
+        print("nothing is counted: there is no valgrind")
         return 0 if options.check else 2
+    if not can_trace():
+        print("system calls are not counted: there is no strace, or it may not trace")
     tools = Tools(CACHE, options.venv, lambda text: print(text, file=sys.stderr))
     trees = {"nio": ROOT} | ({str(options.against): options.against.resolve()} if options.against else {})
     try:
@@ -95,39 +98,47 @@ def chosen(parser: argparse.ArgumentParser, wanted: Iterable[str], there: Iterab
 
 
 def counted(name: str, tree: Path, shapes: list[Shape], tools: Tools) -> Figures:
-    """By callgrind and strace; one server for the shapes without workers, and one for those with them, at a time."""
-    inline, pooled = SERVERS[name]
+    """By callgrind and strace, two servers at a time; what such a server does not have is left out."""
     jobs: list[Callable[[], Figures]] = []
-    for server, those in ((inline, [s for s in shapes if not s.is_pooled]), (pooled, [s for s in shapes if s.is_pooled])):
-        if those:
-            command = PEERS[server].command(tools, "hello")
-            jobs.append(partial(_counted, command, those, tree))
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        parts = [job.result() for job in [pool.submit(job) for job in jobs]]
-    instructions_, calls = ({}, {})  # type: tuple[dict[str, float], dict[str, Counts]]
-    for part in parts:
-        instructions_ |= part.instructions
-        calls |= part.calls
-    return Figures(instructions_, calls)
+    for kind, server in SERVERS[name].items():
+        served = [shape for shape in shapes if shape.server == kind]
+        try:
+            if served:
+                jobs.append(partial(_counted, PEERS[server].command(tools, "hello"), served, tree))
+        except AbsentError as error:
+            if kind == "single":
+                raise
+            print(f"{kind} is left out: {error}")
+    found = Figures({}, {})
+    with ThreadPoolExecutor(2) as pool:
+        for part in [pool.submit(job) for job in jobs]:
+            found.instructions.update(part.result().instructions)
+            found.calls.update(part.result().calls)
+    return found
 
 
 def _counted(command: list[str], shapes: list[Shape], tree: Path) -> Figures:
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
-        return Figures(instructions(command, shapes, scratch, tree), system_calls(command, shapes, scratch, tree))
+        calls = system_calls(command, shapes, scratch, tree) if can_trace() else {}
+        return Figures(instructions(command, shapes, scratch, tree), calls)
 
 
 def table(shapes: list[Shape], figures: dict[str, Figures]) -> str:
     """Instructions, and system calls with those that only wait in brackets, by shape and server."""
     lines = [f"for one request, {build()}", f"{'':<8}{'goal':>10}" + "".join(f"{name:>26.26}" for name in figures)]
     for shape in shapes:
-        cells = []
-        for each in figures.values():
-            calls = each.calls[shape.name]
-            told = f"{each.instructions[shape.name]:,.0f}, {calls.working:.2f} (+{calls.waiting:.2f})"
-            cells.append(f"{told:>26}")
-        lines.append(f"{shape.name:<8}{GOALS[shape.name]:>10,}" + "".join(cells))
+        goal = f"{GOALS[shape.name]:,}" if shape.name in GOALS else "-"
+        lines.append(f"{shape.name:<8}{goal:>10}" + "".join(f"{cell(each, shape):>26}" for each in figures.values()))
     return "\n".join([*lines, "instructions, system calls (and those that wait)"])
+
+
+def cell(figures: Figures, shape: Shape) -> str:
+    if shape.name not in figures.instructions:
+        return "-"
+    calls = figures.calls.get(shape.name)
+    told = f", {calls.working:.2f} (+{calls.waiting:.2f})" if calls else ""
+    return f"{figures.instructions[shape.name]:,.0f}{told}"
 
 
 def build() -> str:
