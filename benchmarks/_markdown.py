@@ -54,7 +54,7 @@ def work_table(result: Result) -> str:
 
 def bases_of(result: Result) -> list[str]:
     """The peers that the others are compared with."""
-    if "idle" in result and result["idle"]:
+    if result.get("idle"):
         return ["nio", *(name for name in result["idle"] if name.startswith(("uvloop", "c@")))]
     executors = [name for name in result["contenders"] if name.endswith("-executor")]
     if executors:
@@ -138,15 +138,21 @@ def bounds(results: dict[str, Any]) -> str:
     return table(["server", "bounds"], [[peer.title, peer.bounds] for peer in PEERS.values() if peer.name in names])
 
 
-def page(results: dict[str, Any]) -> str:
-    """All of it."""
+def head(results: dict[str, Any]) -> str:
+    """When, where, and with which versions."""
     here = results["machine"]
     dates = sorted({result["date"] for result in results["works"].values()})
-    told = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
-    head = (
-        f"{here['python']} ({here['built']}), {here['kernel']}, {here['processors']} processors ({here['model']}), "
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}{f'; {told}' if told else ''}.\n"
-        "Medians of the rounds, quartiles in brackets; ratios are made within a round. CPU is the server's own.\n"
+    told = "".join(f"; {name} {version}" for name, version in sorted(results["versions"].items()))
+    return (
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {here['python']} ({here['built']}), {here['kernel']}, "
+        f"{here['processors']} processors ({here['model']}){told}.\n"
+        "Medians of the rounds, quartiles in brackets; ratios are made within a round. CPU is the server's own."
     )
+
+
+def page(results: dict[str, Any]) -> str:
+    """All of it."""
     sections = [section(name, result) for name, result in results["works"].items()]
-    return "\n".join([head, *sections, "### Aims\n", aims(results), "", "### Bounds\n", bounds(results), ""])
+    return "\n".join(
+        [head(results), "", *sections, "### Aims\n", aims(results), "", "### Bounds\n", bounds(results), ""]
+    )

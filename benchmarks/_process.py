@@ -13,6 +13,8 @@ from collections.abc import Callable
 HOST = "127.0.0.1"
 BACKLOG = 1024
 MAX_NAME = 4096
+MAX_CONNECTIONS = 20_000
+SPARE = 64  # descriptors for all else
 IDLE = 60.0
 WORKERS = 4
 LOOPS = 2
@@ -39,10 +41,16 @@ def hash_and_greet(name: bytes) -> bytes:
 PROCESSES: dict[str, Process] = {"hello": greet, "sleep": wait_and_greet, "hash": hash_and_greet}
 
 
-def announce(port: int, stop: Callable[[], object]) -> None:
-    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
+def room() -> int:
+    """How many connections a server may have: the limit of open files is raised as far as it goes."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return MAX_CONNECTIONS if most == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, most - SPARE))
+
+
+def announce(port: int, stop: Callable[[], object]) -> None:
+    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
+    room()
     print(port, flush=True)
     threading.Thread(target=_obey, args=(stop,), daemon=True).start()
 

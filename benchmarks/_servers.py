@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks._process import BACKLOG, HOST, IDLE, LOOPS, MAX_NAME, PROCESSES, WORKERS, Process, announce
+from benchmarks._process import BACKLOG, HOST, IDLE, LOOPS, MAX_NAME, PROCESSES, WORKERS, Process, announce, room
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, Connection, Prefork, Reactor, ReactorGroup, StreamHandler
@@ -62,11 +62,13 @@ def block_handler(kind: str) -> type[Connection]:
 def serve(reactor: Reactor | Prefork, handler: type[Connection]) -> None:
     with reactor:
         listener = ServerSocketChannel.open().bind((HOST, 0), BACKLOG)
+        port = listener.port
+        assert port is not None
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
         if isinstance(reactor, Prefork):  # which forks, and so has no thread
-            reactor.on_start(announce_forked, listener.port)
+            reactor.on_start(announce_forked, port)
         else:
-            announce(listener.port, reactor.stop)
+            announce(port, reactor.stop)
         reactor.run()
 
 
@@ -140,15 +142,24 @@ def admit(listener: socket.socket, poll: select.epoll, connections: dict[int, so
         connections[sock.fileno()] = sock
 
 
-SERVERS: dict[str, Callable[[str], None]] = {
-    "nio": lambda kind: serve(Reactor.open(), handler_class(kind)),
-    "nio-list": lambda kind: serve(Reactor.open(), list_handler(kind)),
-    "nio-block": lambda kind: serve(Reactor.open(), block_handler(kind)),
-    "nio-pooled": lambda kind: serve(Reactor.open(workers=WORKERS), handler_class(kind)),
-    "nio-multi": lambda kind: serve(ReactorGroup.open(reactors=LOOPS), handler_class(kind)),
-    "nio-prefork": lambda kind: serve(Prefork.open(processes=LOOPS), handler_class(kind)),
-    "raw": bare,
-}
+def open_reactor(name: str) -> Reactor | Prefork:
+    places = room()
+    if name == "nio-multi":
+        return ReactorGroup.open(reactors=LOOPS, max_connections=places)
+    if name == "nio-prefork":
+        return Prefork.open(processes=LOOPS, max_connections=places)
+    return Reactor.open(workers=WORKERS if name == "nio-pooled" else 0, max_connections=places)
+
+
+HANDLERS: dict[str, Callable[[str], type[Connection]]] = {"nio-list": list_handler, "nio-block": block_handler}
+
+
+def main(name: str, kind: str) -> None:
+    if name == "raw":
+        bare(kind)
+    else:
+        serve(open_reactor(name), HANDLERS.get(name, handler_class)(kind))
+
 
 if __name__ == "__main__":
-    SERVERS[sys.argv[1]](sys.argv[2])
+    main(*sys.argv[1:])

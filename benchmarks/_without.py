@@ -1,7 +1,7 @@
 """The hello server with a part of its safety taken out: ``python3 -m benchmarks._without NAME,... KIND``.
 
-The loop of ``nio/reactor/streams/_steady.py`` is compiled from its source with some of its text replaced, before anybody
-imports it. It is for measuring what the parts cost; a server without them is of no other use.
+The loop of ``nio/reactor/streams/_steady.py`` is compiled from its source with some of its text replaced, before
+anybody imports it. It is for measuring what the parts cost; a server without them is of no other use.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ class Finder(MetaPathFinder):
 def main(words: str, kind: str) -> None:
     names = list(SAFETY) if words in (EVERYTHING, "nio-bare") else [word for word in words.split(",") if word]
     sys.meta_path.insert(0, Finder(names))
-    from benchmarks._servers import SERVERS
+    from benchmarks import _servers
 
-    SERVERS["nio"](kind)
+    _servers.main("nio", kind)
 
 
 if __name__ == "__main__":

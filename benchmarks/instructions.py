@@ -1,8 +1,8 @@
 """What a request costs, counted: ``python3 -m benchmarks.instructions``.
 
 Times of a shared machine move by a tenth; the number of instructions in user space moves by a hundredth, and that of
-system calls not at all. So they tell what a change costs. callgrind counts the former and strace the latter, for us, for
-asyncio and for uvloop, or with ``--against`` for another tree's ``nio``.
+system calls not at all. So they tell what a change costs. callgrind counts the former and strace the latter, for us,
+for asyncio and for uvloop, or with ``--against`` for another tree's ``nio``.
 
 The shapes: one connection (c1), a hundred at a time (c100), sixteen lines in one piece (p16, per line; p16list and
 p16block with the hooks for many records), a connection for each request (accept), and a hundred connections with four
