@@ -19,6 +19,7 @@ SAFETY: dict[str, tuple[tuple[str, str], ...]] = {
         ("received, handler._heard = received + count, heard\n", "handler._heard = heard\n"),
         ("requests, step, process = requests + 1, _PROCESSING,", "step, process = _PROCESSING,"),
         ("                    sent += took\n", ""),
+        ("tally.bytes_in += received\n", "tally.bytes_in += 1\n"),  # or else the turns are taken for a spin
     ),
     "the reply's type and delimiters": (("if type(reply) is not bytes or _LF in reply or _CR in reply or ", "if "),),
     "the length of a name": (("if count > handler._longest or not data", "if not data"),),
