@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from benchmarks.costs import BEGIN, CHART, COUNTS, END, FIGURES, PAGE, chart, generated, load, part_of, placed
+from benchmarks._chart import chart
+from benchmarks._results import load
+from benchmarks.costs import BEGIN, CHART, COUNTS, END, FIGURES, PAGE, generated, part_of, placed
 
 
 def test_the_page_and_the_chart_are_those_of_the_committed_results() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,7 +20,7 @@ from benchmarks._load import texts
 from benchmarks._measure import Plan, idle_of, measure
 from benchmarks._peers import PEERS, Peer
 from benchmarks._tools import AbsentError, Tools
-from benchmarks._works import Work
+from benchmarks._works import EXTRAS, Extra, Work
 
 # Says its port, answers with {reply}, and ends when its standard input does.
 SERVER = """
@@ -128,10 +130,18 @@ def test_the_loads(tools: Tools, monkeypatch: pytest.MonkeyPatch, shape: dict[st
     assert result["contenders"]["one@3"]["rate"][0] > 0
 
 
+class Noted(Contest):
+    made: ClassVar[list[Contest]] = []
+
+    def __init__(self, command: list[str], servers: set[int]) -> None:
+        super().__init__(command, servers)
+        self.made.append(self)
+
+
 def test_an_interrupt_ends_all_children(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     enter(monkeypatch, one=HONEST, two=HONEST)
-    made: list[Contest] = []
-    monkeypatch.setattr(_measure, "Contest", lambda *words: made.append(Contest(*words)) or made[-1])
+    Noted.made.clear()
+    monkeypatch.setattr(_measure, "Contest", Noted)
 
     def say(text: str) -> None:
         if "round 1" in text:
@@ -139,8 +149,8 @@ def test_an_interrupt_ends_all_children(tools: Tools, monkeypatch: pytest.Monkey
 
     with pytest.raises(KeyboardInterrupt):
         measure(Work("w", "a work", connections=1), ["one", "two"], tools, plan(), say)
-    assert len(made) == 2
-    for contest in made:
+    assert len(Noted.made) == 2
+    for contest in Noted.made:
         assert contest._server.process.poll() is not None
         assert contest._loader is not None
         assert contest._loader.process.poll() is not None
@@ -164,7 +174,7 @@ def test_names_differ_by_connection_and_place() -> None:
 
 
 def test_idle_connections_are_as_many_as_the_limit_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_measure.resource, "getrlimit", lambda which: (256, 1024))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 1024))
     assert idle_of("nio", 100, 1000) == 0
     assert idle_of("nio@500", 100, 1000) == 500
     assert idle_of("nio@5000", 100, 1000) == 1024 - 100 - _measure.SPARE
@@ -221,7 +231,7 @@ def test_what_the_command_refuses_and_lists(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_an_extra_is_a_list_of_rounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    extra = command.EXTRAS["timers"]
+    extra = EXTRAS["timers"]
     result = command.from_rounds(extra, [{"nio": {"add": 1.0}, "asyncio": {"add": 2.0}}] * 2)
     assert result["contenders"] == {"nio": {"add": [1.0, 1.0]}, "asyncio": {"add": [2.0, 2.0]}}
     module = textwrap.dedent("print('no figures')")
@@ -229,5 +239,5 @@ def test_an_extra_is_a_list_of_rounds(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "benchmarks" / "broken.py").write_text(module)
     monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.setattr(command, "is_here", lambda extra: True)
-    assert command.extra_result(command.Extra("broken", "x", "y"), quick=True) is None
-    assert command.extra_result(command.Extra("absent", "x", "y"), quick=False) is None
+    assert command.extra_result(Extra("broken", "x", "y"), quick=True) is None
+    assert command.extra_result(Extra("absent", "x", "y"), quick=False) is None
