@@ -120,11 +120,13 @@ def _aim(results: dict[str, Any], aim: Aim) -> list[str]:
         (figure(result, name, "cpu") for name in result["contenders"] if name.startswith("c@") or name == "c"), None
     )
     sides = [figure(result, name, "cpu") for name in (aim.ours, aim.peer)]
-    what = aim.measure if result["prime"] == "value" else "requests/s" if aim.measure == "rate" else "CPU"
+    is_extra = result["prime"] == "value"
+    what = aim.measure if is_extra else "requests/s" if aim.measure == "rate" else "CPU"
+    ours, peer = (name if is_extra else title_of(name) for name in (aim.ours, aim.peer))
     return [
         result["title"],
-        title_of(aim.ours),
-        f"{title_of(aim.peer)}, {what}",
+        ours,
+        f"{peer}, {what}",
         between(found),
         f"{word} {aim.limit:.2f}",
         "met" if aim.is_met(found.median) else "missed",
