@@ -120,8 +120,18 @@ def counted(name: str, tree: Path, shapes: list[Shape], tools: Tools) -> Figures
 def _counted(command: list[str], shapes: list[Shape], tree: Path) -> Figures:
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
-        calls = system_calls(command, shapes, scratch, tree) if can_trace() else {}
-        return Figures(instructions(command, shapes, scratch, tree), calls)
+        place = with_nio_of(tree, scratch / "tree")
+        calls = system_calls(command, shapes, scratch, place) if can_trace() else {}
+        return Figures(instructions(command, shapes, scratch, place), calls)
+
+
+def with_nio_of(tree: Path, place: Path) -> Path:
+    """A directory in which that tree's ``nio`` stands beside these servers."""
+    place.mkdir()
+    for name, origin in (("nio", tree / "nio"), ("benchmarks", ROOT / "benchmarks")):
+        if origin.exists():  # nio may be installed
+            (place / name).symlink_to(origin)
+    return place
 
 
 def table(shapes: list[Shape], figures: dict[str, Figures]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import instructions
 from benchmarks._counting import SHAPES, Counted, CountError, Counts, Shape, per_request, phases, total
 from benchmarks._without import EVERYTHING, SAFETY, Finder, replaced
-from benchmarks.instructions import Figures, build, compared, plain, table, update, verdict
+from benchmarks.instructions import Figures, build, compared, plain, table, update, verdict, with_nio_of
 from benchmarks.safety import SHAPE
 from tests.test_readme import ROOT, locate
 
@@ -115,3 +115,13 @@ def test_each_part_of_the_safety_stands_once_in_the_loop() -> None:
     assert Finder([]).find_spec("elsewhere", None) is None
     assert EVERYTHING not in SAFETY
     assert SHAPE.name == "c100"
+
+
+def test_another_tree_is_served_by_these_servers(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "nio").mkdir(parents=True)
+    (other / "benchmarks").mkdir()
+    place = with_nio_of(other, tmp_path / "place")
+    assert (place / "nio").resolve() == other / "nio"
+    assert (place / "benchmarks").resolve() == ROOT / "benchmarks"
+    assert not (with_nio_of(tmp_path, tmp_path / "installed") / "nio").exists()
