@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,7 +50,8 @@ def versions(tools: Tools, names: set[str]) -> dict[str, str]:
     for command, options in (("java", ["-version"]), ("cc", ["--version"])):
         if path := shutil.which(command):
             told = subprocess.run([path, *options], capture_output=True, text=True, check=False, timeout=30)
-            found[command] = (told.stdout + told.stderr).splitlines()[0].strip()
+            number = re.search(r"\d+(\.\d+)+", told.stdout + told.stderr)
+            found[command] = number[0] if number else "of unknown version"
     return found
 
 
