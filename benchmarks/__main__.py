@@ -29,7 +29,7 @@ from benchmarks._markdown import page, section
 from benchmarks._measure import Plan, measure
 from benchmarks._peers import PEERS
 from benchmarks._results import begin, save, versions
-from benchmarks._tools import CACHE, ROOT, Tools
+from benchmarks._tools import CACHE, ROOT, AbsentError, Tools
 from benchmarks._works import EXTRAS, WORKS, Extra, Work
 
 EXTRA = 600.0  # seconds
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace, names: list[str], peers: list[str], results
             result = measured(WORKS[name], contenders, tools, plan)
             results["versions"] |= versions(tools, set(result["contenders"] if result else ()))
         else:
-            result = extra_result(EXTRAS[name], options.quick)
+            result = extra_result(EXTRAS[name], tools, options.quick)
         if result:
             results["works"][name] = result
             print(section(name, result), flush=True)
@@ -133,13 +133,18 @@ def is_here(extra: Extra) -> bool:
     return find_spec(f"benchmarks.{extra.name}") is not None
 
 
-def extra_result(extra: Extra, quick: bool) -> dict[str, Any] | None:
+def extra_result(extra: Extra, tools: Tools, quick: bool) -> dict[str, Any] | None:
     """What that module prints; None, and a word, where there is none, or it fails."""
     if not is_here(extra):
         say(f"{extra.name}: not here")
         return None
     say(f"{extra.name}: {extra.title}")
-    command = [sys.executable, "-m", f"benchmarks.{extra.name}", "--json", *(extra.quick if quick else ())]
+    try:
+        python = tools.python(extra.package)
+    except AbsentError as error:
+        say(f"{extra.name}: {error}")
+        python = sys.executable
+    command = [python, "-m", f"benchmarks.{extra.name}", "--json", *(extra.quick if quick else ())]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=EXTRA)
         rounds: list[dict[str, dict[str, float]]] = json.loads(done.stdout)

@@ -78,6 +78,7 @@ class Extra:
     title: str
     unit: str
     quick: tuple[str, ...] = ("--rounds", "2")
+    package: str = ""  # that its interpreter has, if it can be had
 
 
 EXTRAS = {
@@ -85,7 +86,7 @@ EXTRAS = {
     for extra in (
         Extra("imports", "import, beyond a bare interpreter", "ms"),
         Extra("timers", "timers, 9 of 10 cancelled", "ns", ("--rounds", "2", "--timers", "20000")),
-        Extra("memory", "memory of an idle connection", "bytes"),
+        Extra("memory", "memory of an idle connection", "bytes", ("--rounds", "2", "--connections", "200"), "uvloop"),
         Extra("safety", "a request, 100 connections, without", "instructions", ()),
     )
 }
@@ -131,6 +132,7 @@ AIMS = [
     Aim("pool-hash", "nio-pooled", "asyncio-executor", 3.0, "rate", at_least=True),
     Aim("imports", "nio", "asyncio", 0.45, "import"),
     Aim("imports", "nio.reactor", "asyncio", 0.75, "import"),
+    Aim("memory", "nio", "uvloop", 0.85, "bytes"),
     Aim("timers", "nio", "asyncio", 0.45, "add"),
     Aim("timers", "nio", "asyncio", 0.82, "whole life"),
 ]
