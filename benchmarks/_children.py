@@ -14,10 +14,10 @@ import select
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from benchmarks._load import cpu_seconds
 from benchmarks._tools import ROOT, AbsentError, Tools
 from benchmarks._works import Work
 
@@ -39,11 +39,6 @@ class Slice(NamedTuple):
     seconds: float
     server_cpu: float
     loader_cpu: float
-
-
-def cpu_seconds(pid: int) -> float:
-    """The processor time of another process, all its threads (Linux: the clock of a process is named by its id)."""
-    return time.clock_gettime((~pid << 3) | 2)
 
 
 def family(pid: int) -> list[int]:
@@ -170,4 +165,4 @@ def loader_command(tools: Tools) -> list[str]:
     try:
         return [str(tools.program("loader.c"))]
     except AbsentError:
-        return [sys.executable, "-m", "benchmarks._load"]
+        return [sys.executable, "-m", "benchmarks._loader"]

@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks._process import BACKLOG, HOST, IDLE, LOOPS, MAX_NAME, PROCESSES, WORKERS, Process, announce, room
+from benchmarks._process import BACKLOG, HOST, IDLE, LOOPS, MAX_NAME, PROCESSES, WORKERS, announce, room
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, Connection, Prefork, Reactor, ReactorGroup, StreamHandler
@@ -23,6 +23,11 @@ from nio.reactor import Acceptor, Connection, Prefork, Reactor, ReactorGroup, St
 class Hello(StreamHandler):
     framing = Lines(max_length=MAX_NAME)
     idle_timeout = IDLE
+
+
+class HelloHandler(Hello):
+    def process(self, record: bytes) -> bytes:
+        return b"Hello " + record
 
 
 class Echo(Connection):
@@ -35,14 +40,10 @@ class Echo(Connection):
 def handler_class(kind: str) -> type[Connection]:
     if kind == "echo":
         return Echo
-    return type("HelloHandler", (Hello,), {"process": _process_of(PROCESSES[kind])})
-
-
-def _process_of(process: Process) -> Callable[[StreamHandler, bytes], bytes]:
-    """As a user writes it: one function, and not one that calls another."""
-    if process is not PROCESSES["hello"]:
-        return lambda self, record: process(record)
-    return lambda self, record: b"Hello " + record
+    if kind == "hello":
+        return HelloHandler
+    process = PROCESSES[kind]
+    return type("WorkHandler", (Hello,), {"process": lambda self, record: process(record)})
 
 
 def list_handler(kind: str) -> type[Connection]:
@@ -140,6 +141,10 @@ def admit(listener: socket.socket, poll: select.epoll, connections: dict[int, so
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         poll.register(sock, select.EPOLLIN)
         connections[sock.fileno()] = sock
+
+
+def nio_server(workers: int) -> None:
+    serve(Reactor.open(workers=workers, max_connections=room()), HelloHandler)
 
 
 def open_reactor(name: str) -> Reactor | Prefork:

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import _children, _measure, _peers
 from benchmarks._children import Contest, FaultError
-from benchmarks._load import texts
+from benchmarks._loader import texts
 from benchmarks._measure import Plan, idle_of, measure
 from benchmarks._peers import PEERS, Peer
 from benchmarks._tools import AbsentError, Tools
@@ -62,7 +62,7 @@ def tools(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monke
     """With either loader; the one in C where there is a compiler."""
     made = Tools(cache)
     if request.param == "Python":
-        monkeypatch.setattr(_measure, "loader_command", lambda tools: [sys.executable, "-m", "benchmarks._load"])
+        monkeypatch.setattr(_measure, "loader_command", lambda tools: [sys.executable, "-m", "benchmarks._loader"])
     else:
         try:
             made.program("loader.c")
