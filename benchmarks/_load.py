@@ -1,4 +1,4 @@
-"""A closed loop of clients in this process, for the benchmarks of one feature: each sends a name, checks the reply, sends the next.
+"""A closed loop of clients: each sends a name, checks the reply, sends the next.
 
 The prime figure is the server's own processor time per request: it does not move when the loader is the bottleneck, and
 less than a rate when the machine is busy with something else.
