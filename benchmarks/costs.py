@@ -100,11 +100,10 @@ def safety(works: dict[str, Any]) -> str:
     """Instructions of each part, and the time that all of it needs."""
     sides = works["safety"]["contenders"]
     whole = min(sides["nothing"]["instructions"])
-    rows = []
-    for name, side in sides.items():
-        if name != "nothing":
-            count = whole - min(side["instructions"])
-            rows.append([name, f"{count:,.0f}", f"{count / whole:.1%}"])
+    parts = {name: whole - min(side["instructions"]) for name, side in sides.items() if name != "nothing"}
+    rows = [
+        [name, f"{parts[name]:,.0f}", f"{parts[name] / whole:.1%}"] for name in sorted(parts, key=parts.__getitem__)
+    ]
     text = table(["safety", "instructions of a request", f"of {whole:,.0f}"], rows)
     timed = works.get("safety-cpu")
     saved = timed and ratio(timed, "nio-bare", "nio", "cpu")
