@@ -22,6 +22,8 @@ from benchmarks._peers import PEERS, Peer
 from benchmarks._tools import AbsentError, Tools
 from benchmarks._works import EXTRAS, Extra, Work
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark needs Linux, and says so")
+
 # Says its port, answers with {reply}, and ends when its standard input does.
 SERVER = """
 import socket, sys, threading
