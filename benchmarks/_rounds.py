@@ -8,7 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Spread(NamedTuple):
+    """A median between its quartiles."""
+
+    low: float
+    median: float
+    high: float
 
 
 def arguments(module: str, doc: str | None, rounds: int) -> argparse.ArgumentParser:
@@ -26,6 +35,18 @@ def pin() -> int:
     return processors[0]
 
 
+def spread(values: Sequence[float]) -> Spread:
+    """Of one value or more."""
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Of one side to the other, by round."""
+    return spread([one / other for one, other in zip(ours, theirs, strict=True)])
+
+
 def median_ratio(rounds: Iterable[tuple[float, float]]) -> float:
     """Of one side to the other, by round."""
-    return statistics.median(ours / theirs for ours, theirs in rounds)
+    return ratios(*zip(*rounds, strict=True)).median

@@ -1,149 +1,170 @@
-"""The hello server on each contender, as a child process: ``python3 -m benchmarks._servers NAME``.
+"""Our servers and the bare loop, as child processes: ``python3 -m benchmarks._servers NAME KIND``.
 
-Each prints its port when it listens and ends when its standard input does. The work is the same everywhere: split
-lines, answer ``Hello NAME``, write the replies of one read together; end connections that send a name of more than 256
-bytes or nothing for a minute. The bare loop alone keeps no bounds and takes each read for a name: below it no server in
-Python gets.
+Each prints its port when it listens and ends when its standard input does. ``KIND`` is what is done with a record:
+``hello`` greets, ``sleep`` waits first, ``hash`` hashes 64 KiB first; ``echo`` sends back what comes, and has no
+records. The bare loop keeps half a line and output that is owed, and no bounds: below it no server in Python gets.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import select
+import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 
+from benchmarks._process import BACKLOG, HOST, IDLE, LOOPS, MAX_NAME, PROCESSES, WORKERS, announce, room
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
-from nio.reactor import Acceptor, Reactor, StreamHandler
-
-HOST = "127.0.0.1"
-WORKERS = 4
-MAX_NAME = 256
-IDLE = 60.0
+from nio.reactor import Acceptor, Connection, Prefork, Reactor, ReactorGroup, StreamHandler
 
 
-class HelloHandler(StreamHandler):
+class Hello(StreamHandler):
     framing = Lines(max_length=MAX_NAME)
     idle_timeout = IDLE
 
+
+class HelloHandler(Hello):
     def process(self, record: bytes) -> bytes:
         return b"Hello " + record
 
 
-def nio_server(workers: int) -> None:
-    with Reactor.open(workers=workers) as reactor:
-        listener = ServerSocketChannel.open().bind((HOST, 0))
-        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
-        address = listener.local_address
-        assert isinstance(address, tuple)
-        announce(address[1], reactor.stop)
+class Echo(Connection):
+    idle_timeout = IDLE
+
+    def handle_data(self, data: bytes) -> None:
+        self.write(data)
+
+
+def handler_class(kind: str) -> type[Connection]:
+    if kind == "echo":
+        return Echo
+    if kind == "hello":
+        return HelloHandler
+    process = PROCESSES[kind]
+    return type("WorkHandler", (Hello,), {"process": lambda self, record: process(record)})
+
+
+def list_handler(kind: str) -> type[Connection]:
+    def process_batch(self: StreamHandler, records: Iterable[bytes]) -> list[bytes]:
+        return [b"Hello " + record for record in records]
+
+    return type("ListHandler", (Hello,), {"process_batch": process_batch})
+
+
+def block_handler(kind: str) -> type[Connection]:
+    def process_block(self: StreamHandler, data: bytes) -> bytes:
+        return b"Hello " + data.replace(b"\n", b"\nHello ")[:-6]
+
+    return type("BlockHandler", (Hello,), {"process_block": process_block})
+
+
+def serve(reactor: Reactor | Prefork, handler: type[Connection]) -> None:
+    with reactor:
+        listener = ServerSocketChannel.open().bind((HOST, 0), BACKLOG)
+        port = listener.port
+        assert port is not None
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
+        if isinstance(reactor, Prefork):  # which forks, and so has no thread
+            reactor.on_start(announce_forked, port)
+        else:
+            announce(port, reactor.stop)
         reactor.run()
 
 
-class HelloProtocol(asyncio.Protocol):
-    """Lines in, greetings out, on the loop's thread."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.held = b""
-        self.loop = asyncio.get_running_loop()
-        self.heard_at = self.loop.time()
-        self.timer = self.loop.call_at(self.heard_at + IDLE, self.check_idle)
-
-    def check_idle(self) -> None:
-        if self.loop.time() >= self.heard_at + IDLE:
-            self.transport.close()
-        else:
-            self.timer = self.loop.call_at(self.heard_at + IDLE, self.check_idle)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.timer.cancel()
-
-    def names(self, data: bytes) -> list[bytes]:
-        self.heard_at = self.loop.time()
-        if self.held:
-            data = self.held + data
-        *names, self.held = data.split(b"\n")
-        if len(data) > MAX_NAME and max(map(len, (*names, self.held))) > MAX_NAME:
-            self.transport.close()
-            return []
-        return names
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(b"".join([greet(name) for name in self.names(data)]))
+def announce_forked(port: int) -> None:
+    pid = os.getpid()
+    announce(port, lambda: os.kill(pid, signal.SIGTERM))
 
 
-class PooledHelloProtocol(HelloProtocol):
-    """The same with ``run_in_executor``, one request of a connection at a time."""
-
-    pool = ThreadPoolExecutor(WORKERS)
-
-    def data_received(self, data: bytes) -> None:
-        self.task = self.loop.create_task(self.answer(self.names(data)))
-
-    async def answer(self, names: list[bytes]) -> None:
-        for name in names:
-            self.transport.write(await self.loop.run_in_executor(self.pool, greet, name))
-
-
-def greet(name: bytes) -> bytes:
-    return b"Hello " + name.removesuffix(b"\r") + b"\n"
-
-
-def asyncio_server(protocol: type[asyncio.Protocol]) -> None:
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        server = await loop.create_server(protocol, HOST, 0)
-        announce(server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(ended.set))
-        await ended.wait()
-
-    asyncio.run(serve())
-
-
-def bare_server() -> None:
-    listener = socket.create_server((HOST, 0), backlog=1024)
+def bare(kind: str) -> None:
+    """select.epoll, recv and send."""
+    is_echo = kind == "echo"
+    listener = socket.create_server((HOST, 0), backlog=BACKLOG)
+    listener.setblocking(False)
+    door = listener.fileno()
     connections: dict[int, socket.socket] = {}
+    held: dict[int, bytes] = {}
+    owed: dict[int, bytes] = {}
     poll = select.epoll()
-    poll.register(listener, select.EPOLLIN)
+    poll.register(door, select.EPOLLIN)
     announce(listener.getsockname()[1], lambda: os._exit(0))
     while True:
-        for fd, _ in poll.poll():
-            if fd == listener.fileno():
-                sock, _ = listener.accept()
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                poll.register(sock, select.EPOLLIN)
-                connections[sock.fileno()] = sock
+        for fd, mask in poll.poll():
+            if fd == door:
+                admit(listener, poll, connections)
                 continue
+            sock = connections[fd]
             try:
-                data = connections[fd].recv(65536)
-            except ConnectionResetError:
-                data = b""
-            if data:
-                connections[fd].send(b"Hello " + data)
-            else:
-                connections.pop(fd).close()
+                if fd in owed:
+                    data = owed.pop(fd)
+                else:
+                    data = sock.recv(65536)
+                    if not data:
+                        raise ConnectionResetError
+                    if not is_echo:
+                        data = replies(data, fd, held)
+                took = sock.send(data)
+            except BlockingIOError:
+                took = 0
+            except OSError:
+                del connections[fd]
+                held.pop(fd, None)
+                sock.close()
+                continue
+            if took < len(data):
+                owed[fd] = data[took:]
+                poll.modify(fd, select.EPOLLOUT)
+            elif mask & select.EPOLLOUT:
+                poll.modify(fd, select.EPOLLIN)
 
 
-def announce(port: int, stop: Callable[[], object]) -> None:
-    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
-    print(port, flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), stop()), daemon=True).start()
+def replies(data: bytes, fd: int, held: dict[int, bytes]) -> bytes:
+    if fd in held:
+        data = held.pop(fd) + data
+    if data[-1] == 10 and b"\n" not in data[:-1]:
+        return b"Hello " + data
+    *names, rest = data.split(b"\n")
+    if rest:
+        held[fd] = rest
+    return b"".join([b"Hello " + name + b"\n" for name in names])
 
 
-SERVERS: dict[str, Callable[[], None]] = {
-    "nio single": lambda: nio_server(0),
-    "asyncio": lambda: asyncio_server(HelloProtocol),
-    "nio pooled": lambda: nio_server(WORKERS),
-    "asyncio executor": lambda: asyncio_server(PooledHelloProtocol),
-    "bare loop": bare_server,
-}
+def admit(listener: socket.socket, poll: select.epoll, connections: dict[int, socket.socket]) -> None:
+    for _ in range(64):
+        try:
+            sock, _ = listener.accept()
+        except BlockingIOError:
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        poll.register(sock, select.EPOLLIN)
+        connections[sock.fileno()] = sock
+
+
+def nio_server(workers: int) -> None:
+    serve(Reactor.open(workers=workers, max_connections=room()), HelloHandler)
+
+
+def open_reactor(name: str) -> Reactor | Prefork:
+    places = room()
+    if name == "nio-multi":
+        return ReactorGroup.open(reactors=LOOPS, max_connections=places)
+    if name == "nio-prefork":
+        return Prefork.open(processes=LOOPS, max_connections=places)
+    return Reactor.open(workers=WORKERS if name == "nio-pooled" else 0, max_connections=places)
+
+
+HANDLERS: dict[str, Callable[[str], type[Connection]]] = {"nio-list": list_handler, "nio-block": block_handler}
+
+
+def main(name: str, kind: str) -> None:
+    if name == "raw":
+        bare(kind)
+    else:
+        serve(open_reactor(name), HANDLERS.get(name, handler_class)(kind))
+
 
 if __name__ == "__main__":
-    SERVERS[sys.argv[1]]()
+    main(*sys.argv[1:])

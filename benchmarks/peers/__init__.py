@@ -1,0 +1,1 @@
+"""The servers that ours are measured beside, and the loader in C."""
