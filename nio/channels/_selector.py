@@ -312,7 +312,7 @@ class Selector:
         self._lock = self._provider.rlock()
         for key in tuple(self._keys):
             key._valid = False
-            key._channel._keys.pop(self, None)
+            key._channel._lose(key)
             key._channel._forget()
         self._keys.clear()
         self._selected.clear()
@@ -326,7 +326,7 @@ class Selector:
         self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         try:
-            channel._keys[self] = key
+            channel._gain(key)
             self._keys.add(key)
             key._changed()
         except BaseException:
@@ -334,7 +334,7 @@ class Selector:
             raise
         if not self._open:  # closed meanwhile: the one that closed may or may not have seen this key
             self._keys.discard(key)
-            channel._keys.pop(self, None)
+            channel._lose(key)
             key._valid = False
             raise ClosedSelectorError("the selector was closed during the registration")
         return key
