@@ -203,7 +203,7 @@ class SelectableChannel(InterruptibleChannel):
             except OSError:
                 pass  # somebody has closed the descriptor before
             selector._selected_key_set._drop(key)
-            selector._keys.discard(key)
+            selector._keys.pop(key, None)
             self._registered = None  # last: an interruption finds the key here
         if selector.on_cancel is not None:
             selector.on_cancel(key)

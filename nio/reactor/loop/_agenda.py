@@ -30,7 +30,7 @@ from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry, owner_of
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Schedule, Timer, TimerQueue, next_number
+from nio.reactor.loop._timers import Expecting, Schedule, Timer, TimerQueue, next_number
 from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
 
@@ -56,6 +56,7 @@ class Agenda:
     def _start_agenda(self) -> None:
         self._timers = TimerQueue(self.owner)
         self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
+        self.expect: Callable[[int, Expecting], Timer] = self._timers.expect
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._signals = Signals(self.provider, self._selector.wakeup, self._raised)
         self._arrived = self._signals.arrived

@@ -107,6 +107,26 @@ class PeriodicTimer(Timer):
         return fn, tuple(self[_ARGS:])
 
 
+class Expecting(Protocol):
+    """What has a deadline."""
+
+    def deadline_has_come(self) -> None: ...
+
+
+class Deadline(Timer):
+    """A call of ``deadline_has_come()``: what has that stands in the place of the function, whose method is made late.
+
+    Nearly every connection has one that is never called.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
+        expecting: Expecting | None = self[_FN]
+        self[_FN] = None
+        return None if expecting is None else (expecting.deadline_has_come, ())
+
+
 class Schedule(Protocol):
     """How a timer is set: ``schedule(when, fn, *args)``."""
 
@@ -132,6 +152,13 @@ class TimerQueue:
     def schedule(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Timer([when, next_number(), fn, self, *args])
+        self.live += 1
+        self.new.append(timer)
+        return timer
+
+    def expect(self, when: int, expecting: Expecting) -> Timer:
+        """Call ``expecting.deadline_has_come()`` in the first turn that begins at ``when`` nanoseconds or later."""
+        timer = Deadline((when, next_number(), expecting, self))
         self.live += 1
         self.new.append(timer)
         return timer
