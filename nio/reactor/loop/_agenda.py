@@ -102,7 +102,8 @@ class Agenda:
             owner.check("call_at")
         if type(when) is not int:
             when = check_int("when", when)
-        timer = Timer([when, next_number(), fn, queue, *args])  # as in schedule(), without the call
+        entry = (when, next_number(), fn, queue)
+        timer = Timer(entry + args if args else entry)  # as in schedule(), without the call
         queue.live += 1
         queue.new.append(timer)
         return timer

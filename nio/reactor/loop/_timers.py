@@ -76,6 +76,7 @@ class Timer(list[Any]):
             if self[1] > 0:
                 queue.dead += 1
                 queue.live -= 1
+                queue.first = None
             if len(self) > 4:
                 del self[4:]
             if queue.dead > _SWEEP_ABOVE and queue.dead > queue.live:
@@ -136,7 +137,7 @@ class Schedule(Protocol):
 class TimerQueue:
     """The timers of one reactor; for the thread of its owner only."""
 
-    __slots__ = ("dead", "heap", "live", "new", "now", "owner")
+    __slots__ = ("dead", "first", "heap", "live", "new", "now", "owner")
 
     def __init__(self, owner: Owner) -> None:
         self.owner: Owner = owner
@@ -144,6 +145,7 @@ class TimerQueue:
         self.new: list[Timer] = []
         self.live: int = 0
         self.dead: int = 0  # cancelled while they were queued, and still here
+        self.first: int | None = None  # when the first on the heap is due, which each turn asks; None: look there
         self.now: int = 0  # when what is due was taken last
 
     def __len__(self) -> int:
@@ -180,12 +182,14 @@ class TimerQueue:
         """When the earliest timer is due, None when there is none."""
         if self.new:
             self._settle()
+        elif self.first is not None:
+            return self.first
         heap = self.heap
         while heap:
             timer = heap[0]
             if timer[2] is not None and timer[1] > 0:
-                when: int = timer[0]
-                return when
+                self.first = timer[0]
+                return self.first
             self.dead -= timer[1] > 0
             heappop(heap)
         return None
@@ -197,12 +201,13 @@ class TimerQueue:
             timer = self.heap[0]
             timer[_NUMBER] = -timer[_NUMBER]
             self.live -= 1
+            self.first = None
             due.append(timer)
             heappop(self.heap)
 
     def _settle(self) -> None:
         """Put what is new on the heap."""
-        heap, new = self.heap, self.new
+        heap, new, self.first = self.heap, self.new, None
         if len(new) > _PUSHED_SINGLY + len(heap) // 8:
             alive = [timer for timer in new if timer[2] is not None]
             gone = len(new) - len(alive)

@@ -221,6 +221,25 @@ def test_few_and_many_that_are_new_come_among_those_that_wait(already: int, coun
     assert kept(queue) == len(queue) == 0
 
 
+def test_the_first_is_asked_for_between_all_that_can_change_it() -> None:
+    queue, calls = timer_queue(), list[int]()
+    late = queue.schedule(50, calls.append, 50)
+    assert queue.next_due() == queue.next_due() == 50
+    first, second = (queue.schedule(when, calls.append, when) for when in (10, 20))
+    assert queue.next_due() == queue.next_due() == 10
+    first.cancel()
+    assert queue.next_due() == queue.next_due() == 20
+    fire_all(queue, 20)
+    assert not second.is_active
+    assert queue.next_due() == 50
+    queue.sweep()
+    assert queue.next_due() == 50
+    late.cancel()
+    assert queue.next_due() is None
+    assert queue.next_due() is None
+    assert calls == [20]
+
+
 # on a reactor
 
 
