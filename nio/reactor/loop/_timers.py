@@ -71,7 +71,8 @@ class Timer(list[Any]):
         owner = queue.owner
         if owner.thread is not None and owner.thread != owner.thread_id():
             owner.check("timer.cancel")
-        if self[2] is not None:
+        fn = self[2]  # which is let go of when all is counted
+        if fn is not None:
             self[2] = None
             if self[1] > 0:
                 queue.dead += 1
