@@ -49,7 +49,9 @@ class Timer(list[Any]):
     __slots__ = ()
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
-    __repr__ = object.__repr__
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
     @property
     def when(self) -> int:
