@@ -43,7 +43,8 @@ class Watching(Protocol):
 class Leaving(Protocol):
     """A channel that leaves its selectors."""
 
-    _keys: Any
+    @property
+    def _keys(self) -> tuple[Any, ...]: ...
 
     def _pause(self, seconds: float) -> None: ...
 
@@ -53,13 +54,13 @@ def leave_selectors(channel: Leaving) -> None:
 
     IllegalStateError in a signal handler that has interrupted one of the selections.
     """
-    keys = tuple(channel._keys.values())
+    keys = channel._keys
     for key in keys:
         _refuse_inside(key.selector)
     for key in keys:
         selector = key.selector
         key.cancel()
-        while channel._keys.get(selector) is key and not selector._unwatch(key):
+        while key in channel._keys and not selector._unwatch(key):
             selector.wakeup()
             channel._pause(_LOOK_AGAIN)
 

@@ -6,7 +6,7 @@ They know nothing of keys and selectors: K is the class of what they hold.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from typing import NoReturn, TypeVar
 
 K = TypeVar("K")
@@ -18,7 +18,7 @@ class LiveSet(Set[K]):
 
     __slots__ = ("_keys",)
 
-    def __init__(self, keys: set[K]) -> None:
+    def __init__(self, keys: Collection[K]) -> None:
         self._keys = keys
 
     def __contains__(self, key: object) -> bool:
@@ -64,6 +64,8 @@ class SelectedKeySet(LiveSet[K]):
     """
 
     __slots__ = ("_changes",)
+
+    _keys: set[K]
 
     def __init__(self, keys: set[K]) -> None:
         super().__init__(keys)

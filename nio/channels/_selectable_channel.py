@@ -16,6 +16,9 @@ that only the parent has may hold the old ones; the same goes for a channel that
 Locks, always taken in this order: read lock, write lock, state lock. One reader and one writer can be inside at once.
 All are re-entrant, so that a signal handler may call ``close()`` or ``cancel()`` whatever it interrupted.
 
+Nobody waits for a peer while he holds a state lock. So the connections that a listener accepts in non-blocking mode,
+which may be many thousands, have one between them.
+
 The read and the write lock are made when somebody first goes in, with the state lock held. So whoever holds the state
 lock and finds none knows that nobody is inside. Once the channel is closed nobody comes in any more: then it is enough
 to look. A reactor's connections, which are read and written past the channel, never make them.
@@ -45,7 +48,9 @@ class SelectableChannel(InterruptibleChannel):
     Concurrency: any method from any thread; one reader and one writer run at once, a second waits for its turn.
     """
 
-    __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_reading", "_writing")
+    __slots__ = ("_blocking", "_end", "_mask_is_ready_set", "_reading", "_registered", "_writing")
+
+    _registered: SelectionKey | tuple[SelectionKey, ...] | None  # several keys are rare, so one stands here itself
 
     _valid_ops: int = 0
     _is_dropped_late: bool = True  # interest in input that is given up is told to the kernel when input comes
@@ -58,9 +63,28 @@ class SelectableChannel(InterruptibleChannel):
         self._mask_is_ready_set = (
             False  # if True, a kernel's mask that equals the interest set is the ready set, unchanged
         )
-        self._keys: dict[Selector, SelectionKey] = {}
+        self._registered = None
         self._reading: Lock | None = None
         self._writing: Lock | None = None
+
+    @property
+    def _keys(self) -> tuple[SelectionKey, ...]:
+        """One for each selector; changed as a whole, with the state lock held."""
+        keys = self._registered
+        return keys if isinstance(keys, tuple) else () if keys is None else (keys,)
+
+    def _key_of(self, selector: object) -> SelectionKey | None:
+        for key in self._keys:
+            if key._selector is selector:
+                return key
+        return None
+
+    def _gain(self, key: SelectionKey) -> None:
+        self._registered = key if self._registered is None else (*self._keys, key)
+
+    def _lose(self, key: SelectionKey) -> None:
+        left = tuple(other for other in self._keys if other is not key)
+        self._registered = left if len(left) > 1 else left[0] if left else None
 
     @property
     def _read_lock(self) -> Lock:
@@ -84,7 +108,7 @@ class SelectableChannel(InterruptibleChannel):
     @property
     def is_registered(self) -> bool:
         """True while any selector has a key of this channel, even a cancelled one that no selection has flushed yet."""
-        return bool(self._keys)
+        return self._registered is not None
 
     @property
     def valid_ops(self) -> int:
@@ -93,7 +117,7 @@ class SelectableChannel(InterruptibleChannel):
 
     def key_for(self, selector: Selector) -> SelectionKey | None:
         """The key with ``selector``, even a cancelled one that no selection has flushed yet."""
-        return self._keys.get(selector)
+        return self._key_of(selector)
 
     def configure_blocking(self, blocking: bool) -> Self:
         """Set the mode, after waiting for the threads inside the channel.
@@ -105,12 +129,12 @@ class SelectableChannel(InterruptibleChannel):
         if blocking is self._blocking and self._open:
             return self
         with self._state_lock:
-            if self._reading is self._writing is None and self._open and not self._keys:
+            if self._reading is self._writing is None and self._open and self._registered is None:
                 self._blocking = blocking
                 return self
         with self._read_lock, self._write_lock, self._state_lock:
             self._ensure_open()
-            if blocking and not self._blocking and any(key._valid for key in self._keys.values()):
+            if blocking and not self._blocking and any(key._valid for key in self._keys):
                 raise IllegalBlockingModeError(f"{self!r} is registered; cancel its keys before blocking mode")
             self._blocking = blocking
         return self
@@ -133,7 +157,7 @@ class SelectableChannel(InterruptibleChannel):
                 raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
             if not hasattr(selector, "_register"):
                 raise TypeError(f"a channel is registered with a Selector, not with {selector!r}")
-            key = self._keys.get(selector)
+            key = self._key_of(selector)
             if key is not None:
                 key._attachment = attachment
                 key.interest_ops = ops
@@ -153,16 +177,23 @@ class SelectableChannel(InterruptibleChannel):
                 self.close()
         except BaseException:  # interrupted: what has not been done is the next selection's
             self.close()
-            for key in tuple(self._keys.values()):
+            for key in self._keys:
                 key._valid = False
                 key._selector._cancelled.append(key)
             raise
 
     def _gone_at_once(self) -> bool:
         with self._state_lock:
-            if len(self._keys) != 1 or not self._open or self._reading or self._writing or self._wakeup:
+            key = self._registered
+            if (
+                key is None
+                or isinstance(key, tuple)
+                or not self._open
+                or self._reading
+                or self._writing
+                or self._wakeup
+            ):
                 return False
-            [key] = self._keys.values()
             selector = key._selector
             if not key._valid or not selector._unwatch(key):
                 return False
@@ -173,8 +204,8 @@ class SelectableChannel(InterruptibleChannel):
             except OSError:
                 pass  # somebody has closed the descriptor before
             selector._selected_key_set._drop(key)
-            selector._keys.discard(key)
-            self._keys.clear()  # last: an interruption finds the key here
+            selector._keys.pop(key, None)
+            self._registered = None  # last: an interruption finds the key here
         if selector.on_cancel is not None:
             selector.on_cancel(key)
         return True
@@ -184,8 +215,7 @@ class SelectableChannel(InterruptibleChannel):
         self._let_go()
 
     def _let_go(self) -> None:
-        with self._state_lock:
-            keys = tuple(self._keys.values())
+        keys = self._keys  # no more will come: whoever registers asks whether it is open
         for key in keys:
             key.cancel()
         if self._reading is self._writing is None:
@@ -196,7 +226,7 @@ class SelectableChannel(InterruptibleChannel):
 
     def _depart(self, keys: tuple[SelectionKey, ...]) -> None:
         try:
-            if self._keys:  # unless the selectors have released the channel meanwhile
+            if self._registered is not None:  # unless the selectors have released the channel meanwhile
                 self._announce_close()
                 if self._is_freed_early and self._are_done(keys):
                     self._end.close()
@@ -214,11 +244,13 @@ class SelectableChannel(InterruptibleChannel):
 
     def _give_back(self, *, may_wait: bool) -> None:
         with self._state_lock:
-            if self._open or self._keys or self._end is GONE:
+            if self._open or self._registered is not None or self._end is GONE:
                 return
             self._wakeup = None
             if not may_wait:
                 self._be_quick()
+                self._end.close()
+        if may_wait:  # for the peer, and nobody else for this: others may have the lock, too
             self._end.close()
 
     def _give_away(self) -> None:
@@ -227,7 +259,7 @@ class SelectableChannel(InterruptibleChannel):
         leave_selectors(self)
         with self._state_lock:
             self._ensure_open()
-            if any(key._valid for key in self._keys.values()):
+            if any(key._valid for key in self._keys):
                 raise IllegalStateError(f"{self!r} was registered while it was to be given away")
             self._open = False
             if self._wakeup is not None:
@@ -240,8 +272,10 @@ class SelectableChannel(InterruptibleChannel):
 
     def _deregistered(self, key: SelectionKey) -> None:
         with self._state_lock:
-            if self._keys.get(key._selector) is key:
-                del self._keys[key._selector]
+            if self._registered is key:  # as in _lose, without the call
+                self._registered = None
+            else:
+                self._lose(key)
             if self._open:
                 return
         if self._reading is self._writing is None:

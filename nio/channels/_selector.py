@@ -108,7 +108,7 @@ class Selector:
         self._forked = False
         self.on_cancel: Action | None = None  # called with each key that is cancelled, in whatever thread
         self._selecting = _IDLE
-        self._keys: set[SelectionKey] = set()
+        self._keys: dict[SelectionKey, None] = {}  # a set, in half the memory
         self._selected: set[SelectionKey] = set()
         self._key_set = KeySet(self._keys)
         self._selected_key_set = SelectedKeySet(self._selected)
@@ -312,7 +312,7 @@ class Selector:
         self._lock = self._provider.rlock()
         for key in tuple(self._keys):
             key._valid = False
-            key._channel._keys.pop(self, None)
+            key._channel._lose(key)
             key._channel._forget()
         self._keys.clear()
         self._selected.clear()
@@ -326,15 +326,15 @@ class Selector:
         self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         try:
-            channel._keys[self] = key
-            self._keys.add(key)
+            channel._gain(key)
+            self._keys[key] = None
             key._changed()
         except BaseException:
             key.cancel()
             raise
         if not self._open:  # closed meanwhile: the one that closed may or may not have seen this key
-            self._keys.discard(key)
-            channel._keys.pop(self, None)
+            self._keys.pop(key, None)
+            channel._lose(key)
             key._valid = False
             raise ClosedSelectorError("the selector was closed during the registration")
         return key
@@ -378,7 +378,7 @@ class Selector:
             key._channel._deregistered(key)
         except OSError:
             pass  # the channel is closed, and somebody has closed its descriptor before
-        self._keys.discard(key)  # last: until then a second close() finds it
+        self._keys.pop(key, None)  # last: until then a second close() finds it
 
     def _refuse_to_select(self) -> NoReturn:
         self._ensure_open()

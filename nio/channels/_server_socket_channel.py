@@ -8,11 +8,13 @@ from typing import Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
+from nio.channels._opened import NOT_CALLED
 from nio.channels._options import KEEP_ALIVE_OPTIONS, NetworkChannel, adopted, check_family, named, supported
+from nio.channels._per_kernel import shared_by_fork
 from nio.channels._selection_key import OP_ACCEPT
 from nio.channels._socket_channel import SocketChannel
 from nio.errors import AsynchronousCloseError, IllegalArgumentError, NotYetBoundError
-from nio.spi import INVALID, READABLE, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import INVALID, READABLE, Address, Lock, ProtocolFamily, SelectorProvider, Socket
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 _USUAL_BACKLOG = 1024
@@ -25,7 +27,7 @@ class ServerSocketChannel(NetworkChannel):
     then the end of that selection, or the next one, frees it. The JDK frees it at the next selection always.
     """
 
-    __slots__ = ()
+    __slots__ = ("_accepted_lock",)
 
     _valid_ops = OP_ACCEPT
     _is_dropped_late = False
@@ -33,6 +35,15 @@ class ServerSocketChannel(NetworkChannel):
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")
     _binds_to_any_path = True
+
+    def __init__(
+        self,
+        provider: SelectorProvider = NOT_CALLED,
+        sock: Socket = NOT_CALLED,
+        family: ProtocolFamily = NOT_CALLED,
+    ) -> None:
+        super().__init__(provider, sock, family)
+        self._accepted_lock: Lock | None = None  # the state lock of all that is accepted in non-blocking mode
 
     @classmethod
     def open(
@@ -119,13 +130,21 @@ class ServerSocketChannel(NetworkChannel):
             if not self._bound:
                 raise NotYetBoundError(f"{self!r} is not bound")
             accepted = self._attempt(READABLE, self._provider.accept, self._sock)
+            if not blocking and self._accepted_lock is None:
+                shared_by_fork(self._provider).add(self)
+                self._accepted_lock = self._provider.rlock()
         if accepted is None:
             return None
         sock, address = accepted
         address = self._provider.told_address(address)
-        channel = SocketChannel._of_connected(self._provider, sock, self._family, address, self._is_strange)
+        lock = None if blocking else self._accepted_lock
+        channel = SocketChannel._of_connected(self._provider, sock, self._family, address, self._is_strange, lock)
         channel._blocking = blocking
         return channel
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._accepted_lock = None
 
     def _to_ops(self, mask: int, interest: int) -> int:
         return interest if mask != INVALID else 0  # there is one operation, and a fault makes it ready, too

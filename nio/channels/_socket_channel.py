@@ -28,7 +28,7 @@ from nio.errors import (
     NoConnectionPendingError,
     NotYetConnectedError,
 )
-from nio.spi import INVALID, OPTIONS, WRITABLE, Address, ProtocolFamily, SelectorProvider, Socket
+from nio.spi import INVALID, OPTIONS, WRITABLE, Address, Lock, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
 _UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
@@ -124,19 +124,20 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         family: ProtocolFamily,
         address: Address | None,
         is_strange: bool = True,
+        state_lock: Lock | None = None,
     ) -> SocketChannel:
         """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
 
-        Flat, without the constructors: this is done for every connection.
+        ``state_lock`` is one that it shares. Flat, without the constructors: this is done for every connection.
         """
         channel = cls.__new__(cls)
         channel._provider = provider
         channel._fd = sock.fileno()
-        channel._state_lock = provider.rlock()
+        channel._state_lock = state_lock or provider.rlock()
         channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
         channel._wakeup = channel._reading = channel._writing = None
         channel._end = channel._sock = sock
-        channel._keys = {}
+        channel._registered = None
         channel._family = family
         channel._connection = _CONNECTED
         channel._remote_address = address

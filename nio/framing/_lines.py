@@ -35,6 +35,7 @@ from nio.errors import (
 
 _WINDOW = 4096
 _LF, _CR = b"\n\r"
+_NOTHING = bytearray()  # what a decoder holds that has never held anything; nobody writes to it
 
 
 @record
@@ -96,7 +97,7 @@ class LinesDecoder:
         self._width = len(framing.ending)
         self._drop = b"\r" if framing.ending == b"\n" else b""
         self._max_length = framing.max_length
-        self._held = bytearray()
+        self._held = _NOTHING
         self._searched = 0  # no ending begins before this index of _held
         self.clean: bool = True  # nothing held, no error, no end: the short path may answer
         self._ended = False
@@ -146,6 +147,8 @@ class LinesDecoder:
         if self._ended and data:
             raise IllegalStateError(f"{len(data)} bytes fed after end()")
         held = self._held
+        if held is _NOTHING:
+            held = self._held = bytearray()
         records: list[bytes] = []
         if self.clean and len(data) <= _WINDOW:
             cut = data.split(self._ending, limit)

@@ -24,6 +24,26 @@ USR1, USR2 = signal.SIGUSR1, signal.SIGUSR2
 SECOND = 1_000_000_000
 
 
+def test_timers_that_are_new() -> None:
+    """However they get on the heap, one by one or many at once, each fires once, in order and not late."""
+
+    def scene(interrupt: Interrupt) -> None:
+        calls = list[int]()
+        with World() as world:
+            now = world.kernel.now
+            for count in (20, 3):
+                for number in reversed(range(count)):
+                    world.reactor.call_at(now + 1000 * (number + 1) + count, calls.append, 1000 * (number + 1) + count)
+                struck(interrupt, world.reactor.turn, 0)
+            for moment in range(22):
+                world.kernel.now = now + 1000 * moment + 10
+                world.reactor.turn(0)
+                assert calls == sorted(calls)
+                assert len(set(calls)) == len(calls) == min(max(0, moment - 1), 20) + min(moment, 3)
+
+    every_moment(scene)
+
+
 def test_timers_that_are_swept() -> None:
     """However often they are cancelled, those that are left are counted and called."""
 

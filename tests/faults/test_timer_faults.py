@@ -138,7 +138,7 @@ def test_G06_requests_leave_no_timers_behind() -> None:
             world.kernel.now += 10**8
             live = world.reactor.statistics().timers
             assert live <= 2 * len(peers)
-            assert len(world.reactor._timers._heap) <= 2 * live + 64
+            assert len(world.reactor._timers.heap) <= 2 * live + 64
 
 
 def test_G07_one_timer_that_raises_among_many(reactor: Reactor) -> None:

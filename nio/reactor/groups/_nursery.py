@@ -10,6 +10,7 @@ from nio.reactor.groups._child import ChildMain, Plan
 from nio.reactor.groups._place import Child, Place
 from nio.reactor.groups._reports import READ_SIZE, Order, Told, Word, of_the_dead, reports
 from nio.reactor.groups._shared import total
+from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._progress import ReactorStatistics
 from nio.reactor.loop._report import Report
 from nio.reactor.loop._timers import TimerQueue
@@ -35,7 +36,7 @@ class Nursery:
         self.asked_to_stop: list[float | None] = []  # by children: the drain time
         self.report: Report = Report(self.provider.clock)
         self._start_timeout = start_timeout
-        self.timers: TimerQueue = TimerQueue(str)  # of the parent's, who is the only thread: nothing is to be checked
+        self.timers: TimerQueue = TimerQueue(Owner(self.provider.thread_id))  # of the parent's, who is the only thread
         self._seats = Seats(self.provider, _SEATS * len(places))
         self._past: list[ReactorStatistics] = []
         self._reader, self._writer = self.provider.open_pipe()

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from types import FunctionType, MethodType
 from typing import TypeVar
 
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
 from nio.errors import ClosedSelectorError, ForkedSelectorError, RejectedExecutionError
-from nio.reactor.loop._checks import check_callable, check_period
+from nio.reactor.loop._checks import COROUTINE, check_callable, check_period
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._hooks import Hooks, Moment
@@ -29,7 +30,7 @@ from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry, owner_of
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Schedule, Timer, TimerQueue
+from nio.reactor.loop._timers import Expecting, Schedule, Timer, TimerQueue, next_number
 from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
 
@@ -37,6 +38,7 @@ T = TypeVar("T")
 
 _TICKS_PER_TURN = 256
 _CLOSED = ReactorState.CLOSED
+_OF_PYTHON = {FunctionType, MethodType}
 
 
 class Agenda:
@@ -52,8 +54,9 @@ class Agenda:
     _is_asked_to_stop: bool = False
 
     def _start_agenda(self) -> None:
-        self._timers = TimerQueue(self.owner.check)
+        self._timers = TimerQueue(self.owner)
         self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
+        self.expect: Callable[[int, Expecting], Timer] = self._timers.expect
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next
         self._signals = Signals(self.provider, self._selector.wakeup, self._raised)
         self._arrived = self._signals.arrived
@@ -88,13 +91,22 @@ class Agenda:
         """Call ``fn(*args)`` in ``delay`` seconds or a little later, never earlier; the timer can be cancelled."""
         check_callable("call_later", fn)
         self.owner.check("call_later")
-        return self.call_at(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
+        return self.schedule(self.provider.clock() + int(check_seconds("delay", delay) * 1e9), fn, *args)
 
     def call_at(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` when ``provider.clock()`` has reached ``when`` nanoseconds, an int."""
-        check_callable("call_at", fn)
-        self.owner.check("call_at")
-        return self._timers.schedule(check_int("when", when), fn, *args)
+        owner, queue = self.owner, self._timers
+        if type(fn) not in _OF_PYTHON or fn.__code__.co_flags & COROUTINE:
+            check_callable("call_at", fn)
+        if owner.thread is not None and owner.thread != owner.thread_id():
+            owner.check("call_at")
+        if type(when) is not int:
+            when = check_int("when", when)
+        entry = (when, next_number(), fn, queue)
+        timer = Timer(entry + args if args else entry)  # as in schedule(), without the call
+        queue.live += 1
+        queue.new.append(timer)
+        return timer
 
     def call_every(self, period: float, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` every ``period`` seconds, for the first time in one period, until the timer is cancelled.

@@ -6,7 +6,7 @@ from nio._numbers import check_seconds
 from nio.channels import SelectableChannel, SelectionKey
 from nio.errors import IllegalArgumentError
 
-_COROUTINE = 0x80 | 0x200  # of a code's flags: async def, with or without a yield
+COROUTINE = 0x80 | 0x200  # of a code's flags: async def, with or without a yield
 _ACCEPT = int(SelectionKey.OP_ACCEPT)
 
 
@@ -16,7 +16,7 @@ def check_callable(what: str, fn: object) -> None:
         raise TypeError(
             f"{what}() takes a function and its arguments, {what}(fn, x) and not {what}(fn(x)); got {fn!r:.200}"
         )
-    if getattr(getattr(fn, "__code__", None), "co_flags", 0) & _COROUTINE:  # faster than inspect
+    if getattr(getattr(fn, "__code__", None), "co_flags", 0) & COROUTINE:  # faster than inspect
         raise TypeError(f"{what}() was given a coroutine function, {fn!r:.200}: write it with def, not async def")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nio.channels import SocketChannel
 from nio.errors import DelimiterInRecordError, IllegalArgumentError
 from nio.framing import Decoder, Framing
@@ -39,6 +41,18 @@ def decoder_for(framing: Framing, channel: SocketChannel) -> Decoder:
     ask = getattr(framing, "decoder_for", None)
     decoder: Decoder = framing.decoder() if ask is None else ask(peer_of(channel))
     return decoder
+
+
+def encode_of(framing: Framing) -> Callable[[bytes], bytes]:
+    """``framing.encode``, one object for all the connections that open in a row with one framing."""
+    latest = _Latest.encoding
+    if latest is None or latest[0] is not framing:
+        latest = _Latest.encoding = framing, framing.encode
+    return latest[1]
+
+
+class _Latest:
+    encoding: tuple[Framing, Callable[[bytes], bytes]] | None = None
 
 
 def peer_of(channel: SocketChannel) -> object:

@@ -183,7 +183,7 @@ class Connection(Outlet):
         if not own_way and type(self._transport) is PlainTransport and getattr(self.channel, "is_connected", False):
             self._serves = True
             self._steady = self if self._ops == _READ else None
-        self._deadlines.watch()
+        self._watch_deadlines()
         try:
             self._prepare(reactor)
             self.on_open()
@@ -261,7 +261,7 @@ class Connection(Outlet):
         if self._replies:
             self._put_replies()
         self._state, self._steady = CLOSED, None
-        self._deadlines.cancel()
+        self._cancel_deadlines()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:

@@ -7,6 +7,9 @@ would fire (the first byte of a record, the first unsent byte) moves it forward.
 The look is taken at the end of the turn, not when the timer fires, which is before the selection: what waited in the
 kernel meanwhile (the process was stopped for a while, say) is read before anybody is called silent.
 
+**Most connections have one deadline**, that of the silent, from their opening on. For it there is a timer alone; all
+that stands here is made when that timer fires, or when something else is to be watched.
+
 **A peer's progress is what it has acknowledged**, not what ``send`` took: a kernel with a large send buffer tells of
 room only when much of it is free, which an honest slow reader may need minutes for. So before such a peer is judged,
 what waits is offered once more, and the kernel is asked how much is not acknowledged. What is on its way at that moment
@@ -23,7 +26,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._timers import Schedule, Timer
+from nio.reactor.loop._timers import Expecting, Timer
 from nio.reactor.streams._state import CLOSING, LINGERING, PROCESSING, READING, SENDING, State
 
 _LINGER_NS = 2_000_000_000
@@ -84,7 +87,7 @@ class Timekeeper(Protocol):
     """What a reactor does for deadlines."""
 
     @property
-    def schedule(self) -> Schedule: ...
+    def expect(self) -> Callable[[int, Expecting], Timer]: ...
 
     def post(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
@@ -111,12 +114,14 @@ class Deadlines:
         "sent_at",
     )
 
-    def __init__(self, watched: Watched, timekeeper: Timekeeper, clock: Callable[[], int], now: int) -> None:
+    def __init__(
+        self, watched: Watched, timekeeper: Timekeeper, clock: Callable[[], int], opened_at: int, timer: Timer | None
+    ) -> None:
         self._watched: Watched | None = watched
         self._timekeeper = timekeeper
         self._clock = clock
-        self._timer: Timer | None = None
-        self.sent_at = self._took_at = now
+        self._timer = timer  # which is set already
+        self.sent_at = self._took_at = opened_at
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
         self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
         self.noted = 0  # how many of them when output was last found waiting
@@ -148,23 +153,15 @@ class Deadlines:
 
     def watch(self) -> None:
         """Look when the next deadline may have passed, soon if it has: nobody is closed from in here."""
-        watched = self._watched
-        if watched is None:
-            return
-        idle = watched.idle_timeout
-        usual = watched.ping_after is None and watched.read_timeout is None and not self.record_due
-        if usual and idle is not None and watched.state is READING and not watched.unsent:
-            heard, took = watched.heard_at, self._took_at  # as in _of, for nearly every connection that opens
-            self._look_at((heard if heard > took else took) + int(idle * 1e9))
-        else:
-            self._look_at(min(self._of(watched, self._clock()), key=_when, default=(0, None))[0])
+        if self._watched is not None:
+            self._look_at(min(self._of(self._watched, self._clock()), key=_when, default=(0, None))[0])
 
     def _look_at(self, due: int) -> None:
         watched, timer = self._watched, self._timer
         if watched is not None and due and (timer is None or not timer.is_active or due < timer.when):
             if timer is not None:
                 timer.cancel()
-            self._timer = self._timekeeper.schedule(due, watched.deadline_has_come)
+            self._timer = self._timekeeper.expect(due, watched)
 
     def cancel(self) -> None:
         """The connection is closed; lets go of it."""

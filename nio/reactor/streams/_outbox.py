@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from nio.spi import NO_SIGNAL
 
 Send = Callable[[bytes | memoryview, int], int]
+
+_NONE: Any = ()  # in the place of a list: most connections never have output that waits
 
 
 class LongPiece(Protocol):
@@ -30,21 +32,26 @@ class Outbox:
     __slots__ = ("_long", "_pieces", "not_here", "size")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes | memoryview] = []
-        self._long: list[tuple[list[bytes | memoryview], LongPiece]] = []  # each with what comes before it
+        self._pieces: list[bytes | memoryview] = _NONE
+        self._long: list[tuple[list[bytes | memoryview], LongPiece]] = _NONE  # each with what comes before it
         self.size = 0
         self.not_here = 0
 
     def append(self, piece: bytes | memoryview) -> None:
         """Put a piece behind everything that is there; an empty one is nothing."""
         if piece:
-            self._pieces.append(piece)
+            if self._pieces:
+                self._pieces.append(piece)
+            else:
+                self._pieces = [piece]
             self.size += len(piece)
 
     def append_long(self, piece: LongPiece) -> None:
         """Put a piece behind everything that is there; it is not empty."""
-        self._long.append((self._pieces, piece))
-        self._pieces = []
+        if not self._long:
+            self._long = []
+        self._long.append((self._pieces or [], piece))
+        self._pieces = _NONE
         self.size += piece.left
         self.not_here += piece.left
 
@@ -62,9 +69,9 @@ class Outbox:
         except BlockingIOError:
             sent = 0
         if sent < len(data):
-            pieces[:] = (memoryview(data)[sent:],)
+            self._pieces = [memoryview(data)[sent:]]
         else:
-            pieces.clear()
+            self._pieces = _NONE
         self.size -= sent
         return sent
 

@@ -29,17 +29,16 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
-from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import NOWHERE, Outbox
-from nio.reactor.streams._standing import Standing
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
+from nio.reactor.streams._timed import Timed
 from nio.reactor.streams._transport import PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _READ_SIZE = _LINGER_BYTES = 65536
 
 
-class Outlet(Standing):
+class Outlet(Timed):
     """What :class:`Connection` is made on: it can send and end, and does not read yet."""
 
     __slots__ = (
@@ -69,11 +68,6 @@ class Outlet(Standing):
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
 
-    idle_timeout: float | None = 60.0
-    write_timeout: float | None = 60.0
-    read_timeout: float | None = None
-    ping_after: float | None = None
-    slowest_rate: tuple[int, float] | None = (1024, 10.0)
     low_mark = 32 * 1024
     high_mark = 64 * 1024
     max_output = 1024 * 1024
@@ -81,7 +75,6 @@ class Outlet(Standing):
 
     reports_bytes = True
     accepts = False
-    channel: SocketChannel
 
     # for the user
 
@@ -148,7 +141,7 @@ class Outlet(Standing):
         self._state, self._reason, self._steady = CLOSED, reason, None
         reactor = self.reactor
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            self._deadlines.cancel()
+            self._cancel_deadlines()
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent
@@ -181,6 +174,7 @@ class Outlet(Standing):
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
         self._outbox = Outbox()
         self._ops = key.interest_ops
+        self._all_deadlines = self._idle_timer = None
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
         self._error = None
@@ -191,7 +185,6 @@ class Outlet(Standing):
         self._clock = reactor.provider.clock
         self._opened_at = now = self._clock()
         self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
-        self._deadlines = Deadlines(self, reactor, self._clock, now)
         self._lingered = 0
         self._at_end = ()
         self._half_closed = self._output_ends = False
@@ -214,20 +207,8 @@ class Outlet(Standing):
         else:
             self._arm()
 
-    def deadline_has_come(self) -> None:
-        """The timer's call, which asks for a look. What raises in either is this handler's error."""
-        self.reactor.post(self.enforce_deadlines)
-
-    def enforce_deadlines(self) -> None:
-        """The look, as a tick."""
-        self._deadlines.enforce()
-
     def tell_idle(self) -> None:
         self._tell(self.on_idle)
-
-    def unacknowledged(self) -> int | None:
-        """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
-        return self.reactor.provider.unacknowledged(self.channel.socket)
 
     def _work(self) -> None:
         """Deal with the input that waited for output to be taken, then send and arm: a Connection's affair."""

@@ -8,22 +8,24 @@ from typing import Any
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._timers import Timer
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import LINGERING, State
 
 
 class Standing(Handler):
-    """What :class:`Outlet` is made on: a connection's state, and why and how it ended."""
+    """What :class:`Timed` is made on: a connection's state, and why and how it ended."""
 
     __slots__ = (
+        "_all_deadlines",
         "_at_end",
         "_clock",
-        "_deadlines",
         "_detail",
         "_error",
         "_half_closed",
         "_heard",
+        "_idle_timer",
         "_opened_at",
         "_outbox",
         "_reason",
@@ -34,7 +36,8 @@ class Standing(Handler):
     _heard: list[int]  # when the peer was heard last: see _steady.py
     _opened_at: int
     _at_end: tuple[Callable[[Any], object], ...]
-    _deadlines: Deadlines
+    _all_deadlines: Deadlines | None  # that more than idleness is watched by
+    _idle_timer: Timer | None  # that of all deadlines until there are such
     _detail: str
     _error: BaseException | None
     _half_closed: bool
@@ -100,9 +103,14 @@ class Standing(Handler):
                 state=self._state.value,
                 queued=self.unsent,
                 age=(now - self._opened_at) / 1e9,
-                idle=self._deadlines.silence(now) / 1e9,
+                idle=self._silence(now) / 1e9,
             )
         )
+
+    def _silence(self, now: int) -> int:
+        """Nanoseconds since the peer was heard or output went out."""
+        deadlines = self._all_deadlines
+        return now - self.heard_at if deadlines is None else deadlines.silence(now)
 
     @property
     def heard_at(self) -> int:

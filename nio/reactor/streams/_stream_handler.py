@@ -16,17 +16,18 @@ from types import FunctionType
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Decoder, Lines
+from nio.framing import Lines
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, explained, peer_of
+from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.spi import NO_SIGNAL
 
+_SAME: dict[int, int] = {}  # one object of each number, for all connections
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
 _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
@@ -49,8 +50,9 @@ class StreamHandler(Completions):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoder", "_max_length", "_process")
+    __slots__ = ("_decoding", "_max_length", "_process")
 
+    _decoding: Any  # see _decoder
     _process: Any  # process(), None once the connection is closed
 
     record_timeout: float | None = 10.0
@@ -87,7 +89,7 @@ class StreamHandler(Completions):
     @property
     def source(self) -> object:
         """The client's address: what the PROXY header of a trusted peer says, else the peer's own while it is there."""
-        return getattr(self._decoder, "source", None) or peer_of(self.channel)
+        return getattr(self._decoding, "source", None) or peer_of(self.channel)
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Process no more records, send what is owed, then close; from any thread."""
@@ -151,15 +153,16 @@ class StreamHandler(Completions):
         self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         framing = self.framing
+        self._encode = encode_of(framing)
         if type(framing) is Lines:
-            decoder: Decoder = framing.decoder()
-            self._encode, self._decoder = framing.encode, decoder
+            self._decoding = framing
             if framing.ending == b"\n":
                 self._max_length = most = framing.max_length
-                self._longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
+                longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
+                self._longest = _SAME.setdefault(longest, longest)
         else:
             check_framing(type(self).__name__, framing)
-            self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
+            self._decoding = decoder_for(framing, self.channel)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
             if self.process_timeout is None:
@@ -168,6 +171,22 @@ class StreamHandler(Completions):
                 self._longest = -1
 
     # records
+
+    @property
+    def _decoder(self) -> Any:
+        """That of Lines is made when something has come that is not a whole line; until then they stand there."""
+        decoder = self._decoding
+        if type(decoder) is Lines:
+            decoder = self._decoding = decoder.decoder()
+        return decoder
+
+    @_decoder.setter
+    def _decoder(self, decoder: Any) -> None:
+        self._decoding = decoder
+
+    @property
+    def _is_clean(self) -> bool:
+        return type(self._decoding) is Lines or self._decoding.clean
 
     def _receive(self, data: bytes) -> None:
         decoder = self._decoder
@@ -223,11 +242,12 @@ class StreamHandler(Completions):
 
     def _arm(self) -> None:
         super()._arm()
-        if self._steady is self and not self._decoder.clean:
+        if self._steady is self and not self._is_clean:
             self._steady = None
 
     def _receive_end(self) -> None:
-        self._decoder.end()
+        if type(self._decoding) is not Lines:
+            self._decoding.end()
         self._work()
 
     def _work(self) -> None:
@@ -239,7 +259,7 @@ class StreamHandler(Completions):
                 self._hand_off_record(self._job)
             if self._outbox.size and self._state is not SENDING:
                 (self._flush if self._writable else self._flush_to_mark)()
-            if self._state is READING and (self._ending is not None or not self._decoder.clean):
+            if self._state is READING and (self._ending is not None or not self._is_clean):
                 self._ran_out()
             self._arm()
         else:
@@ -332,7 +352,7 @@ class StreamHandler(Completions):
 
     def _ran_out(self) -> None:
         """All complete records are done: is the stream broken or ended, or is the next record on its way?"""
-        error = self._decoder.error
+        error = getattr(self._decoding, "error", None)
         if error is not None:
             reason = CloseReason.FRAME_TOO_LONG if isinstance(error, RecordTooLongError) else CloseReason.PROTOCOL_ERROR
             self._blame(reason, error)

@@ -50,6 +50,23 @@ def test_D21_a_selector_that_is_the_parent_s(
     assert repr(selector) == "Selector(of the parent process)"
 
 
+def test_D21_what_a_listener_of_the_parent_s_accepts_in_the_child_has_another_lock() -> None:
+    with Selector.open() as selector, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+        server.configure_blocking(False)
+        selector.select_now()
+        channels = []
+        for _ in range(3):
+            channels += [SocketChannel.open(server.local_address), server.accept(blocking=False)]
+            if len(channels) == 4:
+                server._forget()  # as in a child: a thread that only the parent has may hold the old one
+        first, second, third = (channel._state_lock for channel in channels[1::2] if channel is not None)
+        assert first is second
+        assert third is not first
+        for channel in channels:
+            assert channel is not None
+            channel.close()
+
+
 def test_D21_a_poller_that_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     selector = Selector.open(AwakeProvider(SelectorProvider.default()))
     close = selector._poller.close

@@ -188,7 +188,7 @@ def test_a_change_of_interest_wants_a_turn() -> None:
     with World() as world:
         world.connect()
         world.turns()
-        for timer in [entry[2] for entry in world.reactor._timers._heap]:
+        for timer in tuple(world.reactor._timers.heap):
             timer.cancel()
         assert world.reactor.timeout() is None
         world.handler.suspend()

@@ -86,7 +86,7 @@ def test_an_error_is_the_callers_and_changes_nothing() -> None:
 def test_empty_pieces_are_nothing() -> None:
     outbox = filled([b""] * 10)
     assert outbox.size == 0
-    assert outbox._pieces == []
+    assert not outbox._pieces
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -10,6 +10,7 @@ import pytest
 
 from nio.errors import IllegalArgumentError, IllegalStateError
 from nio.reactor import Reactor, Timer
+from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._timers import TimerQueue
 from tests.unit.reactor.support import START, Kernel, in_a_thread
 
@@ -124,7 +125,7 @@ def test_two_that_are_due_while_ctrl_c_leaves_fire_once_each(reactor: Reactor) -
 
 
 def test_one_that_is_taken_twice_because_of_a_ctrl_c_is_on_the_heap_once() -> None:
-    queue = TimerQueue(lambda what: None)
+    queue = TimerQueue(Owner(int))
     timer = queue.repeat(10, 5, print)
     due: deque[Timer] = deque()
     queue.take_due(10, due)

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 from collections import deque
+
+import pytest
 
 from nio.reactor import Reactor, Timer
 from nio.reactor.loop._owner import Owner
@@ -11,7 +14,11 @@ from tests.unit.reactor.support import START, Kernel, World
 
 
 def timer_queue() -> TimerQueue:
-    return TimerQueue(Owner(threading.get_ident).check)
+    return TimerQueue(Owner(threading.get_ident))
+
+
+def kept(queue: TimerQueue) -> int:
+    return len(queue.heap) + len(queue.new)
 
 
 def fire(timer: Timer) -> None:
@@ -76,10 +83,16 @@ def test_a_cancelled_timer_is_not_counted_and_never_fires() -> None:
 
 
 def test_a_cancelled_timer_lets_go_of_its_arguments() -> None:
-    queue = timer_queue()
-    timer = queue.schedule(1, print, "big")
-    timer.cancel()
-    assert not timer._args
+    class Big:
+        pass
+
+    for end in (Timer.cancel, fire):
+        big = Big()
+        timer, kept = timer_queue().schedule(1, print, big), weakref.ref(big)
+        del big
+        assert kept() is not None
+        end(timer)
+        assert kept() is None
 
 
 def test_G11_cancel_twice_after_firing_and_from_its_own_callback() -> None:
@@ -120,7 +133,7 @@ def test_G06_cancelled_timers_do_not_pile_up() -> None:
             live.append(timer)
         else:
             timer.cancel()
-        assert len(queue._heap) <= 2 * len(queue) + 65  # the timer just made may be dead
+        assert kept(queue) <= 2 * len(queue) + 65  # the timer just made may be dead
     assert len(queue) == len(live) == 100
     due: deque[Timer] = deque()
     queue.take_due(1 << 40, due)
@@ -160,6 +173,71 @@ def test_a_random_history_agrees_with_a_sorted_list() -> None:
                 del model[index]
         assert len(queue) == len(model)
         assert queue.next_due() == min((when for when, _ in model.values()), default=None)
+
+
+def test_timers_are_equal_to_themselves_alone() -> None:
+    one, other = timer_queue(), timer_queue()
+    timers = [queue.schedule(5, print, "x") for queue in (one, one, other, other)]
+    for queue in (one, other):
+        timers.append(queue.repeat(5, 1, print, "x"))
+
+    def tell_apart() -> None:
+        for index, timer in enumerate(timers):
+            assert [timer == other for other in timers] == [number == index for number in range(len(timers))]
+            assert timers.index(timer) == index
+            assert hash(timer) == object.__hash__(timer)
+            assert repr(timer) == object.__repr__(timer)
+        assert len(set(timers)) == len(timers)
+
+    tell_apart()
+    assert one.next_due() == other.next_due() == 5
+    tell_apart()
+    for queue in (one, other):
+        fire_all(queue, 5)
+    tell_apart()
+    for timer in timers:
+        timer.cancel()
+    tell_apart()
+
+
+@pytest.mark.parametrize("already", [0, 3, 1000])
+@pytest.mark.parametrize("count", [1, 16, 17, 18, 200])
+def test_few_and_many_that_are_new_come_among_those_that_wait(already: int, count: int) -> None:
+    chance = random.Random(already + count)
+    queue, calls, model = timer_queue(), list[int](), list[tuple[int, int]]()
+    for number in range(already + count):
+        when = chance.randrange(100)
+        timer = queue.schedule(when, calls.append, number)
+        if number % 3:
+            model.append((when, number))
+        else:
+            timer.cancel()
+        if number == already - 1:
+            assert queue.next_due() == min(model)[0]  # these stand on the heap now
+    assert len(queue) == len(model)
+    assert queue.next_due() == min(model, default=(None, 0))[0]
+    fire_all(queue, 100)
+    assert calls == [number for _, number in sorted(model)]
+    assert kept(queue) == len(queue) == 0
+
+
+def test_the_first_is_asked_for_between_all_that_can_change_it() -> None:
+    queue, calls = timer_queue(), list[int]()
+    late = queue.schedule(50, calls.append, 50)
+    assert queue.next_due() == queue.next_due() == 50
+    first, second = (queue.schedule(when, calls.append, when) for when in (10, 20))
+    assert queue.next_due() == queue.next_due() == 10
+    first.cancel()
+    assert queue.next_due() == queue.next_due() == 20
+    fire_all(queue, 20)
+    assert not second.is_active
+    assert queue.next_due() == 50
+    queue.sweep()
+    assert queue.next_due() == 50
+    late.cancel()
+    assert queue.next_due() is None
+    assert queue.next_due() is None
+    assert calls == [20]
 
 
 # on a reactor
