@@ -35,10 +35,26 @@ class HelloHandler(StreamHandler):
         return b"Hello " + record
 
 
-def nio_server(workers: int) -> None:
+class ListHandler(StreamHandler):
+    framing = Lines(max_length=MAX_NAME)
+    idle_timeout = IDLE
+
+    def process_batch(self, records: list[bytes]) -> list[bytes]:
+        return [b"Hello " + record for record in records]
+
+
+class BlockHandler(StreamHandler):
+    framing = Lines(max_length=MAX_NAME)
+    idle_timeout = IDLE
+
+    def process_block(self, block: bytes) -> bytes:
+        return b"Hello " + block[:-1].replace(b"\n", b"\nHello ") + b"\n"
+
+
+def nio_server(workers: int, handler: type[StreamHandler] = HelloHandler) -> None:
     with Reactor.open(workers=workers) as reactor:
         listener = ServerSocketChannel.open().bind((HOST, 0))
-        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
         announce(listener.socket.getsockname()[1], reactor.stop)
         reactor.run()
 
@@ -137,6 +153,8 @@ def announce(port: int, stop: Callable[[], object]) -> None:
 
 SERVERS: dict[str, Callable[[], None]] = {
     "nio single": lambda: nio_server(0),
+    "nio list": lambda: nio_server(0, ListHandler),
+    "nio block": lambda: nio_server(0, BlockHandler),
     "asyncio": lambda: asyncio_server(HelloProtocol),
     "nio pooled": lambda: nio_server(WORKERS),
     "asyncio executor": lambda: asyncio_server(PooledHelloProtocol),

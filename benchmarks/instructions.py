@@ -5,8 +5,9 @@ what a change costs. The server is a process of its own under ``valgrind --tool=
 in one run and more in another, and the difference is what the requests between cost: start and end cancel each other.
 With ``--against`` another tree's ``nio`` is served beside this one's.
 
-The shapes: one connection (c1), a hundred at a time (c100), sixteen lines in one piece (p16, per line), a connection
-for each request (accept), and a hundred connections with four workers (pooled).
+The shapes: one connection (c1), a hundred at a time (c100), sixteen lines in one piece (p16, per line; the same with
+``process_batch``, p16list, and with ``process_block``, p16block), a connection for each request (accept), and a hundred
+connections with four workers (pooled).
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ SHAPES = {
     "c1": Shape("nio single", 1, 1, (200, 1200)),
     "c100": Shape("nio single", 100, 1, (20, 120)),
     "p16": Shape("nio single", 100, 16, (10, 40)),
+    "p16list": Shape("nio list", 100, 16, (10, 40)),
+    "p16block": Shape("nio block", 100, 16, (10, 40)),
     "accept": Shape("nio single", 1, 1, (50, 250), connects_anew=True),
     "pooled": Shape("nio pooled", 100, 1, (20, 120)),
 }
@@ -70,7 +73,7 @@ def main() -> None:
         shape = SHAPES[name]
         figures = [per_request(shape, partial(counted, shape, tree)) for tree in trees]
         ratio = f"{figures[0] / figures[1]:>8.3f}" if len(figures) > 1 else ""
-        print(f"{name:<8}" + "".join(f"{figure:>10,.0f}" for figure in figures) + ratio, flush=True)
+        print(f"{name:<10}" + "".join(f"{figure:>10,.0f}" for figure in figures) + ratio, flush=True)
 
 
 def per_request(shape: Shape, count: Callable[[int], int]) -> float:
