@@ -48,7 +48,7 @@ class BlockHandler(StreamHandler):
     idle_timeout = IDLE
 
     def process_block(self, block: bytes) -> bytes:
-        return b"Hello " + block[:-1].replace(b"\n", b"\nHello ") + b"\n"
+        return b"Hello " + block.replace(b"\n", b"\nHello ")[:-6]
 
 
 def nio_server(workers: int, handler: type[StreamHandler] = HelloHandler) -> None:

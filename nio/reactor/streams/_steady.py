@@ -130,8 +130,15 @@ class Steady:
     # several lines in one read
 
     def _unusual(self, handler: Any, data: bytes) -> None:
-        """A row of whole lines is processed here; all else is the handler's."""
-        longest = handler._longest
+        """A row of whole lines is processed here, or by the handler's unit; all else is the handler's."""
+        longest, unit = handler._longest, handler._unit
+        if unit is not None and handler._job is None and data and len(data) != handler._read_size:
+            output = unit.serve(handler, data)
+            if output is None:
+                handler._fed(data)
+            elif output:
+                self._send(handler, output)
+            return
         if longest < 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
             handler._fed(data)
             return
@@ -177,7 +184,10 @@ class Steady:
         data = _ENDING.join(replies) + _ENDING
         if _CR in data or data.count(_ENDING) != len(replies):
             handler._go_on_with(replies, None, ())
-            return
+        else:
+            self._send(handler, data)
+
+    def _send(self, handler: Any, data: bytes) -> None:
         send = handler._send
         try:
             took = send(data, NO_SIGNAL)

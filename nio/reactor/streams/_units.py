@@ -21,7 +21,9 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import decoder_for, explained
 
 HOOKS = ("process", "process_batch", "process_block")
+_LF, _CR = b"\n\r"
 _BATCH = 64  # records of a list
+_SHORT = 4096  # bytes of a block
 
 
 class Unit(Protocol):
@@ -39,6 +41,9 @@ class Unit(Protocol):
     def decoder(self, channel: SocketChannel) -> Any:
         """A Decoder that makes units of the stream, one at a call of ``feed``."""
 
+    def serve(self, handler: Any, data: bytes) -> bytes | None:
+        """What goes out for a read on a steady connection; None: the read is no unit as it came, and nothing is done."""
+
     def begin(self, unit: Any, /) -> int:
         """How many records it is; the next reply is the reply to it."""
 
@@ -52,13 +57,13 @@ class Unit(Protocol):
 class Batch:
     """A list of records; the reply is a list of as many replies."""
 
-    __slots__ = ("_due", "_encode", "_framing", "_joins", "_name", "_tally", "good", "process")
+    __slots__ = ("_due", "_encode", "_framing", "_longest", "_name", "_tally", "good", "process")
 
     def __init__(self, name: str, process: Any, framing: Framing, tally: Tally) -> None:
         self.process, self.good = process, b""
         self._name = f"{name}.process_batch() returned"
         self._framing, self._encode = framing, framing.encode
-        self._joins = type(framing) is Lines and framing.ending == b"\n"
+        self._longest = framing.max_length + 1 if type(framing) is Lines and framing.ending == b"\n" else 0
         self._tally = tally
         self._due = 0  # replies
 
@@ -70,6 +75,32 @@ class Batch:
     def decoder(self, channel: SocketChannel) -> Any:
         return BatchDecoder(decoder_for(self._framing, channel))
 
+    def serve(self, handler: Any, data: bytes) -> bytes | None:
+        if data[-1] != _LF or _CR in data or not self._longest:
+            return None
+        records = data.split(b"\n", _BATCH)
+        if records.pop() or (len(data) > self._longest and max(map(len, records)) >= self._longest):
+            return None
+        self._due = due = len(records)
+        self._tally.requests += due
+        try:
+            replies = self.process(records)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            handler._raised(error)
+            return b""
+        if type(replies) is list and len(replies) == due and handler._steady is handler:
+            try:
+                output = b"\n".join(replies) + b"\n"
+            except (TypeError, BufferError):
+                pass  # there is None among them, or what is no reply
+            else:
+                if output.count(b"\n") == due and _CR not in output:
+                    return output
+        handler._answer(replies)
+        return b""
+
     def begin(self, records: list[bytes]) -> int:
         self._due = len(records)
         return self._due
@@ -80,14 +111,6 @@ class Batch:
             raise no_reply(self._name, replies, "a list of replies is wanted")
         if len(replies) != self._due:
             raise BadReplyError(f"{self._name} {len(replies)} replies to {self._due} records")
-        if self._joins:
-            try:
-                data: bytes = b"\n".join(replies) + b"\n"
-            except (TypeError, BufferError):
-                pass  # there is None among them, or what is no reply
-            else:
-                if data.count(b"\n") == len(replies) and b"\r" not in data:
-                    return data
         return self._one_by_one(replies)
 
     def _one_by_one(self, replies: Iterable[Any]) -> bytes:
@@ -140,13 +163,14 @@ class BatchDecoder:
 class Block:
     """Whole records as they came, with their endings; the reply goes out as it is."""
 
-    __slots__ = ("_ending", "_framing", "_name", "_tally", "good", "process")
+    __slots__ = ("_ending", "_framing", "_name", "_short", "_tally", "good", "process")
 
     def __init__(self, name: str, process: Any, framing: Framing, tally: Tally) -> None:
         self.process, self.good = process, b""
         self._name = f"{name}.process_block() returned"
         self._framing, self._tally = framing, tally
         self._ending = check_blocks(name, framing)
+        self._short = min(framing.max_length + 1, _SHORT) if type(framing) is Lines and framing.ending == b"\n" else 0
 
     def __call__(self, block: bytes) -> object:
         self._tally.requests += block.count(self._ending) - 1
@@ -154,6 +178,22 @@ class Block:
 
     def decoder(self, channel: SocketChannel) -> Any:
         return self._framing.block_decoder()  # type: ignore[attr-defined]  # check_blocks() has seen it
+
+    def serve(self, handler: Any, data: bytes) -> bytes | None:
+        if len(data) > self._short or data[-1] != _LF:
+            return None
+        self._tally.requests += data.count(self._ending)
+        try:
+            reply = self.process(data)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            handler._raised(error)
+            return b""
+        if type(reply) is bytes and handler._steady is handler:
+            return reply
+        handler._answer(reply)
+        return b""
 
     def begin(self, block: bytes) -> int:
         return block.count(self._ending)
