@@ -61,34 +61,38 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
+        readable, lf, cr, ending, plain, size, kind = READABLE, _LF, _CR, _ENDING, bytes, len, type  # locals cost less
+        reading, processing, after, sending = _READING, _PROCESSING, _AFTER, _SENDING
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 key: Any = get(fd, nobody)
                 try:
                     handler = key._attachment
-                    steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
+                    steady = mask == readable == key._interest and handler._steady is handler and key._valid
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
                     continue
-                recv, step, key._ready = handler._recv, _READING, mask
+                recv, step, key._ready = handler._recv, reading, mask
                 try:
                     data = recv(handler._read_size)
-                    count, step, line = len(data), _AFTER, data[:-1]
+                    count, step, line = size(data), after, data.removesuffix(ending)
                     received, handler._heard = received + count, heard
-                    if count > handler._longest or not data or data[-1] != _LF or _LF in line or _CR in line:
+                    if (
+                        count > handler._longest or line is data or lf in line or cr in line
+                    ):  # data itself has no ending
                         self._unusual(handler, data)
                         continue
-                    requests, step, process = requests + 1, _PROCESSING, handler._process
-                    reply, step = process(line), _AFTER
-                    if type(reply) is not bytes or _LF in reply or _CR in reply or handler._steady is not handler:
+                    requests, step, process = requests + 1, processing, handler._process
+                    reply, step = process(line), after
+                    if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         handler._answer(reply)
                         continue
-                    data, step, send = reply + _ENDING, _SENDING, handler._send
+                    data, step, send = reply + ending, sending, handler._send
                     took = send(data, NO_SIGNAL)
                     sent += took
-                    if took != len(data):
+                    if took != size(data):
                         handler._keep(data, took)
                 except BaseException as error:
                     try:
@@ -153,12 +157,12 @@ class Steady:
         """Process the lines; the first thing that is not usual ends the row, and the rest is the handler's."""
         process, short = handler._process, handler._mark // _MANY
         replies: list[bytes] = []
-        rest, put, reply = iter(lines), replies.append, None
+        rest, put, reply, kind, plain, size = iter(lines), replies.append, None, type, bytes, len
         handler._replies = replies
         try:
             for line in rest:
                 reply = process(line)
-                if type(reply) is bytes and len(reply) < short:
+                if kind(reply) is plain and size(reply) < short:
                     put(reply)
                     reply = None
                 elif reply is not None:
