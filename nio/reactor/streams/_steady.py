@@ -79,9 +79,7 @@ class Steady:
                     data = recv(handler._read_size)
                     count, step, line = size(data), after, data.removesuffix(ending)
                     received, handler._heard = received + count, heard
-                    if (
-                        count > handler._longest or line is data or lf in line or cr in line
-                    ):  # data itself has no ending
+                    if count > handler._longest or line is data or lf in line or cr in line:  # no ending
                         self._unusual(handler, data)
                         continue
                     requests, step, process = requests + 1, processing, handler._process
@@ -135,15 +133,15 @@ class Steady:
 
     def _unusual(self, handler: Any, data: bytes) -> None:
         """A row of whole lines is processed here, or by the handler's unit; all else is the handler's."""
-        longest, unit = handler._longest, handler._unit
-        if unit is not None and handler._job is None and data and len(data) != handler._read_size:
-            output = unit.serve(handler, data)
+        longest = handler._longest
+        if not longest and data and len(data) != handler._read_size:
+            output = handler._unit.serve(handler, data)
             if output is None:
                 handler._fed(data)
             elif output:
                 self._send(handler, output)
             return
-        if longest < 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
+        if longest <= 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
             handler._fed(data)
             return
         lines = data.split(_ENDING, _MANY)

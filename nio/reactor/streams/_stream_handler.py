@@ -188,11 +188,11 @@ class StreamHandler(Completions):
                 self._longest = min(framing.max_length + 1, self._read_size - 1)
         else:
             self._process = self._unit = self._make_unit(framing)
-            self._decoder = self._unit.decoder(self.channel)
+            self._decoder, self._longest = self._unit.decoder(self.channel), 0
         unit = self._unit
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process if unit is None else unit.process)
-            if self.process_timeout is None:
+            if unit is None and self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1
@@ -255,7 +255,7 @@ class StreamHandler(Completions):
 
     def _grow(self) -> None:
         super()._grow()
-        if self._longest >= 0:
+        if self._longest > 0:
             self._longest = min(self._max_length + 1, self._read_size - 1)
 
     def _arm(self) -> None:

@@ -42,7 +42,7 @@ class Unit(Protocol):
         """A Decoder that makes units of the stream, one at a call of ``feed``."""
 
     def serve(self, handler: Any, data: bytes) -> bytes | None:
-        """What goes out for a read on a steady connection; None: the read is no unit as it came, and nothing is done."""
+        """What goes out for a read on a steady connection; None: it is no unit as it came, and nothing was done."""
 
     def begin(self, unit: Any, /) -> int:
         """How many records it is; the next reply is the reply to it."""
