@@ -37,7 +37,8 @@ from nio.spi import NO_SIGNAL, READABLE
 _LF, _CR = b"\n\r"
 _ENDING = b"\n"
 _MANY = 64  # lines in a row
-_READING, _PROCESSING, _AFTER, _SENDING = range(4)  # the steps
+_READING, _PROCESSING, _AFTER, _SENDING = _STEPS = range(4)
+_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, *_STEPS)  # a look at a global costs three of a local
 
 
 class Nobody:
@@ -61,8 +62,7 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
-        readable, lf, cr, ending, plain, size, kind = READABLE, _LF, _CR, _ENDING, bytes, len, type  # locals cost less
-        reading, processing, after, sending = _READING, _PROCESSING, _AFTER, _SENDING
+        readable, lf, cr, ending, plain, size, kind, reading, processing, after, sending = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 key: Any = get(fd, nobody)

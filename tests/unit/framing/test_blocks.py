@@ -30,7 +30,7 @@ def outcome(decoder: Decoder, pieces: list[bytes], limit: int) -> tuple[list[byt
     decoder.end()
     assert decoder.feed(b"") == []
     assert not decoder.clean
-    return records, decoder.error and type(decoder.error)
+    return records, None if decoder.error is None else type(decoder.error)
 
 
 def test_the_records_are_those_of_the_decoder_for_records() -> None:
