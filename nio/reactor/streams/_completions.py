@@ -171,7 +171,8 @@ class Completions(Connection):
         if isinstance(reply, Future):
             self._owe(reply)
         elif self._unit is not None:
-            self._outbox.append(self._unit.good)
+            if self._state is not CLOSED:
+                self._outbox.append(self._unit.good)
             self._raised(error)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))

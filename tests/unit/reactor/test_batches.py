@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from nio.channels import SelectionKey
 from nio.framing import Delimiter, Fixed, Lines, ProxyPrefix
 from nio.reactor import CloseReason, State
 from tests.unit.reactor.support import Manual, World
 from tests.unit.reactor.units import Blocks, Listing, Noting, told
 
+READ = SelectionKey.OP_READ
 HANDLER, PROTOCOL, LOCAL = CloseReason.HANDLER_ERROR, CloseReason.PROTOCOL_ERROR, CloseReason.LOCAL
 
 
@@ -130,6 +132,21 @@ def test_the_end_inside(word: bytes, got: bytes, reason: CloseReason, workers: i
     many = b"y\n" * 61 + b"a\n" + word + b"\nb\n"
     answer, _, reasons, _ = told(Listing, many + more, workers, ends=word == b"last")
     assert (answer, reasons) == (many if got else b"", [reason])
+
+
+def test_whoever_is_replaced_inside_sends_nothing_more() -> None:
+    class Leaving(Listing):
+        def deed(self, record: bytes) -> None:
+            if record == b"leave":
+                world.reactor.register(self.channel, READ, Listing())
+
+    with World(Leaving) as world:
+        peer = world.connect()
+        peer.send(b"a\n" * 63 + b"b\nleave\ntext\nc")  # which is no read of whole lines
+        assert peer.read(128) == b"a\n" * 63 + b"b\n"
+        world.turns()
+        peer.send(b"d\ne\n")
+        assert peer.read(4) == b"d\ne\n"
 
 
 def test_suspended_inside(workers: int) -> None:
