@@ -119,9 +119,7 @@ class Batch:
             if reply is not None:
                 try:
                     framed.append(self._encode(reply))
-                except LEAVING:
-                    raise
-                except BaseException as error:
+                except Exception as error:
                     self.good = b"".join(framed)
                     raise explained(f"{self._name}, in its list,", self._framing, reply, error) from None
         return b"".join(framed)
@@ -131,13 +129,13 @@ class Batch:
 
 
 class BatchDecoder:
-    """A decoder whose records are lists of another one's records."""
+    """What a connection asks of a decoder, with lists of another one's records for records."""
 
-    __slots__ = ("_decoder", "end", "rest")
+    __slots__ = ("_decoder", "end")
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self.end, self.rest = decoder.end, decoder.rest
+        self.end = decoder.end
 
     @property
     def clean(self) -> bool:
@@ -146,10 +144,6 @@ class BatchDecoder:
     @property
     def error(self) -> FramingError | None:
         return self._decoder.error
-
-    @property
-    def pending(self) -> int:
-        return self._decoder.pending
 
     @property
     def source(self) -> object:

@@ -109,6 +109,20 @@ def test_no_worker_takes_it(kind: Any) -> None:
     assert (got, seen) == (b"busy, a\nbusy, b\n", [])
 
 
+@pytest.mark.parametrize("hook", ["process_batch", "process_block"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_ctrl_c_inside(hook: str, whole: bool) -> None:
+    def interrupted(self: Any, records: object) -> None:
+        raise KeyboardInterrupt
+
+    with World(type("Interrupted", (Noting,), {hook: interrupted})) as world:
+        peer = world.connect()
+        peer.send(b"a\nb\n" if whole else b"a\nb")
+        with pytest.raises(KeyboardInterrupt):
+            world.until(lambda: False)
+        assert world.handler.reasons == [HANDLER]
+
+
 # the class
 
 
