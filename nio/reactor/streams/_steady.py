@@ -13,7 +13,11 @@ steady; everything else goes to the handler's methods, as does what is steady an
 a line, a reply that is no plain line, a reply that the kernel does not take.
 
 **Pipelining.** Up to 64 short lines in one read are processed in a row, their replies joined, checked and sent once. A
-call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells.
+call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells. A handler that is given
+many records at a time has a unit (``_units.py``), which makes the output of a whole read.
+
+**Has the read an ending?** ``removesuffix`` gives back its very object where there is none, the end of the stream
+included. To ask that and to cut the ending off in one step costs half of what two steps do.
 
 **What is different from a call for each key**: the counters of ``statistics()`` and the time when a peer was last heard
 are those of the turn's end, so a deadline counts from there; in a row of lines those behind a reply that cannot be
