@@ -13,7 +13,7 @@ steady; everything else goes to the handler's methods, as does what is steady an
 a line, a reply that is no plain line, a reply that the kernel does not take.
 
 **Pipelining.** Up to 64 short lines in one read are processed in a row, their replies joined, checked and sent once. A
-call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells. A handler that is given
+call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells. A handler that takes
 many records at a time has a unit (``_units.py``), which makes the output of a whole read.
 
 **Has the read an ending?** ``removesuffix`` gives back its very object where there is none, the end of the stream
