@@ -334,15 +334,11 @@ class Crew:
 
     def _serve(self, worker: Worker) -> None:
         """Run jobs until the worker has left."""
-        room = self._room
         while worker.job is not None or self._wait_for_job(worker):
             try:
                 if worker.job is not None:
                     worker.run()
-                for worker.job in self.queued:  # pragma: no branch  # it ends with IndexError
-                    if room.waiting:
-                        room.call_next()
-                    worker.run()
+                worker.run_queued(self.queued, self._room)
             except IndexError:  # no job is left
                 pass
 

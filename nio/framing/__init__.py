@@ -39,9 +39,11 @@ connection, which holds that stream's state and nothing else: no socket, no cloc
    to go on with. Whoever wants to change the framing behind a certain record asks for one record at a time
    (``limit=1``). After ``rest()`` the decoder takes no more bytes.
 
-Two things are left to a framing. With a method ``decoder_for(peer)`` it is told the peer's address, as a channel's
+Three things are left to a framing. With a method ``decoder_for(peer)`` it is told the peer's address, as a channel's
 ``remote_address`` has it, and is asked for its decoders that way. With an attribute ``source`` a decoder says for whom
-the peer speaks. ``ProxyPrefix`` has both.
+the peer speaks. ``ProxyPrefix`` has both. With a method ``block_decoder()`` and an attribute ``ending``, which every
+record ends with, it serves ``StreamHandler.process_block``: the records of that decoder are blocks, whole records with
+their endings, and only where one block ends may depend on the cut. ``Lines`` and ``Delimiter`` have it.
 
 One of your own
 ===============

@@ -19,7 +19,9 @@ from itertools import permutations
 from nio._numbers import check_count
 from nio._record import Record, record
 from nio.errors import DelimiterInRecordError, IllegalArgumentError, RecordTooLongError
+from nio.framing._block_decoder import BlockDecoder
 from nio.framing._buffered_decoder import BufferedDecoder
+from nio.framing._contract import Decoder
 
 
 @record
@@ -59,6 +61,16 @@ class Delimiter(Record):
     def decoder(self) -> DelimiterDecoder:
         """A decoder at the start of a stream."""
         return DelimiterDecoder(self)
+
+    def block_decoder(self) -> Decoder:
+        """A decoder whose records are blocks: whole records, with their delimiters.
+
+        IllegalArgumentError for several delimiters, or one of several bytes: which of them ends a record, only a look
+        at each record tells.
+        """
+        if len(self.delimiters) > 1 or len(self.ending) > 1:
+            raise IllegalArgumentError(f"blocks end with one delimiter of one byte, and not as {self} says")
+        return BlockDecoder(self.ending, self.max_length, False)
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         """The record and the first delimiter; ``DelimiterInRecordError`` for one that would be read otherwise."""

@@ -32,6 +32,8 @@ from nio.errors import (
     RecordTooLongError,
     TruncatedRecordError,
 )
+from nio.framing._block_decoder import BlockDecoder
+from nio.framing._contract import Decoder
 
 _WINDOW = 4096
 _LF, _CR = b"\n\r"
@@ -60,6 +62,10 @@ class Lines(Record):
     def decoder(self) -> LinesDecoder:
         """A decoder at the start of a stream."""
         return LinesDecoder(self)
+
+    def block_decoder(self) -> Decoder:
+        """A decoder at the start of a stream whose records are blocks: whole lines, with their endings as they came."""
+        return BlockDecoder(self.ending, self.max_length, self.ending == b"\n")
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         """The record and its ending; ``DelimiterInRecordError`` for a record that would not be read back as it is."""

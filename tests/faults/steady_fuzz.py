@@ -54,7 +54,7 @@ class Wilful(Connection):
         self.told: list[object] = []
         self.done: list[bytes] = []
 
-    def process(self, record: bytes) -> Any:
+    def obey(self, record: bytes) -> Any:
         self.done.append(record)
         word, _, name = record.decode("latin-1").partition(" ")
         deed, _, other = word.partition("@")
@@ -99,8 +99,26 @@ class Wilful(Connection):
 class Records(Wilful, StreamHandler):
     """Of records."""
 
+    def process(self, record: bytes) -> Any:
+        return self.obey(record)
+
     def on_rejected(self, record: bytes) -> bytes | None:
         return b"rejected " + record if b"e" in record else super().on_rejected(record)
+
+
+class Lists(Wilful, StreamHandler):
+    """Of many records at a time."""
+
+    def process_batch(self, records: list[bytes]) -> Any:
+        return [self.obey(record) for record in records]
+
+
+class Blocks(Wilful, StreamHandler):
+    """Of blocks of records: the first one of each is obeyed."""
+
+    def process_block(self, block: bytes) -> Any:
+        reply = self.obey(block.partition(self.framing.ending)[0])
+        return reply + self.framing.ending if type(reply) is bytes else reply
 
 
 class Switching(Records, SwitchingHandler):
@@ -113,7 +131,7 @@ class Bytes(Wilful):
     send = Connection.write
 
     def handle_data(self, data: bytes) -> None:
-        reply = self.process(data)
+        reply = self.obey(data)
         if reply is not None:
             self.write(reply)
 
@@ -158,7 +176,7 @@ class Ordered(Kernel):
 class Play:
     """One script, played by one kind of handler."""
 
-    def __init__(self, seed: int, steady: bool, path: str) -> None:
+    def __init__(self, seed: int, steady: bool, path: str, kind: type[Wilful] | None = None) -> None:
         self.random = random.Random(seed)
         choose = self.random.choice
         self.path = path
@@ -168,6 +186,7 @@ class Play:
         small = choose([False, True])
         manual = choose([None, None, None, Manual, Manual, Here])
         base = choose([Records, Records, Records, Records, Switching, Bytes])
+        base = kind or base
 
         class Kind(base):  # type: ignore[misc, valid-type]
             framing = choose([Lines(64), Lines(64), Lines(8000), Lines(64, b"\r\n"), Delimiter(b";", max_length=64)])
@@ -406,9 +425,9 @@ class Play:
             pass
 
 
-def differences(seed: int, path: str) -> list[str]:
+def differences(seed: int, path: str, kind: type[Wilful] | None = None) -> list[str]:
     """What is not the same on both paths, with the script; nothing, if all is well."""
-    steady, plain = Play(seed, True, path), Play(seed, False, path)
+    steady, plain = Play(seed, True, path, kind), Play(seed, False, path, kind)
     found, expected = steady.run(), plain.run()
     wrong = [f"{key}: {found[key]}, not {expected[key]}" for key in expected if found[key] != expected[key]]
     wrong += [f"stuck: {line}" for line in expected["stuck"]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nio.reactor import CloseReason, State
+from nio.reactor import CloseReason, State, StreamHandler
 from tests.faults.interrupts import Interrupt, every_moment, struck
 from tests.unit.reactor.support import Greeter, Manual, Peer, World
 
@@ -80,6 +80,45 @@ class Here(Manual):
 def test_a_request(pooled: bool) -> None:
     def scene(interrupt: Interrupt) -> None:
         with World(workers=Here() if pooled else 0) as world:
+            other, peer = world.connect(), world.connect()
+            peer.send(b"ann\nbob\n")
+            for _ in range(3):
+                struck(interrupt, world.reactor.turn, 0)
+            answered(peer, b"Hello ann\nHello bob\n")
+            serves_on(world, other)
+
+    every_moment(scene)
+
+
+class Lists(StreamHandler):
+    """The greeter, many at a time."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.reasons: list[CloseReason] = []
+
+    def on_open(self) -> None:
+        self.opened += 1
+
+    def on_close(self, reason: CloseReason) -> None:
+        self.reasons.append(reason)
+
+    def process_batch(self, records: list[bytes]) -> list[bytes]:
+        return [b"Hello " + record for record in records]
+
+
+class Blocks(Lists):
+    process_batch = StreamHandler.process_batch  # type: ignore[assignment]
+
+    def process_block(self, block: bytes) -> bytes:
+        return b"Hello " + block.replace(b"\n", b"\nHello ")[:-6]
+
+
+@WORKERS
+@pytest.mark.parametrize("kind", [Lists, Blocks])
+def test_many_requests_at_a_time(pooled: bool, kind: type[Lists]) -> None:
+    def scene(interrupt: Interrupt) -> None:
+        with World(kind, workers=Here() if pooled else 0) as world:
             other, peer = world.connect(), world.connect()
             peer.send(b"ann\nbob\n")
             for _ in range(3):

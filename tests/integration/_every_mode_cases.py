@@ -64,6 +64,37 @@ CASES: dict[str, Case] = {
         server.Switching, drips(b"body\n\nb\nc\nd\n"), b"0a620a630a\nd\n", LEAVES, FIN
     ),
     "suspended, and resumed by a timer": Case(server.Halting, b"a\nhalt\nb\n", b"a\nhalt\nawake\nb\n", LEAVES, FIN),
+    # many at a time
+    "a list of records": Case(server.Batches, b"abc\nnone\ndef\n", b"cba\nfed\n", LEAVES, FIN),
+    "a list of records, byte by byte": Case(server.Batches, drips(b"abc\r\n\nde\n"), b"cba\n\ned\n", LEAVES, FIN),
+    "many lists, and a half-close": Case(
+        server.Batches, b"\n".join(WORDS) + b"\n", b"".join(word[::-1] + b"\n" for word in WORDS), ENDS, FIN
+    ),
+    "a list, and one line too long": Case(
+        server.Batches, [b"ab\n", LONG + b"z\nab\n"], b"ba\n", WAITS, CloseReason.FRAME_TOO_LONG
+    ),
+    "a record of one's own before a list": Case(server.Batches, b"send\n", b"own\ndnes\n", LEAVES, FIN),
+    "a bad reply in a list": Case(server.Batches, b"ab\ntext\ncd\n", b"ba\n", WAITS, HANDLER),
+    "a reply in a list that holds an ending": Case(server.Batches, b"ab\ntwo\ncd\n", b"ba\n", WAITS, PROTOCOL),
+    "a list that is too short": Case(server.Batches, b"lost\n", b"", WAITS, HANDLER),
+    "process_batch raises": Case(server.Batches, [b"value\n"], b"", WAITS, HANDLER),
+    "finish() in process_batch": Case(server.Batches, b"finish\n", b"hsinif\n", WAITS, LOCAL),
+    "close() in process_batch": Case(server.Batches, b"close\n", b"", WAITS, LOCAL),
+    "a block of records": Case(server.Blocks, b"abc\r\n\ndef\n", b"> abc\r\n> \n> def\n", LEAVES, FIN),
+    "a block, byte by byte": Case(server.Blocks, drips(b"abc\n\nde\n"), b"> abc\n> \n> de\n", LEAVES, FIN),
+    "many blocks, and a half-close": Case(
+        server.Blocks, b"\n".join(WORDS) + b"\n", b"".join(b"> " + word + b"\n" for word in WORDS), ENDS, FIN
+    ),
+    "a block, and one line too long": Case(
+        server.Blocks,
+        b"ab\n" + LONG + b"\r\n" + LONG + b"z\nab\n",
+        b"> ab\n> " + LONG + b"\r\n",
+        WAITS,
+        CloseReason.FRAME_TOO_LONG,
+    ),
+    "a reply to a block that is text": Case(server.Blocks, b"text\n", b"", WAITS, HANDLER),
+    "process_block raises": Case(server.Blocks, b"value\n", b"", WAITS, HANDLER),
+    "finish() in process_block": Case(server.Blocks, b"finish\nab\n", b"> finish\n> ab\n", WAITS, LOCAL),
     # replies that come later
     "late replies keep the order": Case(server.Late, b"slow\nfast\nnone\nslow 2\n", b"slow\nfast\nslow 2\n", ENDS, FIN),
     "a late reply that fails": Case(server.Late, b"a\nfail\nb\n", b"a\n", WAITS, HANDLER),

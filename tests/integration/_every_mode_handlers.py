@@ -66,6 +66,33 @@ class Faulty(Telling, StreamHandler):
         return replies.get(record, record)
 
 
+class Batches(Telling, StreamHandler):
+    framing = Lines(max_length=64)
+
+    def process_batch(self, records: list[bytes]) -> Any:
+        if b"value" in records:
+            raise ValueError(records)
+        if b"finish" in records:
+            self.finish()
+        if b"close" in records:
+            self.close()
+        if b"send" in records:
+            self.send(b"own")
+        replies: dict[bytes, Any] = {b"none": None, b"text": "text", b"two": b"one\nand one more"}
+        return [replies.get(record, record[::-1]) for record in records if record != b"lost"]
+
+
+class Blocks(Telling, StreamHandler):
+    framing = Lines(max_length=64)
+
+    def process_block(self, block: bytes) -> Any:
+        if block.startswith(b"value"):
+            raise ValueError(block)
+        if block.startswith(b"finish"):
+            self.finish()
+        return "text" if block.startswith(b"text") else b"> " + block.replace(b"\n", b"\n> ")[:-2]
+
+
 class Late(Telling, StreamHandler):
     process_timeout = 1.0
 

@@ -86,7 +86,7 @@ class DatagramHandler(DatagramOutlet):
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
         if reactor.hand_off is not None and isinstance(static(cls, "process"), FunctionType):
-            reactor.hand_off.check_bound(cls.__name__)
+            reactor.hand_off.check_bound(f"{cls.__name__}.process")
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         self.check_class()

@@ -87,11 +87,16 @@ def bad_reply(deed: str, reply: object) -> BadReplyError | None:
     """The error of what is no reply, in the words of whoever made it: ``deed`` says how; None for a good one."""
     if reply is None or isinstance(reply, (bytes, bytearray, memoryview)):
         return None
+    return no_reply(deed, reply, "a reply is bytes or None")
+
+
+def no_reply(deed: str, reply: object, wanted: str) -> BadReplyError:
+    """The error of whoever gave ``reply`` where something else is ``wanted``."""
     if isinstance(reply, CoroutineType):
         reply.close()
         return BadReplyError(f"{deed} a coroutine: write it with def, not async def")
     hint = "; use .encode()" if isinstance(reply, str) else ""
-    return BadReplyError(f"{deed} {reply!r:.60}: a reply is bytes or None{hint}")
+    return BadReplyError(f"{deed} {reply!r:.60}: {wanted}{hint}")
 
 
 def _squeezed(name: str) -> str:

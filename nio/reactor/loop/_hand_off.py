@@ -30,7 +30,7 @@ from nio.reactor.loop._report import Report, logger
 from nio.spi import SelectorProvider
 
 Reply = bytes | None | Future[Any]  # a future is a late one: the submitter waits for it
-Process = Callable[[bytes], Reply]
+Process = Callable[[Any], Any]  # of a record, or of many; what is returned is a Reply, or that to many
 Workers = Executor | Callable[[], Executor]
 
 _RETRY = 0.01  # seconds, when a pool is full of somebody else's work or has no thread
@@ -196,14 +196,14 @@ class HandOff:
     def job(self, submitter: Submitter, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
         if not _is_plain(process):
-            self.check_bound(type(submitter).__name__)
+            self.check_bound(f"{type(submitter).__name__}.{getattr(process, '__name__', 'process')}")
         return Job(self, submitter, process)
 
-    def check_bound(self, owner: str) -> None:
+    def check_bound(self, process: str) -> None:
         """Refuse a ``process`` that is bound to its handler where the executor is a pool of processes."""
         if self.leaves_process:
             raise IllegalArgumentError(
-                f"{owner}.process is bound to its handler, and {type(self._executor).__name__} runs it in another "
+                f"{process} is bound to its handler, and {type(self._executor).__name__} runs it in another "
                 "process: make it a static method or a module's function (plain data in, plain data out)"
             )
 

@@ -20,9 +20,10 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import explained
 from nio.reactor.streams._connection import Connection
 from nio.reactor.streams._state import CLOSED, CLOSING, PROCESSING, READING
+from nio.reactor.streams._units import Unit
 from nio.spi import NO_SIGNAL
 
-NOTHING: Iterator[bytes] = iter(())
+NOTHING: Iterator[Any] = iter(())
 _LF, _CR = b"\n\r"
 _READ = int(SelectionKey.OP_READ)
 _AWAY = object()  # in place of a steady handler: a worker has its record
@@ -37,11 +38,11 @@ class Owed:
         self._reactor = submitter.reactor
         self.submitter: Completions | None = submitter  # what is raised in the tick of this is its error
 
-    def settle(self, future: Future[bytes | None]) -> None:
+    def settle(self, future: Future[Any]) -> None:
         """In whatever thread the future ends."""
         self._reactor.post(self.take, future)
 
-    def take(self, future: Future[bytes | None]) -> None:
+    def take(self, future: Future[Any]) -> None:
         """On the reactor's thread."""
         submitter = self.submitter
         if submitter is None:
@@ -54,12 +55,13 @@ class Owed:
 class Completions(Connection):
     """What :class:`StreamHandler` is made on: a connection whose records are answered, some of them later."""
 
-    __slots__ = ("_encode", "_job", "_late", "_more", "_owed", "_records")
+    __slots__ = ("_encode", "_job", "_late", "_more", "_owed", "_records", "_unit")
 
     _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
-    _records: Iterator[bytes]
+    _records: Iterator[Any]  # bytes, or units
+    _unit: Unit | None
     _job: Job | None
-    _late: Future[bytes | None] | None  # the reply that is owed
+    _late: Future[Any] | None  # the reply that is owed
     _owed: Owed | None
 
     framing: Framing = Lines()
@@ -70,6 +72,7 @@ class Completions(Connection):
     def on_rejected(self, record: bytes) -> bytes | None:
         """No worker takes this record: the reply to it, None to drop it. By default the connection ends, OVERLOAD.
 
+        Of a batch or a block it is called for each record, and the replies are framed, one by one.
         Called on the reactor's thread, when the pool's saturation policy gives records up, or it is shut down.
         """
         self._begin_end(CloseReason.OVERLOAD)
@@ -86,12 +89,12 @@ class Completions(Connection):
             return
         if self._steady is _AWAY and self._answer_at_once(reply):
             return
-        encode, outbox = self._encode, self._outbox
+        unit, outbox = self._unit, self._outbox
         self._state = self._rest
         self._heard = [self._clock()]  # the peer waited for us, not we for the peer
         if reply is not None:
             try:
-                outbox.append(encode(reply))
+                outbox.append(self._encode(reply) if unit is None else unit.frame(reply))
             except LEAVING:
                 raise
             except BaseException as error:
@@ -151,10 +154,10 @@ class Completions(Connection):
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""
-        job = self._job
+        job, unit, ask = self._job, self._unit, self.on_rejected
         if self._state is PROCESSING and job is not None:
             try:
-                reply = self.on_rejected(job.record)
+                reply: Any = ask(job.record) if unit is None else unit.rejected(job.record, ask)
             except LEAVING:
                 raise
             except BaseException as error:
@@ -167,12 +170,16 @@ class Completions(Connection):
         """There is no reply to send, for ``error``: is it a late one?"""
         if isinstance(reply, Future):
             self._owe(reply)
+        elif self._unit is not None:
+            if self._state is not CLOSED:
+                self._outbox.append(self._unit.good)
+            self._raised(error)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
 
     # late replies
 
-    def _owe(self, future: Future[bytes | None]) -> None:
+    def _owe(self, future: Future[Any]) -> None:
         state = self._state
         if state is CLOSED:
             self.reactor.guarded(future.cancel)
@@ -187,7 +194,7 @@ class Completions(Connection):
         self._owed = owed = Owed(self)
         future.add_done_callback(owed.settle)
 
-    def _take(self, future: Future[bytes | None]) -> None:
+    def _take(self, future: Future[Any]) -> None:
         self._late = None
         if future.cancelled():
             self._begin_end(CloseReason.OVERLOAD)

@@ -63,7 +63,7 @@ class Connection(Outlet):
 
     __slots__ = ("_drain_began", "_drain_left", "_longest", "_read_size")
 
-    _longest: int  # bytes of a line, with its ending, that is served in _steady.py; negative: none is
+    _longest: int  # bytes of a line, with its ending, that _steady.py serves; 0: a unit does; negative: nobody
 
     half_open = False
 

@@ -13,7 +13,11 @@ steady; everything else goes to the handler's methods, as does what is steady an
 a line, a reply that is no plain line, a reply that the kernel does not take.
 
 **Pipelining.** Up to 64 short lines in one read are processed in a row, their replies joined, checked and sent once. A
-call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells.
+call of ``process`` that writes, suspends or ends its connection ends the row: ``_steady`` tells. A handler that takes
+many records at a time has a unit (``_units.py``), which makes the output of a whole read.
+
+**Has the read an ending?** ``removesuffix`` gives back its very object where there is none, the end of the stream
+included. To ask that and to cut the ending off in one step costs half of what two steps do.
 
 **What is different from a call for each key**: the counters of ``statistics()`` and the time when a peer was last heard
 are those of the turn's end, so a deadline counts from there; in a row of lines those behind a reply that cannot be
@@ -39,7 +43,8 @@ _LF, _CR = b"\n\r"
 _PEER_FIN = CloseReason.PEER_FIN  # an enum's member is looked up in Python
 _ENDING = b"\n"
 _MANY = 64  # lines in a row
-_READING, _PROCESSING, _AFTER, _SENDING = range(4)  # the steps
+_READING, _PROCESSING, _AFTER, _SENDING = _STEPS = range(4)
+_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, *_STEPS)  # a look at a global costs three of a local
 
 
 class Nobody:
@@ -63,34 +68,35 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
+        readable, lf, cr, ending, plain, size, kind, reading, processing, after, sending = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 key: Any = get(fd, nobody)
                 try:
                     handler = key._attachment
-                    steady = mask == READABLE == key._interest and handler._steady is handler and key._valid
+                    steady = mask == readable == key._interest and handler._steady is handler and key._valid
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
                     passed += not watch.hand_over([(fd, mask)], self._dispatch)
                     continue
-                recv, step, key._ready = handler._recv, _READING, mask
+                recv, step, key._ready = handler._recv, reading, mask
                 try:
                     data = recv(handler._read_size)
-                    count, step, line = len(data), _AFTER, data[:-1]
+                    count, step, line = size(data), after, data.removesuffix(ending)
                     received, handler._heard = received + count, heard
-                    if count > handler._longest or not data or data[-1] != _LF or _LF in line or _CR in line:
+                    if count > handler._longest or line is data or lf in line or cr in line:  # no ending
                         self._unusual(handler, data)
                         continue
-                    requests, step, process = requests + 1, _PROCESSING, handler._process
-                    reply, step = process(line), _AFTER
-                    if type(reply) is not bytes or _LF in reply or _CR in reply or handler._steady is not handler:
+                    requests, step, process = requests + 1, processing, handler._process
+                    reply, step = process(line), after
+                    if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         handler._answer(reply)
                         continue
-                    data, step, send = reply + _ENDING, _SENDING, handler._send
+                    data, step, send = reply + ending, sending, handler._send
                     took = send(data, NO_SIGNAL)
                     sent += took
-                    if took != len(data):
+                    if took != size(data):
                         handler._keep(data, took)
                 except BaseException as error:
                     try:
@@ -132,13 +138,20 @@ class Steady:
     # several lines in one read
 
     def _unusual(self, handler: Any, data: bytes) -> None:
-        """The end of a quiet peer and a row of whole lines are dealt with here; all else is the handler's."""
+        """The end of a quiet peer and a row of whole lines, the unit's too; all else is the handler's."""
         longest = handler._longest
         if not data and longest >= 0 and not (handler.half_open or handler._drain_began):
             handler._eof = True
             handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
             return
-        if longest < 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
+        if not longest and data and len(data) != handler._read_size:
+            output = handler._unit.serve(handler, data)
+            if output is None:
+                handler._fed(data)
+            elif output:
+                self._send(handler, output)
+            return
+        if longest <= 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
             handler._fed(data)
             return
         lines = data.split(_ENDING, _MANY)
@@ -152,12 +165,12 @@ class Steady:
         """Process the lines; the first thing that is not usual ends the row, and the rest is the handler's."""
         process, short = handler._process, handler._mark // _MANY
         replies: list[bytes] = []
-        rest, put, reply = iter(lines), replies.append, None
+        rest, put, reply, kind, plain, size = iter(lines), replies.append, None, type, bytes, len
         handler._replies = replies
         try:
             for line in rest:
                 reply = process(line)
-                if type(reply) is bytes and len(reply) < short:
+                if kind(reply) is plain and size(reply) < short:
                     put(reply)
                     reply = None
                 elif reply is not None:
@@ -183,7 +196,10 @@ class Steady:
         data = _ENDING.join(replies) + _ENDING
         if _CR in data or data.count(_ENDING) != len(replies):
             handler._go_on_with(replies, None, ())
-            return
+        else:
+            self._send(handler, data)
+
+    def _send(self, handler: Any, data: bytes) -> None:
         send = handler._send
         try:
             took = send(data, NO_SIGNAL)

@@ -11,6 +11,7 @@ past the outbox. There a call of what a slot holds is made by a local name, whic
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from types import FunctionType
 from typing import Any
@@ -25,6 +26,7 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
+from nio.reactor.streams._units import check_hook, hook_of, unit_of
 from nio.spi import NO_SIGNAL
 
 _SAME: dict[int, int] = {}  # one object of each number, for all connections
@@ -34,7 +36,7 @@ _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
 
 
 class StreamHandler(Completions):
-    """One connection's handler: records in, replies out. Subclass it and write ``process``.
+    """One connection's handler: records in, replies out. Subclass it and write ``process``, or one of its likes.
 
     Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too. Besides those
     of :class:`Connection`:
@@ -44,6 +46,8 @@ class StreamHandler(Completions):
     - ``process_timeout``: seconds until a worker, or a late reply, must have answered a record; the connection then
       ends, and the worker that still has the record is counted as ``lost`` (None: any time). Nothing can end a
       ``process`` that hangs.
+
+    ``process_batch`` and ``process_block`` take the place of ``process`` where clients pipeline: many records a call.
 
     With workers, ``process`` runs in one of them, one record of a connection at a time, in order; all else runs on the
     reactor's thread. An exception of ``process`` ends the connection, after the replies owed for the records before it:
@@ -67,6 +71,24 @@ class StreamHandler(Completions):
         connection ends before; one that somebody else cancels ends the connection with OVERLOAD.
         """
         raise NotImplementedError(f"{type(self).__name__} has no process()")
+
+    def process_batch(self, records: list[bytes]) -> Sequence[bytes | None] | Future[Any] | None:
+        """In place of ``process``: the replies to these records, one for each, in a list; None for no reply at all.
+
+        They are those of one read, at most 64. With workers they travel as one job; ``process_timeout`` is for all. A
+        ``Future`` of the list is a late reply; in the list there is none. A list that is too long or too short, and an
+        exception, end the connection without a reply to any of them; a bad reply, after those before it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no process_batch()")
+
+    def process_block(self, block: bytes) -> bytes | Future[bytes | None] | None:
+        """In place of ``process``: what goes out for these records, byte for byte; None for nothing.
+
+        ``block`` is whole records with their endings, as they came (with the CR of a CRLF), 4 KiB at most unless the
+        first is longer; each has ``max_length`` at most. The reply has its endings, too, and nobody checks it. Else all
+        is as for ``process_batch``. For ``Lines`` and for a ``Delimiter`` of one byte.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no process_block()")
 
     def send(self, record: bytes) -> bool:
         """Queue a record of your own, framed, behind the replies already made; from any thread.
@@ -120,6 +142,8 @@ class StreamHandler(Completions):
             owed.submitter = None
         self._records, self._replies = NOTHING, ()
         self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
+        if self._unit is not None:
+            self._unit.process = None
         if late is not None:
             self.reactor.guarded(late.cancel)
         elif job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
@@ -133,39 +157,43 @@ class StreamHandler(Completions):
 
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
-        if reactor.hand_off is not None and isinstance(static(cls, "process"), FunctionType):
-            reactor.hand_off.check_bound(cls.__name__)
+        if reactor.hand_off is not None:
+            hook = hook_of(cls, StreamHandler)
+            if isinstance(static(cls, hook), FunctionType):
+                reactor.hand_off.check_bound(f"{cls.__name__}.{hook}")
 
     @classmethod
     def check_class(cls) -> None:
-        if cls.process is StreamHandler.process:
-            raise TypeError(f"{cls.__name__} has no process()")
-        callbacks = ("process", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
-        check_callbacks(cls, *callbacks)
+        hook = hook_of(cls, StreamHandler)
+        check_callbacks(cls, hook, "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
         check_settings(cls, StreamHandler)
         check_limits(cls)
         check_names(cls)
         check_framing(cls.__name__, static(cls, "framing"))
+        check_hook(cls.__name__, hook, static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
-        self._process, self._job = self.process, None
-        self._late = self._owed = None
+        self._job = self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        framing = self.framing
+        framing, cls = self.framing, type(self)
+        if type(framing) is not Lines:
+            check_framing(cls.__name__, framing)
         self._encode = encode_of(framing)
-        if type(framing) is Lines:
-            self._decoding = framing
-            if framing.ending == b"\n":
+        if cls.process_batch is StreamHandler.process_batch and cls.process_block is StreamHandler.process_block:
+            self._unit, self._process = None, self.process
+            self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
+            if type(framing) is Lines and framing.ending == b"\n":
                 self._max_length = most = framing.max_length
                 longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
                 self._longest = _SAME.setdefault(longest, longest)
         else:
-            check_framing(type(self).__name__, framing)
-            self._decoding = decoder_for(framing, self.channel)
+            self._process = self._unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
+            self._decoding, self._longest = self._unit.decoder(self.channel), 0
+        unit = self._unit
         if reactor.hand_off is not None:
-            self._job = reactor.hand_off.job(self, self._process)
-            if self.process_timeout is None:
+            self._job = reactor.hand_off.job(self, self._process if unit is None else unit.process)
+            if unit is None and self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1
@@ -180,21 +208,17 @@ class StreamHandler(Completions):
             decoder = self._decoding = decoder.decoder()
         return decoder
 
-    @_decoder.setter
-    def _decoder(self, decoder: Any) -> None:
-        self._decoding = decoder
-
     @property
     def _is_clean(self) -> bool:
         return type(self._decoding) is Lines or self._decoding.clean
 
     def _receive(self, data: bytes) -> None:
-        decoder = self._decoder
-        records = decoder.feed(data, _BATCH)
+        decoder, most = self._decoder, _BATCH if self._unit is None else 1
+        records = decoder.feed(data, most)
         if self._job is not None or not (self._steady is self and len(records) == 1 and decoder.clean):
             if records:
                 self._deadlines.record_due = 0
-                self._more = len(records) == _BATCH
+                self._more = len(records) == most
                 self._records = iter(records)
             self._work()
             return
@@ -213,8 +237,9 @@ class StreamHandler(Completions):
         """To one record that came alone, on a connection that was steady before."""
         if reply is None:
             return
+        unit = self._unit
         try:
-            data = self._encode(reply)
+            data = self._encode(reply) if unit is None else unit.frame(reply)
         except LEAVING:
             raise
         except BaseException as error:
@@ -237,7 +262,7 @@ class StreamHandler(Completions):
 
     def _grow(self) -> None:
         super()._grow()
-        if self._longest >= 0:
+        if self._longest > 0:
             self._longest = min(self._max_length + 1, self._read_size - 1)
 
     def _arm(self) -> None:
@@ -306,7 +331,8 @@ class StreamHandler(Completions):
         return True
 
     def _process_records(self) -> None:
-        process, encode, outbox, tally = self._process, self._encode, self._outbox, self._tally
+        process, outbox, tally, unit = self._process, self._outbox, self._tally, self._unit
+        encode = self._encode if unit is None else unit.frame
         reply, before = None, tally.bytes_out
         try:
             for _ in range(_BATCHES_PER_TURN):
@@ -336,7 +362,7 @@ class StreamHandler(Completions):
         if record is None and self._more and self._decode_more():
             record = next(self._records, None)
         if record is not None:
-            self._tally.requests += 1
+            self._tally.requests += 1 if self._unit is None else self._unit.begin(record)
             self._state = PROCESSING
             job.record, job.has_begun = record, False
             if self.process_timeout is not None:
@@ -345,8 +371,9 @@ class StreamHandler(Completions):
 
     def _decode_more(self) -> bool:
         """The next batch of what was read already; False when that has run out."""
-        records = self._decoder.feed(b"", _BATCH)
-        self._more = len(records) == _BATCH
+        most = _BATCH if self._unit is None else 1
+        records = self._decoder.feed(b"", most)
+        self._more = len(records) == most
         self._records = iter(records)
         return bool(records)
 

@@ -20,6 +20,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._checks import check_framing
 from nio.reactor.streams._state import ENDED, PROCESSING, READING
 from nio.reactor.streams._stream_handler import StreamHandler
+from nio.reactor.streams._units import hook_of
 
 _BATCH = 64  # records that count as one batch of a turn
 
@@ -59,8 +60,16 @@ class SwitchingHandler(StreamHandler):
 
     # for the reactor
 
+    @classmethod
+    def check_class(cls) -> None:
+        super().check_class()
+        if hook_of(cls, StreamHandler) != "process":
+            raise TypeError(f"{cls.__name__} may switch behind each record, so it gets one at a time: write process()")
+
     def _prepare(self, reactor: Reactor) -> None:
         super()._prepare(reactor)
+        if self._unit is not None:
+            self.check_class()
         self._longest = -1  # every byte goes through _receive
         self._framing, self._carried, self._told = self.framing, b"", None
         self._encode = self._frame
@@ -75,7 +84,7 @@ class SwitchingHandler(StreamHandler):
     def _switch_input(self, framing: Framing) -> None:
         self._told = self._told or getattr(self._decoder, "source", None)
         self._carried = self._decoder.rest() + self._carried
-        self._decoder = framing.decoder()
+        self._decoding = framing.decoder()
         if self._state is not PROCESSING:  # else somebody will look, unless finish() was called
             self._more = True
         if self._carried:
