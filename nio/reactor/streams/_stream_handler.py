@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Lines
+from nio.framing import Framing, Lines
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
@@ -150,18 +150,21 @@ class StreamHandler(Completions):
         self._process, self._job = self.process, None
         self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        check_framing(type(self).__name__, self.framing)
-        framing = self.framing
-        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
-        if type(framing) is Lines and framing.ending == b"\n":
-            self._max_length = framing.max_length
-            self._longest = min(framing.max_length + 1, self._read_size - 1)
+        self._cut_by(self.framing)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
             if self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1
+
+    def _cut_by(self, framing: Framing) -> None:
+        """Records are those of this framing from now on, in and out."""
+        check_framing(type(self).__name__, framing)
+        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
+        if type(framing) is Lines and framing.ending == b"\n":
+            self._max_length = framing.max_length
+            self._longest = min(framing.max_length + 1, self._read_size - 1)
 
     # records
 
