@@ -36,8 +36,12 @@ class Dial(Asker):
 
 
 async def connect(
-    address: Address, stream: type[S] = Stream, *, timeout: float | None = 30.0, local: Address | None = None
-) -> S:  # type: ignore[assignment]  # of the default
+    address: Address,
+    stream: type[S] = Stream,  # type: ignore[assignment]  # Stream is an S
+    *,
+    timeout: float | None = 30.0,
+    local: Address | None = None,
+) -> S:
     """Connect to ``(host, port)`` or a path and return the stream; ``async with`` ends the connection with the block.
 
     ``stream`` is the class to make, Stream or one with settings of your own, whose ``serve`` is not called. The

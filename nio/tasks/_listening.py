@@ -25,8 +25,8 @@ class Listener(Acceptor):
         self._parted: list[Suspension] = []
 
     @property
-    def port(self) -> int:
-        """Where it listens."""
+    def port(self) -> int | None:
+        """Where it listens; None for a path."""
         return self.channel.port
 
     async def wait_closed(self) -> None:
@@ -60,11 +60,11 @@ async def listen(
 ) -> Listener:
     """Listen at ``(host, port)`` or a path, and serve each connection by a task: ``serve(stream)``.
 
-    For settings, ``serve`` is a subclass of :class:`Stream`, or ``Patient.serving(fn)`` for a function. The keywords are
-    those of ``bind`` and :class:`~nio.reactor.Acceptor`. A task that raises ends its own connection, HANDLER_ERROR, with
-    one line in the log. OSError when the address is taken.
+    For settings, ``serve`` is a subclass of :class:`Stream`, or ``Patient.serving(fn)`` for a function. The keywords
+    are those of ``bind`` and :class:`~nio.reactor.Acceptor`. A task that raises ends its own connection, HANDLER_ERROR,
+    with one line in the log. OSError when the address is taken.
     """
-    handler = serve if isinstance(serve, type) and issubclass(serve, Stream) else Stream.serving(serve)
+    handler: type[Stream] = serve if isinstance(serve, type) else Stream.serving(serve)
     reactor = (await current_task()).reactor
     listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
     channel = ServerSocketChannel.open(_family(address), provider=reactor.provider)

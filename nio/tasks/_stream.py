@@ -38,7 +38,7 @@ from nio.tasks._tasks import coroutine_of, tasks_of
 _READING, _PROCESSING, _CLOSED = State.READING, State.PROCESSING, State.CLOSED
 _ENDED = (State.CLOSING, State.LINGERING, State.CLOSED)
 _LF, _CR = b"\n\r"
-_TAKEN = object()  # no reply can be left where process() returns one
+_TAKEN: Any = object()  # no reply can be left where process() would return one
 _BATCH = 64  # records decoded at a time
 _NOT_SIMPLE, _LINES, _RAW = range(3)  # what has to be looked at before a reply is left there
 
@@ -59,6 +59,7 @@ class Stream(StreamHandler):
     _waiter: Task[Any] | None  # who awaits a record
     _own: Task[Any] | None  # who ends with this connection, and the other way round
     _held: bytes | None  # a record that nobody has awaited
+    _reply: Any  # what the waiter has sent; None while it may, _TAKEN when it may not, or has sent more than one
     _asker: Asker | None  # who awaits this connection, which has no task of its own then
     _cutting: Framing  # the framing of now
 
@@ -157,10 +158,11 @@ class Stream(StreamHandler):
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         if self._reply is not _TAKEN and not self.reactor.owner.is_elsewhere:
             self._spill()
+            self.reactor.next_tick(self.send_queued)
         return super().write(data)
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        """Receive no more, send what is owed, then close; from any thread. Nobody is waited for, see ``wait_closed``."""
+        """Receive no more, send what is owed, then close; from any thread. ``wait_closed`` waits for that."""
         Connection.finish(self, reason)  # nothing is owed that was not sent
 
     # for the reactor
@@ -211,13 +213,13 @@ class Stream(StreamHandler):
     def _prepare(self, reactor: Reactor) -> None:
         self._begin_slots()
         super()._prepare(reactor)
-        self._job, self._process = None, self._take
+        self._job, self._process = None, self._resume_with
         self._cutting, self._simple = self.framing, self._simplicity(self.framing)
 
     def _begin_slots(self) -> None:
         self._waiter = self._own = self._held = None
         self._asker = getattr(self, "_asker", None)
-        self._reply: Any = _TAKEN
+        self._reply = _TAKEN
         self._runs = False  # the waiter does: it was resumed with a record, here
         self._senders: list[Room] = []
         self._parted: list[Suspension] = []
@@ -225,7 +227,7 @@ class Stream(StreamHandler):
     def _simplicity(self, framing: Framing) -> int:
         return _LINES if self._longest >= 0 else _RAW if type(framing) is Raw else _NOT_SIMPLE
 
-    def _take(self, record: bytes) -> bytes | None:
+    def _resume_with(self, record: bytes) -> bytes | None:
         """``process``: resume the task that awaits a record; what it has sent when it awaits the next one."""
         task = self._waiter
         if task is None:
@@ -243,7 +245,7 @@ class Stream(StreamHandler):
         self._runs = False
         if op is self and self._state is _READING:
             reply, self._reply = self._reply, _TAKEN
-            return reply  # type: ignore[no-any-return]
+            return None if reply is _TAKEN else reply
         self._went_on(task, op)
         return None
 

@@ -324,9 +324,7 @@ async def current_task() -> Task[Any]:
     return task
 
 
-async def suspend(
-    arrange: Callable[[Suspension], object], *, on_cancel: Callable[[], object] | None = None
-) -> Any:
+async def suspend(arrange: Callable[[Suspension], object], *, on_cancel: Callable[[], object] | None = None) -> Any:
     """Suspend this task until somebody resumes it, and return the value it is resumed with.
 
     ``arrange(suspension)`` is called when the task is suspended; whoever gets it calls ``suspension.resume(value)`` or

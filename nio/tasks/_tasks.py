@@ -184,7 +184,8 @@ def run(
         _wind_up(reactor, tasks)
         if not main.is_done or isinstance(main._error, Cancelled):
             return None
-        return main._outcome()  # type: ignore[no-any-return]
+        result: T = main._outcome()
+        return result
 
 
 def _wind_up(reactor: Reactor, tasks: Tasks) -> None:
@@ -225,7 +226,7 @@ async def _closing(generator: AsyncGenerator[Any, Any]) -> None:
 def _drive(generator: AsyncGenerator[Any, Any]) -> None:
     """Close it where nothing can be awaited any more."""
     try:
-        generator.aclose().__await__().send(None)  # type: ignore[attr-defined]
+        generator.aclose().__await__().send(None)
     except LEAVING:
         raise
     except BaseException:
