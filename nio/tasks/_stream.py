@@ -402,6 +402,8 @@ class Stream(StreamHandler):
             self.close(self._ending or CloseReason.LOCAL)
         else:
             self._raised(error)
+        if error is not None and not isinstance(error, LEAVING):
+            error.with_traceback(None)  # which has this task in it
 
     def _end_for(self, error: BaseException) -> None:
         """The block of this stream has ended by an error, which somebody else reports."""

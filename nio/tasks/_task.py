@@ -155,6 +155,7 @@ class Task(Generic[T]):
             while op is CURRENT:
                 op = self._run(self._send, self)
         except BaseException as error:
+            value = None  # this frame is in the traceback: it must not keep the error
             self._ended(error)
         else:
             self._suspend(op)
@@ -184,7 +185,7 @@ class Task(Generic[T]):
         if isinstance(error, StopIteration):
             self._value = error.value
         else:
-            self._error = error
+            self._error = error.with_traceback(None) if isinstance(error, Cancelled) else error
         on_end, self._on_end = self._on_end, _nothing
         joins, self._joins = self._joins, []
         for join in joins:
