@@ -169,11 +169,12 @@ class Stream(StreamHandler):
 
     @classmethod
     def check_class(cls) -> None:
+        super().check_class()
         check_stream(cls, Stream)
 
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
-        """A stream runs on every reactor: workers have nothing to do with it."""
+        """A stream runs on every reactor: its tasks stay on the loop's thread."""
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         super().handle_open(reactor, key)
@@ -202,33 +203,8 @@ class Stream(StreamHandler):
         if self._own is None and self._waiter is None:
             self.finish(CloseReason.DRAIN)  # nobody comes back to this one
 
-    def on_peer_end(self) -> None:
-        """The peer writes no more, and all its records are received."""
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter._arrive(waiter._send, None)
-
-    # what StreamHandler does otherwise
-
-    def _prepare(self, reactor: Reactor) -> None:
-        self._begin_slots()
-        super()._prepare(reactor)
-        self._job, self._process = None, self._resume_with
-        self._cutting, self._simple = self.framing, self._simplicity(self.framing)
-
-    def _begin_slots(self) -> None:
-        self._waiter = self._own = self._held = None
-        self._asker = getattr(self, "_asker", None)
-        self._reply = _TAKEN
-        self._runs = False  # the waiter does: it was resumed with a record, here
-        self._senders: list[Room] = []
-        self._parted: list[Suspension] = []
-
-    def _simplicity(self, framing: Framing) -> int:
-        return _LINES if self._longest >= 0 else _RAW if type(framing) is Raw else _NOT_SIMPLE
-
-    def _resume_with(self, record: bytes) -> bytes | None:
-        """``process``: resume the task that awaits a record; what it has sent when it awaits the next one."""
+    def process(self, record: bytes) -> bytes | None:
+        """Resume the task that awaits a record; what it has sent when it awaits the next one. Not yours to override."""
         task = self._waiter
         if task is None:
             self._held = record
@@ -248,6 +224,33 @@ class Stream(StreamHandler):
             return None if reply is _TAKEN else reply
         self._went_on(task, op)
         return None
+
+    def on_peer_end(self) -> None:
+        """The peer writes no more, and all its records are received."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter._arrive(waiter._send, None)
+
+    # what StreamHandler does otherwise
+
+    def _prepare(self, reactor: Reactor) -> None:
+        self._begin_slots()
+        super()._prepare(reactor)
+        if self._job is not None:  # workers have nothing to do with it
+            self._job, self._process = None, self.process
+            self._cut_by(self.framing)
+        self._cutting, self._simple = self.framing, self._simplicity(self.framing)
+
+    def _begin_slots(self) -> None:
+        self._waiter = self._own = self._held = None
+        self._asker = getattr(self, "_asker", None)
+        self._reply = _TAKEN
+        self._runs = False  # the waiter does: it was resumed with a record, here
+        self._senders: list[Room] = []
+        self._parted: list[Suspension] = []
+
+    def _simplicity(self, framing: Framing) -> int:
+        return _LINES if self._longest >= 0 else _RAW if type(framing) is Raw else _NOT_SIMPLE
 
     def _went_on(self, task: Task[Any], op: object) -> None:
         """The task awaits something else, or the connection does not read any more."""

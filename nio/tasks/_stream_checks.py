@@ -1,4 +1,4 @@
-"""The slips of whoever writes a Stream, told in words; those of any handler are the reactor's to tell."""
+"""The slips of whoever writes a Stream, told in words."""
 
 from __future__ import annotations
 

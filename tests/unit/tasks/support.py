@@ -10,7 +10,7 @@ from nio.framing import Lines
 from nio.reactor import CloseReason, Reactor
 from nio.tasks import Stream, Task, spawn
 from nio.tasks._tasks import tasks_of
-from tests.unit.reactor.support import PATIENCE, Kernel
+from tests.unit.reactor.support import PATIENCE, Kernel, Peer, World
 
 
 class Stage:
@@ -85,3 +85,12 @@ class Greeting(Diary):
         except BaseException as error:
             self.seen.append(error)
             raise
+
+
+def gone(world: World, peer: Peer) -> list[CloseReason]:
+    """The reasons of the last stream, which ends by itself; its peer reads to the end and goes."""
+    peer.read_to_end()
+    peer.close()
+    world.until(lambda: world.handler.reasons)
+    reasons: list[CloseReason] = world.handler.reasons
+    return reasons

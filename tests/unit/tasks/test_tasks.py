@@ -122,7 +122,8 @@ def test_an_interrupt_leaves_run_at_once() -> None:
     assert log == ["begun to clean"]
 
 
-def test_connections_that_are_left_get_what_they_are_owed() -> None:
+def test_connections_that_are_left_get_what_they_are_owed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nio.tasks._tasks._GRACE", 0.1)  # which the client's end would cut short
     log: LOG = []
 
     async def serve(client: Stream) -> None:
