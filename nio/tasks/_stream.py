@@ -161,6 +161,16 @@ class Stream(StreamHandler):
             self.reactor.next_tick(self.send_queued)
         return super().write(data)
 
+    def end_output(self) -> None:
+        if self._runs and not self.reactor.owner.is_elsewhere:
+            self._spill()
+        super().end_output()
+
+    def detach(self) -> Any:
+        if self._runs:
+            self._spill()
+        return super().detach()
+
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Receive no more, send what is owed, then close; from any thread. ``wait_closed`` waits for that."""
         Connection.finish(self, reason)  # nothing is owed that was not sent
@@ -188,8 +198,7 @@ class Stream(StreamHandler):
             self._own = task = tasks_of(reactor).begin(coro, type(self).__name__, self._own_ended, spawned=False)
             task._go(task._send)
         if self._waiter is None:
-            self._not_awaited()
-            self._arm()
+            self._not_awaited()  # and the kernel is told when something comes: of a reset it tells us from now on
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         self._begin_slots()

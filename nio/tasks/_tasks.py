@@ -6,8 +6,8 @@ raises ``Cancelled`` in each, and closes the coroutine of whoever awaits again: 
 do not. So the end of the tasks takes no time of its own.
 
 **Asynchronous generators** that a task leaves half-way are closed by a task of their own when Python finds that nobody
-has them, or at the end of the reactor. Python asks whoever set its hooks in that thread; here they are set while the
-reactor runs.
+has them, or at the end of the reactor. Python asks whoever has set its hooks in that thread: here that is a reactor
+that runs, unless it is turned by a loop that has set them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ALL: WeakValueDictionary[int, Tasks] = WeakValueDictionary()  # by the id of a 
 class Tasks:
     """The executor of one reactor: what is suspended there; for its thread."""
 
-    __slots__ = ("__weakref__", "_generators", "_hooks", "_reactor", "_until", "live", "spawned")
+    __slots__ = ("__weakref__", "_generators", "_reactor", "_until", "live", "spawned")
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
@@ -44,7 +44,6 @@ class Tasks:
         self.spawned: dict[Task[Any], None] = {}  # and are not a connection's
         self._until: Callable[[], bool] = _never  # when block() is over
         self._generators: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
-        self._hooks: Any = None  # those that were set before
         reactor.undertakings.add(self)
         reactor.on_start(self._set_hooks)
         reactor.on_stop(self._reset_hooks, at="end")
@@ -83,6 +82,7 @@ class Tasks:
                 task._abandon()
             except LEAVING as error:
                 leaving = error
+        self._reset_hooks()
         for generator in tuple(self._generators):
             _drive(generator)
         if leaving is not None:
@@ -100,14 +100,12 @@ class Tasks:
     # generators
 
     def _set_hooks(self) -> None:
-        if self._hooks is None:
-            self._hooks = sys.get_asyncgen_hooks()
+        if sys.get_asyncgen_hooks() == (None, None):  # else another loop turns this one
             sys.set_asyncgen_hooks(self._generators.add, self._finalise)
 
     def _reset_hooks(self) -> None:
-        if self._hooks is not None and sys.get_asyncgen_hooks().finalizer == self._finalise:
-            sys.set_asyncgen_hooks(*self._hooks)
-        self._hooks = None
+        if sys.get_asyncgen_hooks().finalizer == self._finalise:
+            sys.set_asyncgen_hooks(None, None)
 
     def _finalise(self, generator: AsyncGenerator[Any, Any]) -> None:
         """Python is about to drop it: in any thread, at any time."""
