@@ -182,9 +182,7 @@ def main() -> None:
         return
     names = [name for name in options.only if name != "trio" or importlib.util.find_spec("trio")]
     processor = pin()
-    rounds = [
-        measured(names, options.connections, options.seconds, processor) for _ in range(options.rounds)
-    ]
+    rounds = [measured(names, options.connections, options.seconds, processor) for _ in range(options.rounds)]
     for name in names:
         print(f"{name:<10}{statistics.median(each[name] for each in rounds):>8.2f} us of processor time a request")
     for other in names:

@@ -64,7 +64,8 @@ async def listen(
     are those of ``bind`` and :class:`~nio.reactor.Acceptor`. A task that raises ends its own connection, HANDLER_ERROR,
     with one line in the log. OSError when the address is taken.
     """
-    handler: type[Stream] = serve if isinstance(serve, type) else Stream.serving(serve)
+    is_class = isinstance(serve, type) and issubclass(serve, Stream)
+    handler: Any = serve if is_class else Stream.serving(serve)
     reactor = (await current_task()).reactor
     listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
     channel = ServerSocketChannel.open(_family(address), provider=reactor.provider)

@@ -96,7 +96,9 @@ def test_what_is_no_port_is_refused_in_words(name: str, argument: str, error: st
     assert f"python3 -m samples.{name} [port" in usage
 
 
-@pytest.mark.parametrize(("name", "more"), [("hello_java", []), ("hello_tasks", []), ("hello_classic", []), ("hello_lea", ["2"])])
+@pytest.mark.parametrize(
+    ("name", "more"), [("hello_java", []), ("hello_tasks", []), ("hello_classic", []), ("hello_lea", ["2"])]
+)
 def test_a_port_may_be_given(name: str, more: list[str]) -> None:
     child = Child("-m", f"samples.{name}", "0", *more)
     assert child.address[1] not in (0, 9900)

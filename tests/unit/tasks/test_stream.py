@@ -389,7 +389,9 @@ async def with_argument(word: bytes, client: Stream) -> None:
         await client.send(word + name)
 
 
-@pytest.mark.parametrize("fn", [greet, Helper().greet, partial(with_argument, b"Hello ")], ids=["def", "method", "partial"])
+@pytest.mark.parametrize(
+    "fn", [greet, Helper().greet, partial(with_argument, b"Hello ")], ids=["def", "method", "partial"]
+)
 def test_a_function_serves_as_well(fn: Any) -> None:
     handler = Diary.serving(fn)
     assert handler.__name__ == getattr(fn, "__name__", "partial")

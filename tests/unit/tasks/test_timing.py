@@ -40,7 +40,9 @@ def test_a_sleep_of_nothing_lets_the_others_have_a_turn() -> None:
         assert order != sorted(order) or stage.live == []
 
 
-@pytest.mark.parametrize(("seconds", "error"), [(-1, IllegalArgumentError), ("1", TypeError), (float("nan"), ValueError)])
+@pytest.mark.parametrize(
+    ("seconds", "error"), [(-1, IllegalArgumentError), ("1", TypeError), (float("nan"), ValueError)]
+)
 def test_seconds_are_seconds(seconds: Any, error: type[Exception]) -> None:
     with Stage() as stage:
         with pytest.raises(error):
