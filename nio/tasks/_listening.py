@@ -10,7 +10,7 @@ from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, CloseReason
 from nio.spi import Address, ProtocolFamily
 from nio.tasks._stream import Stream
-from nio.tasks._task import Suspension, current_task, pause
+from nio.tasks._task import Waiting, current_task, pause
 
 
 class Listener(Acceptor):
@@ -22,7 +22,7 @@ class Listener(Acceptor):
         self, handler: Callable[[], Stream], *, accepts_per_turn: int = 16, per_peer: int | None = None
     ) -> None:
         super().__init__(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
-        self._parted: list[Suspension] = []
+        self._parted: list[Waiting] = []
 
     @property
     def port(self) -> int | None:
@@ -32,9 +32,7 @@ class Listener(Acceptor):
     async def wait_closed(self) -> None:
         """Wait until it listens no more; its connections may go on."""
         if self.channel.is_open:
-            parted = Suspension()
-            self._parted.append(parted)
-            await pause(parted)
+            await pause(Waiting(self._parted))
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,7 +63,7 @@ async def listen(
     with one line in the log. OSError when the address is taken.
     """
     is_class = isinstance(serve, type) and issubclass(serve, Stream)
-    handler: Any = serve if is_class else Stream.serving(serve)
+    handler: Any = serve if is_class else Stream.serving(serve)  # type: ignore[arg-type]  # which it checks
     reactor = (await current_task()).reactor
     listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
     channel = ServerSocketChannel.open(_family(address), provider=reactor.provider)

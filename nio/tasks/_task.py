@@ -272,13 +272,30 @@ class Suspension:
         """The value that nobody waits for."""
 
 
-class Join(Suspension):
+class Waiting(Suspension):
+    """The await of what several may wait for: it is in their list as long as it waits."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, all_of_them: list[Any]) -> None:
+        super().__init__()
+        self._all = all_of_them
+
+    def _begin(self, task: Task[Any]) -> None:
+        self._all.append(self)
+
+    def _give_up(self) -> None:
+        if self in self._all:
+            self._all.remove(self)
+
+
+class Join(Waiting):
     """The await of another task's end."""
 
     __slots__ = ("_other",)
 
     def __init__(self, other: Task[Any]) -> None:
-        super().__init__()
+        super().__init__(other._joins)
         self._other = other
 
     def _begin(self, task: Task[Any]) -> None:
@@ -287,11 +304,7 @@ class Join(Suspension):
         if self._other.is_done:
             self.resume()
         else:
-            self._other._joins.append(self)
-
-    def _give_up(self) -> None:
-        if self in self._other._joins:
-            self._other._joins.remove(self)
+            super()._begin(task)
 
 
 class Arranged(Suspension):

@@ -1,4 +1,4 @@
-"""The hello servers of the README and the classic one, as they stand there, hold the same conversations as the stages by hand."""
+"""The hello servers of the README, and the classic one, hold the same conversations as the stages by hand."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from nio.channels import ServerSocketChannel
 from nio.framing import Lines
 from nio.tasks import (
     Cancelled,
-    Listener,
     Stream,
     TaskGroup,
     Timeout,

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from nio.channels import SelectionKey
 from nio.errors import DelimiterInRecordError, IllegalStateError
 from nio.framing import Fixed, LengthPrefix, Lines, Raw
-from nio.reactor import Acceptor, CloseReason, Group, Reactor, State
-from nio.tasks import Stream, StreamClosedError, TaskGroup, sleep, spawn
+from nio.reactor import Acceptor, CloseReason, Group, State
+from nio.tasks import Stream, StreamClosedError, TaskGroup, current_task, sleep, spawn
 from tests.unit.reactor.support import Manual, World
-from tests.unit.tasks.support import Diary, Greeting, Stage, gone
+from tests.unit.tasks.support import Diary, Greeting, gone
 
 
 class Bytes(Diary):
@@ -183,11 +182,10 @@ class Greedy(Diary):
     framing = Raw()
 
     async def serve(self) -> None:
-        with pytest.raises(TimeoutError):
-            from nio.tasks import timeout
-
-            async with timeout(1):
-                await self.receive()
+        async with TaskGroup() as group:
+            group.spawn(self.receive)
+            await sleep(1)
+            group.cancel()
         self._process(b"ann\nbo")  # as by output that is down again, with nobody who awaits
         self.seen.append(self.state)
         async with self.framed(Lines()) as names:
@@ -240,7 +238,7 @@ def test_what_the_peer_has_ended_before_it_was_framed(begin: bytes) -> None:
         world.turns()
         world.advance(1)
         peer.read_to_end()
-        assert world.handler.seen == [line for line in begin.split(b"\n")[:-1]]
+        assert world.handler.seen == begin.split(b"\n")[:-1]
         reason = CloseReason.PROTOCOL_ERROR if begin.split(b"\n")[-1] else CloseReason.PEER_FIN
         assert world.handler.reasons == [reason]
 
@@ -597,8 +595,6 @@ def test_the_streams_memory_is_freed_without_the_garbage_collector() -> None:
 
 
 def test_the_record_of_a_current_task_is_asked_for_in_the_loop() -> None:
-    from nio.tasks import current_task
-
     class Asking(Diary):
         async def serve(self) -> None:
             async for _ in self:
@@ -617,13 +613,6 @@ def test_a_serve_that_makes_no_coroutine_loses_its_connection(caplog: pytest.Log
         peer = world.connect()
         assert peer.read_to_end() == b""
     assert "takes a coroutine function" in caplog.text
-
-
-def test_it_is_registered_by_hand_too() -> None:
-    with Stage() as stage, World(Greeting) as world:
-        assert world.acceptor
-        assert isinstance(stage.reactor, Reactor)
-        assert SelectionKey.OP_READ
 
 
 def test_framed_when_the_connection_has_ended() -> None:

@@ -13,7 +13,7 @@ from nio.errors import ClosedChannelError, ProtocolError
 from nio.framing import Lines, Raw
 from nio.reactor import CloseReason, State
 from nio.tasks import Cancelled, Stream, StreamClosedError, TaskGroup, sleep, spawn, to_worker
-from tests.unit.reactor.support import Manual, Peer, World
+from tests.unit.reactor.support import Echo, Manual, Peer, World
 from tests.unit.tasks.support import Diary, Greeting, gone
 
 
@@ -531,8 +531,6 @@ def test_a_reader_of_a_group_that_is_told_of_the_end_is_the_only_one() -> None:
 
 
 def test_handed_over_to_another_handler_the_task_is_told() -> None:
-    from tests.unit.reactor.support import Echo
-
     with World(Greeting) as world:
         peer = world.connect()
         world.turns()

@@ -8,7 +8,7 @@ import pytest
 
 from nio.framing import Lines
 from nio.reactor import CloseReason, State
-from nio.tasks import StreamClosedError, TaskGroup, sleep
+from nio.tasks import StreamClosedError, TaskGroup, sleep, timeout
 from tests.unit.reactor.support import NEVER, World
 from tests.unit.tasks.support import Diary, gone
 
@@ -188,8 +188,6 @@ def test_a_wait_that_is_cancelled_while_output_is_over_the_mark_keeps_the_next_r
         framing = Lines()
 
         async def serve(self) -> None:
-            from nio.tasks import timeout
-
             self.seen.append(await self.receive())
             await self.send(b"x" * 100_000)
             try:

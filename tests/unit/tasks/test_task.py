@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Generator
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ def test_what_a_task_raises_is_raised_by_its_await_and_logged(caplog: pytest.Log
         stage.reactor.on_error(lambda error, kind: heard.append((repr(error), kind)))
         with pytest.raises(ValueError, match="no"):
             stage.ended(main, stage.reactor)
-    assert [record.getMessage() for record in caplog.records][0] == "the task failing raised"
+    assert caplog.records[0].getMessage() == "the task failing raised"
     assert heard[0] == ("ValueError('no')", "callback")
 
 
@@ -409,7 +408,6 @@ def test_spawn_from_another_thread_is_refused_while_the_reactor_runs() -> None:
     errors: list[BaseException] = []
 
     def elsewhere(stage: Stage) -> None:
-        coro: Coroutine[Any, Any, None]
         try:
             spawn(stage.reactor, for_ever)
         except IllegalStateError as error:
@@ -419,4 +417,3 @@ def test_spawn_from_another_thread_is_refused_while_the_reactor_runs() -> None:
         stage.reactor.next_tick(lambda: in_a_thread(elsewhere, stage))
         stage.turns()
     assert "spawn() belongs to the thread that runs the reactor" in str(errors[0])
-    assert threading.active_count() >= 1

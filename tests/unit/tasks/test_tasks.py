@@ -6,7 +6,6 @@ import gc
 import signal
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 
 from nio.errors import ClosedSelectorError
 from nio.reactor import CloseReason, Reactor, ReactorState
-from nio.tasks import Cancelled, Stream, block_on_all, connect, current_task, listen, run, sleep, spawn, suspend
-from nio.tasks._tasks import tasks_of
+from nio.tasks import Cancelled, Stream, block_on_all, current_task, listen, run, sleep, spawn, suspend
+from nio.tasks._tasks import _ALL, tasks_of
 from tests.unit.reactor.support import Kernel
 from tests.unit.tasks.support import Stage
 
@@ -285,9 +284,7 @@ def test_the_tasks_of_a_reactor_are_gone_with_it() -> None:
         assert tasks_of(reactor) is tasks_of(reactor)
     del reactor, task
     gc.collect()
-    from nio.tasks import _tasks
-
-    assert key not in _tasks._ALL
+    assert key not in _ALL
 
 
 # generators
@@ -417,4 +414,3 @@ def test_close_reasons_of_ends_other_than_a_drain_end_the_tasks_for_good() -> No
         task = stage.begin(for_ever)
         tasks_of(stage.reactor).end(CloseReason.LOCAL)
         assert task.is_done
-    assert threading.active_count() >= 1

@@ -153,10 +153,9 @@ def test_an_error_of_the_block_goes_through() -> None:
 def test_a_block_that_swallows_the_cancelling_has_its_way() -> None:
     async def main() -> str:
         async with timeout(1) as limit:
-            try:
+            with pytest.raises(Cancelled) as raised:
                 await for_ever()
-            except Cancelled as error:
-                assert error.by is limit
+        assert raised.value.by is limit
         await sleep(1)
         return "on"
 
