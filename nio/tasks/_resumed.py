@@ -52,8 +52,7 @@ class Resumed(StreamHandler):
 
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         if self._reply is not TAKEN and not self.reactor.owner.is_elsewhere:
-            self._spill()
-            self.reactor.next_tick(self.send_queued)
+            self._queue_reply()
         return super().write(data)
 
     def end_output(self) -> None:
@@ -148,6 +147,12 @@ class Resumed(StreamHandler):
             self.reactor.post(self.send_queued)
         task._ended(error)
 
+    def _queue_reply(self) -> None:
+        """Somebody sends more: what the task has sent goes before that."""
+        if self._reply is not TAKEN:
+            self._spill()
+            self.reactor.next_tick(self.send_queued)
+
     def _spill(self) -> None:
         """What the task has sent is sent behind what others have, from now on."""
         reply, self._reply = self._reply, TAKEN
@@ -197,11 +202,6 @@ class Resumed(StreamHandler):
                 self._flush_to_mark()
             self._work()
 
-    def _look_again(self) -> None:
-        """As a tick: the framing was changed, and some bytes went over."""
-        if self._state is _READING:
-            self._work()
-
     def _withdraw(self, task: Task[Any]) -> None:
         """The task awaits no record any more."""
         self._waiter = None
@@ -213,6 +213,7 @@ class Resumed(StreamHandler):
     async def _send_slowly(self, record: bytes) -> None:
         if self._state in ENDED or self._output_ends:
             raise self._closed_error()
+        self._queue_reply()
         data = self._encode(record)
         while (size := self._outbox.size) and size + len(data) > self.max_output:
             await pause(Room(self, 0))

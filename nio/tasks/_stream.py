@@ -69,18 +69,13 @@ class Stream(Resumed):
             raise IllegalStateError(f"this {type(self).__name__} is framed already, by {self._cutting!r:.60}")
         if self._state in ENDED:
             raise self._closed_error()
-        self.write(b"")  # what was sent before is not framed
+        self._queue_reply()  # not framed
         left, self._held = self._held or b"", None
         left += b"".join((*self._records, self._decoder.rest()))
         self._cut_by(framing)
         self._cutting, self._simple = framing, self._simplicity(framing)
-        if left or self._eof:
-            self._steady = None
-            records = self._decoder.feed(left, BATCH)
-            self._records, self._more = iter(records), len(records) == BATCH
-            if self._eof:
-                self._decoder.end()
-            self.reactor.next_tick(self._look_again)
+        records = self._decoder.feed(left, BATCH)
+        self._records, self._more = iter(records), len(records) == BATCH
         return self
 
     async def receive(self) -> bytes | None:

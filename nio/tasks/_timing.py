@@ -16,17 +16,17 @@ class Sleep:
 
     __slots__ = ("_nanoseconds", "_timer")
 
-    _timer: Timer
-
     def __init__(self, nanoseconds: int) -> None:
         self._nanoseconds = nanoseconds
+        self._timer: Timer | None = None
 
     def _park(self, task: Task[Any]) -> None:
         reactor = task.reactor
         self._timer = reactor.schedule(reactor.provider.clock() + self._nanoseconds, task._go, task._send)
 
     def _withdraw(self, task: Task[Any]) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 async def sleep(seconds: float) -> None:

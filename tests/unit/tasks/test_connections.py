@@ -13,7 +13,7 @@ from nio.errors import ClosedSelectorError, UnsupportedAddressTypeError
 from nio.framing import Lines
 from nio.reactor import CloseReason
 from nio.tasks import Cancelled, Listener, Stream, StreamClosedError, connect, listen, sleep, spawn
-from tests.unit.reactor.support import World
+from tests.unit.reactor.support import World, in_a_thread
 from tests.unit.tasks.support import Diary, Greeting, Stage
 
 
@@ -97,6 +97,19 @@ def test_a_listener_is_awaited_until_somebody_closes_it() -> None:
         log[0].close()
         stage.turns()
         assert (task.is_done, log[1]) == (True, "closed")
+
+
+def test_a_listener_is_closed_from_another_thread() -> None:
+    async def main(log: list[Any]) -> None:
+        server = await listen(("127.0.0.1", 0), greet)
+        log.append(server)
+        await server.wait_closed()
+
+    with Stage() as stage:
+        log: list[Any] = []
+        task = stage.begin(main, log)
+        in_a_thread(log[0].close)
+        stage.until(lambda: task.is_done)
 
 
 def test_the_limit_of_a_peer_holds() -> None:
@@ -225,3 +238,13 @@ def test_a_connect_on_a_reactor_that_is_closed_in_the_meantime() -> None:
         task = spawn(stage.reactor, main, stage.reactor)
         stage.reactor.run()
         assert isinstance(task._error, (Cancelled, ClosedSelectorError))
+
+
+def test_a_stream_that_a_reactor_cannot_connect_and_nobody_awaits() -> None:
+    with ServerSocketChannel.open().bind(("127.0.0.1", 0)) as other:
+        port = other.port or 0
+    with Stage() as stage:
+        made = Diary()
+        stage.reactor.connect(("127.0.0.1", port), made)
+        stage.until(lambda: made.reasons)
+        assert made.reasons == [CloseReason.CONNECT_FAILED]

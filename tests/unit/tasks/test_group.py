@@ -279,6 +279,7 @@ def test_a_group_is_good_for_one_block() -> None:
             group.spawn(working, [], 1)
         with pytest.raises(IllegalStateError, match="good for one block"):
             await group.__aenter__()
+        assert await TaskGroup().__aexit__(None, None, None)
 
     with Stage() as stage:
         stage.ended(main)

@@ -292,6 +292,59 @@ def after(stream: Stream, seen: list[Any]) -> Callable[[], Any]:
     return use
 
 
+def test_a_look_for_records_that_nobody_awaits_any_more() -> None:
+    class Leaving(Diary):
+        async def serve(self) -> None:
+            self.seen.append(await self.receive())
+            await sleep(0)
+            self._look()
+            self.on_peer_end()
+            self.seen.append(await self.receive())
+
+    with World(Leaving) as world:
+        peer = world.connect()
+        peer.send(b"a\nb\n")
+        assert gone(world, peer) == [CloseReason.LOCAL]
+        assert world.handler.seen == [b"a", b"b"]
+
+
+def test_end_output_between_two_records() -> None:
+    class Later(Diary):
+        async def serve(self) -> None:
+            await self.send(b"last")
+            await sleep(0)
+            self.end_output()
+            self.seen.append(await self.receive())
+
+    with World(Later) as world:
+        peer = world.connect()
+        assert peer.read_to_end() == b"last\n"
+        peer.send(b"ann\n")
+        world.until(lambda: world.handler.seen)
+        assert world.handler.seen == [b"ann"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_detached_stream_has_sent_what_was_sent_before(at_once: bool) -> None:
+    class Detaching(Diary):
+        async def serve(self) -> None:
+            await self.receive()
+            if not at_once:
+                await sleep(0)
+            await self.send(b"bye")
+            self.seen.append(self.detach())
+
+    with World(Detaching) as world:
+        peer = world.connect()
+        peer.send(b"ann\n")
+        assert peer.read(4) == b"bye\n"
+        world.until(lambda: world.handler.seen)
+        with world.handler.seen[0] as sock:
+            sock.sendall(b"raw")
+        assert peer.read_to_end() == b"raw"
+        assert world.handler.reasons == [CloseReason.DETACHED]
+
+
 @pytest.mark.parametrize("how", ["close", "finish", "end_output"])
 def test_use_after_the_end_names_the_reason(how: str) -> None:
     class Ending(Diary):

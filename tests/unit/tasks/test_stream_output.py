@@ -83,8 +83,13 @@ def test_a_peer_that_reads_nothing_is_cut_and_the_sender_told() -> None:
         assert (type(error), error.reason) == (StreamClosedError, CloseReason.WRITE_TIMEOUT)
 
 
-def test_a_reset_while_the_sender_waits() -> None:
-    with World(Source) as world:
+class LargeSource(Source):
+    block = b"x" * 1024 * 1024
+
+
+@pytest.mark.parametrize("source", [Source, LargeSource])
+def test_a_reset_while_the_sender_waits(source: type[Source]) -> None:
+    with World(source) as world:
         world.kernel.room = 0
         peer = world.connect()
         peer.send(b"go\n")
@@ -93,6 +98,32 @@ def test_a_reset_while_the_sender_waits() -> None:
         world.kernel.room = None
         world.until(lambda: world.handler.seen)
         assert world.handler.seen[0].reason is CloseReason.PEER_RST
+
+
+@pytest.mark.parametrize("sent", [b"", b"c\n"])
+@pytest.mark.parametrize("at_hand", [b"", b"b\n"])
+def test_a_task_that_comes_back_with_output_over_the_mark_is_not_resumed(at_hand: bytes, sent: bytes) -> None:
+    class Writing(Diary):
+        async def serve(self) -> None:
+            self.seen.append(await self.receive())
+            await sleep(1)
+            self.write(b"x" * 100_000)
+            self.seen.append(await self.receive())
+
+    with World(Writing) as world:
+        world.kernel.room = 0
+        peer = world.connect()
+        peer.send(b"a\n" + at_hand)
+        world.turns()
+        world.advance(1)
+        peer.send(sent or b"b\n")
+        world.turns()
+        assert world.handler.state is State.SENDING
+        assert world.handler.seen == [b"a"]
+        world.kernel.room = None
+        peer.read(100_000)
+        world.until(lambda: len(world.handler.seen) == 2)
+        assert world.handler.seen[1] == at_hand[:-1] or sent[:-1] or b"b"
 
 
 @pytest.mark.parametrize("size", [900_000, 1_048_576, 3_000_000])

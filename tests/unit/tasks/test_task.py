@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from nio.errors import IllegalStateError
-from nio.tasks import Cancelled, Suspension, Task, current_task, sleep, spawn, suspend
+from nio.tasks import Cancelled, Suspension, Task, connect, current_task, sleep, spawn, suspend, to_worker
+from nio.tasks._task import Join, pause
 from tests.unit.reactor.support import in_a_thread
 from tests.unit.tasks.support import Stage
 
@@ -134,6 +135,32 @@ def test_a_keyboard_interrupt_of_arrange_leaves() -> None:
         spawn(stage.reactor, suspend, arrange)
         with pytest.raises(KeyboardInterrupt):
             stage.turns()
+
+
+async def connecting() -> None:
+    await connect(("127.0.0.1", 9))
+
+
+async def working() -> None:
+    await to_worker(print)
+
+
+@pytest.mark.parametrize(
+    ("method", "fn"), [("connect", connecting), ("defer", working), ("schedule", lambda: sleep(1))], ids=str
+)
+def test_a_keyboard_interrupt_while_a_wait_begins(method: str, fn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with Stage() as stage:
+        monkeypatch.setattr(stage.reactor, method, interrupted)
+        task = spawn(stage.reactor, fn)
+        with pytest.raises(KeyboardInterrupt):
+            stage.turns()
+        assert not task.is_done
+        task.cancel()
+        stage.turns()
+        assert isinstance(task._error, Cancelled)
 
 
 # cancelling
@@ -268,6 +295,22 @@ def test_the_await_of_a_task_is_cancelled_and_the_task_goes_on() -> None:
         second._look_for_cancel()
         stage.turns()
         assert second.is_done
+
+
+def test_an_await_of_a_task_that_ends_in_the_same_moment() -> None:
+    """It is asked, and the other one ends before the wait has begun."""
+
+    async def main(child: Task[Any]) -> Any:
+        join = Join(child)
+        child.is_done = True
+        try:
+            return await pause(join)
+        finally:
+            child.is_done = False
+
+    with Stage() as stage:
+        child = stage.begin(for_ever)
+        assert stage.ended(main, child) is None
 
 
 def test_a_join_that_was_told_and_is_cancelled_before_it_has_run() -> None:
