@@ -1,12 +1,11 @@
 """A delayed HTTP response, read by a suspended task: python3 -m samples.delayed_http
 
-The example of the Reactor-Executor book. Its client asks a slow server, which waits before it answers, and is suspended
-until the response is there; three clients wait in the time of one. With a port this is the slow server:
+Three clients ask a slow server and are suspended until it answers, in the time of one. With a port it is that server:
 
     python3 -m samples.delayed_http 8080
     curl -i http://127.0.0.1:8080/delay/1000/url/http://www.example.org
 
-``samples/minimio.py`` is the same client by hand, as the book has it.
+It is the example of the book on the Reactor-Executor, whose client by hand is ``samples/minimio.py``.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ async def fetch(port: int | None, milliseconds: int) -> bytes:
 
 async def show(port: int | None, milliseconds: int) -> None:
     response = await fetch(port, milliseconds)
-    print(f"after {milliseconds} ms:", response.split(b"\r\n", 1)[0].decode(), flush=True)
+    print(f"after {milliseconds} ms:", response.split(b"\r\n", 1)[0].decode())
 
 
 async def demo(*delays: int) -> None:
@@ -87,16 +86,9 @@ async def serve(port: int) -> None:
     await server.wait_closed()
 
 
-def main(*arguments: str) -> None:
-    if arguments:
-        run(serve, int(arguments[0]))
-    else:
-        run(demo, 300, 200, 100)
-
-
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        run(serve, int(sys.argv[1])) if sys.argv[1:] else run(demo, 300, 200, 100)
     except KeyboardInterrupt:
         pass  # Ctrl-C is how one ends the server
     except (OSError, ValueError) as error:
