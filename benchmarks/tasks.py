@@ -8,6 +8,7 @@ part where it is installed.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import os
 import select
@@ -67,7 +68,7 @@ async def on_streams() -> None:
 
 
 async def on_trio() -> None:
-    import trio
+    trio = importlib.import_module("trio")
 
     async def greet(stream: Any) -> None:
         held = b""
@@ -82,17 +83,11 @@ async def on_trio() -> None:
         announce(listeners[0].socket.getsockname()[1])
 
 
-def run_trio() -> None:
-    import trio
-
-    trio.run(on_trio)
-
-
 SERVERS: dict[str, Callable[[], None]] = {
     "handler": lambda: on_nio(HelloHandler),
     "task": lambda: on_nio(HelloStream),
     "streams": lambda: asyncio.run(on_streams()),
-    "trio": run_trio,
+    "trio": lambda: importlib.import_module("trio").run(on_trio),
 }
 
 

@@ -30,10 +30,9 @@ class Poll:
 
     def poll(self) -> list[int]:
         """The tokens that are ready, none after a wake-up; ClosedSelectorError once the loop is closed."""
-        ready = list(self._selector.ready_keys())
-        for key in ready:
+        for key in (ready := list(self._selector.ready_keys())):
             key.interest_ops = 0  # one shot
-        return [key.attachment for key in ready]
+        return [token for key in ready if isinstance(token := key.attachment, int)]
 
 
 class Executor:

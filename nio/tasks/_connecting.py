@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from nio.reactor import Connecting
 from nio.spi import Address
@@ -35,18 +35,24 @@ class Dial(Asker):
             self._connecting.cancel()
 
 
+@overload
+async def connect(address: Address, *, timeout: float | None = 30.0, local: Address | None = None) -> Stream: ...
+
+
+@overload
 async def connect(
-    address: Address,
-    stream: type[S] = Stream,  # type: ignore[assignment]  # Stream is an S
-    *,
-    timeout: float | None = 30.0,
-    local: Address | None = None,
-) -> S:
+    address: Address, stream: type[S], *, timeout: float | None = 30.0, local: Address | None = None
+) -> S: ...
+
+
+async def connect(
+    address: Address, stream: type[Stream] = Stream, *, timeout: float | None = 30.0, local: Address | None = None
+) -> Stream:
     """Connect to ``(host, port)`` or a path and return the stream; ``async with`` ends the connection with the block.
 
     ``stream`` is the class to make, Stream or one with settings of your own, whose ``serve`` is not called. The
     keywords are those of ``reactor.connect``. Raises what the last attempt failed with, an OSError; TimeoutError after
     ``timeout`` seconds; StreamClosedError while the reactor is stopping.
     """
-    connected: S = await pause(Dial(address, stream(), timeout, local))
+    connected: Stream = await pause(Dial(address, stream(), timeout, local))
     return connected

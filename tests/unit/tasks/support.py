@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from nio.framing import Lines
+from nio.framing import Framing, Lines
 from nio.reactor import CloseReason, Reactor
 from nio.tasks import Stream, Task, spawn
 from nio.tasks._tasks import tasks_of
@@ -63,7 +63,7 @@ class Stage:
 class Diary(Stream):
     """Part of every stream here: why it has ended, and what its task was told."""
 
-    framing = Lines(max_length=256)
+    framing: Framing = Lines(max_length=256)
 
     def __init__(self) -> None:
         self.seen: list[Any] = []

@@ -31,7 +31,8 @@ async def ask(port: Any) -> bytes | None:
     async with await connect(("127.0.0.1", port)) as stream:
         names = stream.framed(Lines())
         await names.send(b"ann")
-        return await names.receive()
+        reply: bytes | None = await names.receive()
+    return reply
 
 
 @pytest.mark.parametrize("serve", [greet, Greeting, Patient.serving(greet)], ids=["function", "class", "settings"])
@@ -141,7 +142,7 @@ def test_a_refused_connection_raises_what_the_system_said() -> None:
 
 def test_an_address_that_is_none_is_refused() -> None:
     async def main() -> None:
-        await connect(5)  # type: ignore[arg-type]
+        await connect(5)  # type: ignore[call-overload]
 
     with Stage() as stage, pytest.raises(UnsupportedAddressTypeError):
         stage.ended(main)
@@ -162,7 +163,8 @@ def test_a_connect_while_the_reactor_drains() -> None:
     """The task is cancelled by the drain as well, and swallows that to see what the connect says."""
 
     async def main(log: list[Any], port: Any) -> None:
-        for step in (lambda: sleep(1e6), lambda: connect(("127.0.0.1", port))):
+        steps: list[Any] = [lambda: sleep(1e6), lambda: connect(("127.0.0.1", port))]
+        for step in steps:
             try:
                 log.append(await step())
             except (Cancelled, StreamClosedError) as error:

@@ -6,7 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -440,7 +440,7 @@ class Opening(Stream):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Stream.serving(plain), r"serving\(\) takes a coroutine function"),
+        (lambda: Stream.serving(cast(Any, plain)), r"serving\(\) takes a coroutine function"),
         (lambda: Acceptor(Plain), r"Plain\.serve is no coroutine function: write async def serve\(self\)"),
         (lambda: Acceptor(Processing), r"Processing\.process is never called: a Stream's records are awaited in serve"),
         (lambda: Acceptor(Misspelt), "it is spelled idle_timeout"),

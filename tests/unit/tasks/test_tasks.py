@@ -357,7 +357,7 @@ def test_generators_that_are_dropped_when_the_reactor_is_closed() -> None:
         tasks = tasks_of(stage.reactor)
         generator = counting()
         with pytest.raises(StopIteration):
-            generator.__anext__().__await__().send(None)  # type: ignore[attr-defined]
+            generator.__anext__().__await__().send(None)
         stage.reactor.close()
         tasks._close_generator(generator)  # type: ignore[arg-type]
         assert log == ["closed"]
