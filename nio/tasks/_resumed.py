@@ -37,14 +37,13 @@ NOT_SIMPLE, LINES, RAW = range(3)  # what has to be looked at before a reply is 
 class Resumed(StreamHandler):
     """What :class:`Stream` is made on: the connection as its tasks and the reactor see it."""
 
-    __slots__ = ("_cutting", "_held", "_own", "_parted", "_reply", "_runs", "_senders", "_simple", "_waiter")
+    __slots__ = ("_cutting", "_held", "_own", "_parted", "_reply", "_senders", "_simple", "_waiter")
 
     _waiter: Task[Any] | None  # who awaits a record
     _own: Task[Any] | None  # who ends with this connection, and the other way round
     _held: bytes | None  # a record that nobody has awaited
     _reply: Any  # what the waiter has sent; None while it may, TAKEN when it may not, or has sent more than one
     _cutting: Framing  # the framing of now
-    _runs: bool  # the waiter does: it was resumed with a record, here
 
     half_open = True
 
@@ -56,13 +55,12 @@ class Resumed(StreamHandler):
         return super().write(data)
 
     def end_output(self) -> None:
-        if self._runs and not self.reactor.owner.is_elsewhere:
+        if not self.reactor.owner.is_elsewhere:
             self._spill()
         super().end_output()
 
     def detach(self) -> Any:
-        if self._runs:
-            self._spill()
+        self._spill()
         return super().detach()
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
@@ -93,7 +91,7 @@ class Resumed(StreamHandler):
             self._held = record
             self._not_awaited()
             return None
-        self._runs, self._reply = True, None
+        self._reply = None
         try:
             op = task._run(task._send, record)
             while op is CURRENT:
@@ -101,7 +99,6 @@ class Resumed(StreamHandler):
         except BaseException as error:
             self._waiter_ended(task, error)
             return None
-        self._runs = False
         if op is self and self._state is _READING:
             reply, self._reply = self._reply, TAKEN
             return None if reply is TAKEN else reply
@@ -120,7 +117,7 @@ class Resumed(StreamHandler):
 
     def _begin_slots(self) -> None:
         self._waiter = self._own = self._held = None
-        self._reply, self._runs = TAKEN, False
+        self._reply = TAKEN
         self._senders: list[Any] = []
         self._parted: list[Waiting] = []
 
@@ -141,7 +138,7 @@ class Resumed(StreamHandler):
 
     def _waiter_ended(self, task: Task[Any], error: BaseException) -> None:
         self._spill()
-        self._runs, self._waiter = False, None
+        self._waiter = None
         if task is not self._own:
             self._not_awaited()
             self.reactor.post(self.send_queued)
@@ -244,8 +241,7 @@ class Resumed(StreamHandler):
         return CloseReason.PEER_FIN if self._half_closed else CloseReason.LOCAL
 
     def _end_input(self, reason: CloseReason) -> None:
-        if self._runs:
-            self._spill()
+        self._spill()
         super()._end_input(reason)
         self._held = None
         self._tell_waiter()
@@ -253,7 +249,7 @@ class Resumed(StreamHandler):
     def _tell_waiter(self) -> None:
         """No record will come; a waiter that runs hears of it when it awaits the next."""
         waiter = self._waiter
-        if waiter is not None and not self._runs:
+        if waiter is not None and not waiter._coro.cr_running:
             self._waiter = None
             waiter._fail(self._closed_error())
 
@@ -266,7 +262,7 @@ class Resumed(StreamHandler):
             parted.resume()
         self._parted.clear()
         own = self._own
-        if own is not None and own._op is not None and not self._runs and reason is not CloseReason.LOCAL:
+        if own is not None and own._op is not None and not own._coro.cr_running and reason is not CloseReason.LOCAL:
             own.cancel()
 
     def _own_ended(self, task: Task[Any]) -> None:

@@ -129,6 +129,11 @@ class Task(Generic[T]):
         while by in self._pending:
             self._pending.remove(by)
 
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck beside the coroutine, and nobody knows what it waits for any more: it is to end."""
+        if not self.is_done and self._op is None:
+            self._soon(self._go, self._coro.throw, Cancelled())
+
     def _soon(self, fn: Callable[..., object], *args: object) -> None:
         """As a tick, without the system call of a wake-up where none is needed."""
         reactor = self.reactor
@@ -242,6 +247,15 @@ class Suspension:
             self._task._soon(self._settle, None, error)
 
     # for the task
+
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
+        """A Ctrl-C has struck: the task is resumed again, or ends."""
+        task = self._task
+        if task is not None and task._op is self:
+            self._is_over = False
+            task.reactor.post(fn, *args)
+        elif task is not None:
+            task.after_interrupt(fn, args)
 
     def _settle(self, value: object, error: BaseException | None) -> None:
         task = self._task

@@ -11,7 +11,7 @@ import pytest
 from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor import CloseReason, State
 from nio.tasks import Cancelled, Stream, StreamClosedError, sleep, to_worker
-from tests.unit.reactor.support import Manual, World
+from tests.unit.reactor.support import Manual, World, in_a_thread
 from tests.unit.tasks.support import Diary, Greeting, gone
 
 
@@ -304,6 +304,16 @@ def test_a_look_for_records_that_nobody_awaits_any_more() -> None:
         peer.send(b"a\nb\n")
         assert gone(world, peer) == [CloseReason.LOCAL]
         assert world.handler.seen == [b"a", b"b"]
+
+
+def test_end_output_from_another_thread() -> None:
+    with World(Greeting) as world:
+        peer = world.connect()
+        peer.send(b"ann\n")
+        assert peer.read(10) == b"Hello ann\n"
+        in_a_thread(world.handler.end_output)
+        assert peer.read_to_end() == b""
+        assert world.handler.state is State.READING
 
 
 def test_end_output_between_two_records() -> None:
