@@ -130,11 +130,15 @@ class Resumed(StreamHandler):
         if op is self and self._state not in ENDED and not self._half_closed:
             self.reactor.post(self.send_queued)
             return  # the user has suspended it, say: the task waits on
-        self._waiter = None
         if op is not self:
             self._not_awaited()
         self.send_queued()
-        task._suspend(op)
+        self._waiter = task._op = None
+        try:
+            task._suspend(op)
+        except LEAVING:
+            task.after_interrupt()
+            raise
 
     def _waiter_ended(self, task: Task[Any], error: BaseException) -> None:
         self._spill()

@@ -87,7 +87,7 @@ class Task(Generic[T]):
         self._op: Operation | None = START  # None while it runs, and while a value is on its way to it
         self._pending: list[object] = []  # who wants it cancelled
         self._joins: list[Suspension] = []
-        self._on_end: Callable[[Task[Any]], object] = on_end
+        self._on_end: Callable[[Task[Any]], object] | None = on_end
         self._value: Any = None
         self._error: BaseException | None = None
         self.reactor: Reactor = reactor
@@ -120,19 +120,23 @@ class Task(Generic[T]):
         """Cancel it where it waits; if it is on its way, its next await looks again."""
         op = self._op
         if op is not None and self._pending:
-            by = self._pending.pop(0)
             op._withdraw(self)
-            self._go(self._coro.throw, Cancelled(by))
+            self._op = None
+            self._go(self._coro.throw, Cancelled(self._pending.pop(0)))
 
     def _forget_cancel(self, by: object) -> None:
         """Whoever asked does not want it any more."""
         while by in self._pending:
             self._pending.remove(by)
 
-    def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:
-        """A Ctrl-C has struck beside the coroutine, and nobody knows what it waits for any more: it is to end."""
-        if not self.is_done and self._op is None:
+    def after_interrupt(self, fn: Callable[..., object] | None = None, args: tuple[object, ...] = ()) -> None:
+        """A Ctrl-C has struck beside the coroutine. Where nobody knows what it waits for any more, it is to end."""
+        if self.is_done:
+            self._soon(self._tell_end)
+        elif self._op is None:
             self._soon(self._go, self._coro.throw, Cancelled())
+        elif self._pending:
+            self._soon(self._look_for_cancel)
 
     def _soon(self, fn: Callable[..., object], *args: object) -> None:
         """As a tick, without the system call of a wake-up where none is needed."""
@@ -145,7 +149,11 @@ class Task(Generic[T]):
     def _arrive(self, how: Callable[[Any], Any], value: Any = None) -> None:
         """What it waited for is there: resume it soon, by ``_send`` or ``_coro.throw``."""
         self._op = None
-        self._soon(self._go, how, value)
+        try:
+            self._soon(self._go, how, value)
+        except LEAVING:
+            self.after_interrupt()
+            raise
 
     def _fail(self, error: BaseException) -> None:
         self._arrive(self._coro.throw, error)
@@ -156,14 +164,18 @@ class Task(Generic[T]):
             return
         self._op = None
         try:
-            op = self._run(how, value)
-            while op is CURRENT:
-                op = self._run(self._send, self)
-        except BaseException as error:
-            value = None  # this frame is in the traceback: it must not keep the error
-            self._ended(error)
-        else:
-            self._suspend(op)
+            try:
+                op = self._run(how, value)
+                while op is CURRENT:
+                    op = self._run(self._send, self)
+            except BaseException as error:
+                value = None  # this frame is in the traceback: it must not keep the error
+                self._ended(error)
+            else:
+                self._suspend(op)
+        except LEAVING:
+            self.after_interrupt()
+            raise
 
     def _suspend(self, op: Any) -> None:
         """It has yielded this, and is suspended."""
@@ -180,24 +192,31 @@ class Task(Generic[T]):
         try:
             park(self)
         except LEAVING:
+            self._op = None
+            op._withdraw(self)
             raise
         except BaseException as error:
             self._fail(error)
 
     def _ended(self, error: BaseException) -> None:
         """The coroutine has ended by this; what is LEAVING leaves."""
-        self.is_done, self._op = True, None
         if isinstance(error, StopIteration):
             self._value = error.value
         else:
             self._error = error.with_traceback(None) if isinstance(error, Cancelled) else error
-        on_end, self._on_end = self._on_end, _nothing
-        joins, self._joins = self._joins, []
-        for join in joins:
-            join.resume()
-        on_end(self)
+        self.is_done, self._op = True, None
+        self._tell_end()
         if isinstance(error, LEAVING):
             raise error
+
+    def _tell_end(self) -> None:
+        while self._joins:
+            self._joins[-1].resume()
+            self._joins.pop()
+        on_end = self._on_end
+        if on_end is not None:
+            on_end(self)
+            self._on_end = None
 
     def _abandon(self) -> None:
         """Nobody will resume it any more: let its ``finally`` blocks run now, as far as they do not await."""
@@ -255,7 +274,7 @@ class Suspension:
             self._is_over = False
             task.reactor.post(fn, *args)
         elif task is not None:
-            task.after_interrupt(fn, args)
+            task.after_interrupt()
 
     def _settle(self, value: object, error: BaseException | None) -> None:
         task = self._task
@@ -359,7 +378,3 @@ async def suspend(arrange: Callable[[Suspension], object], *, on_cancel: Callabl
     ``suspension.fail(error)``, in any thread. ``on_cancel()`` is called if the task is cancelled first.
     """
     return await pause(Arranged(arrange, on_cancel))
-
-
-def _nothing(task: Task[Any]) -> None:
-    """Whoever was to be told has been."""

@@ -64,6 +64,10 @@ class Timeout:
         if isinstance(error, Cancelled) and error.by is self:
             raise TimeoutError(f"the block took more than {self._seconds} s") from None
 
+    def after_interrupt(self, fn: object, args: tuple[Task[Any]]) -> None:
+        """A Ctrl-C has struck in ``_expire``."""
+        args[0].after_interrupt()
+
     def _expire(self, task: Task[Any]) -> None:
         self.has_expired = True
         task._pending.append(self)

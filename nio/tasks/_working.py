@@ -37,7 +37,12 @@ class Work(Suspension):
             lost = RuntimeError(f"the call raised {type(error).__name__} in its worker")
             lost.__cause__ = error
             error = lost
-        self._settle(None if error is not None else future.result(), error)
+        result = None if error is not None else future.result()
+        try:
+            self._settle(result, error)
+        except LEAVING:
+            self.after_interrupt(self._settle, (result, error))
+            raise
 
 
 async def to_worker(fn: Callable[..., T], /, *args: object, executor: Executor | None = None) -> T:
