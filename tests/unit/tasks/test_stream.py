@@ -116,11 +116,11 @@ def test_a_thousand_records_to_a_task_that_rests_with_each_are_bounded() -> None
 def test_a_flood_does_not_starve_the_others() -> None:
     with World(Greeting) as world:
         flooding, other = world.connect(), world.connect()
-        flooding.send(b"\n" * 60_000)
+        flooding.send(b"\n" * 20_000)
         other.send(b"ann\n")
         assert other.read(10) == b"Hello ann\n"
-        assert len(world.handlers[0].seen) < 60_000
-        flooding.read(7 * 60_000)
+        assert len(world.handlers[0].seen) < 20_000
+        flooding.read(7 * 20_000)
 
 
 def test_a_stream_that_is_not_framed_gives_the_bytes_that_have_come() -> None:
