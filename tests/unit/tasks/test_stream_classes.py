@@ -163,6 +163,20 @@ def test_other_bytes_are_sent_as_they_are_now(record: Any) -> None:
         assert peer.read_to_end() == b"ann\n"
 
 
+def test_a_send_that_nobody_awaits_sends_nothing_and_python_says_so() -> None:
+    class Forgetful(Diary):
+        async def serve(self) -> None:
+            await self.receive()
+            with pytest.warns(RuntimeWarning, match=r"coroutine 'Stream\.send' was never awaited"):
+                self.send(b"lost")
+            await self.send(b"sent")
+
+    with World(Forgetful) as world:
+        peer = world.connect()
+        peer.send(b"x\n")
+        assert peer.read_to_end() == b"sent\n"
+
+
 def test_text_is_no_record() -> None:
     class Text(Diary):
         async def serve(self) -> None:
