@@ -119,6 +119,7 @@ def test_a_task_runs_to_its_end(fn: Any) -> None:
 
 def test_a_task_connects_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interrupts, "CODE", interrupts.CODE[:1])  # it is long
+
     def scene(interrupt: Interrupt) -> None:
         with World(Greeting) as world:
             spawn(world.reactor, asking, world.address)
