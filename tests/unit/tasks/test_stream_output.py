@@ -63,10 +63,12 @@ def test_a_reader_that_stops_and_goes_on_gets_everything() -> None:
                 await self.send(b"%0100d" % number)
 
     with World(Counting) as world:
-        peer = world.connect(receive_buffer=4096)
+        world.kernel.room = 10_000
+        peer = world.connect()
         peer.send(b"go\n")
-        world.handler.channel.set_option("SO_SNDBUF", 4608)
-        world.until(lambda: world.handler.unsent)
+        world.turns(10)
+        assert world.handler.unsent > 65536
+        world.kernel.room = None
         assert peer.read_to_end() == b"".join(b"%0100d\n" % number for number in range(8_000))
 
 
