@@ -10,6 +10,9 @@ from nio.framing import Decoder, Framing
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
 
+_NUMBERS: dict[int, int] = {}
+
+
 def check_framing(owner: str, framing: object) -> None:
     """TypeError for what is no framing; a descriptor (a property, say) is judged when a connection reads it."""
     if isinstance(framing, type):
@@ -49,6 +52,11 @@ def encode_of(framing: Framing) -> Callable[[bytes], bytes]:
     if latest is None or latest[0] is not framing:
         latest = _Latest.encoding = framing, framing.encode
     return latest[1]
+
+
+def shared(number: int) -> int:
+    """One object of each number, for all connections."""
+    return _NUMBERS.setdefault(number, number)
 
 
 class _Latest:

@@ -208,7 +208,9 @@ class Connection(Outlet):
         if self._state is not READING:
             if self._state is LINGERING:
                 self._discard()
-            return  # an earlier handler of this selection suspended this one, or ended it
+            else:
+                self._arm()  # an earlier handler of this selection suspended this one, or ended it
+            return
         recv = self._recv
         try:
             data = recv(self._read_size)
