@@ -9,7 +9,6 @@ from nio.errors import DelimiterInRecordError, IllegalArgumentError
 from nio.framing import Decoder, Framing
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
-
 _NUMBERS: dict[int, int] = {}
 
 

@@ -172,7 +172,6 @@ class StreamHandler(Completions):
         check_hook(cls.__name__, hook, static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
-        # What the class holds is looked up in two places at every use; these are read with every request.
         self._job = self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         framing, cls = self.framing, type(self)
