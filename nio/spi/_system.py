@@ -12,7 +12,6 @@ import fcntl
 import os
 import queue
 import random
-import resource
 import select
 import signal
 import socket
@@ -197,6 +196,7 @@ class SystemProvider(
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
     thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    thread_time: Callable[[], int] = staticmethod(time.thread_time_ns)
     random: Callable[[], float] = staticmethod(random.random)
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
@@ -205,6 +205,10 @@ class SystemProvider(
         return thread
 
     def descriptor_limit(self) -> int:
+        try:
+            import resource
+        except ImportError:  # a browser's Python has none
+            return sys.maxsize
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
