@@ -217,6 +217,8 @@ class SystemProvider(
 
 
 def _opened(family: ProtocolFamily, kind: int) -> socket.socket:
+    if family not in FAMILIES:
+        raise OSError(errno.EAFNOSUPPORT, f"{os.strerror(errno.EAFNOSUPPORT)}: {family.name}")
     sock = _settled(socket.socket(FAMILIES[family], kind))
     if family is ProtocolFamily.INET6:  # peers of IPv4 too, whatever this machine's default is
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

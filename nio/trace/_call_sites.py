@@ -13,12 +13,11 @@ from pathlib import Path
 from types import FrameType
 from weakref import ref
 
-import nio
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.trace._recording import Recording
 from nio.trace._records import INTEREST, IO
 
-_NIO = str(Path(nio.__file__).parent)
+_NIO = str(Path(__file__).parent.parent)
 _LOOPS = {"run", "turn", "in_thread"}  # what calls these has not asked for what happens in them
 
 
