@@ -117,6 +117,9 @@ class TracingProvider(SelectorProvider):
     def __repr__(self) -> str:
         return f"TracingProvider({self.inner!r}, level={self.recording.level_name!r})"
 
+    def loop_opened(self, loop: object) -> None:
+        """Nothing yet."""
+
     def key_class(self, plain: type) -> type:
         return TracedKey if self.recording.level >= IO else plain
 
