@@ -11,6 +11,8 @@ and short strings; ``FIELDS`` names what stands where. See ``docs/how-to/trace.m
 from __future__ import annotations
 
 from nio.trace._provider import TracingProvider as TracingProvider
+from nio.trace._provider import recording as recording
+from nio.trace._reactor import TracedReactor as TracedReactor
 from nio.trace._recording import Recording as Recording
 from nio.trace._records import ACCEPT as ACCEPT
 from nio.trace._records import BUFFER as BUFFER
@@ -73,7 +75,9 @@ __all__ = [
     "WRITE",
     "Record",
     "Recording",
+    "TracedReactor",
     "TracingProvider",
     "as_dict",
     "fits",
+    "recording",
 ]

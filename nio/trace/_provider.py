@@ -32,6 +32,7 @@ from nio.spi import (
 )
 from nio.trace._call_sites import TracedKey
 from nio.trace._pollers import TracedPoller, TracedWakeup
+from nio.trace._reactor import trace_loop
 from nio.trace._recording import Recording
 from nio.trace._records import ACCEPT, CONNECT, IO, READ, WRITE
 from nio.trace._sockets import TracedEnd, TracedSocket, failure, spelled
@@ -118,7 +119,7 @@ class TracingProvider(SelectorProvider):
         return f"TracingProvider({self.inner!r}, level={self.recording.level_name!r})"
 
     def loop_opened(self, loop: object) -> None:
-        """Nothing yet."""
+        trace_loop(loop, self.recording)
 
     def key_class(self, plain: type) -> type:
         return TracedKey if self.recording.level >= IO else plain
@@ -256,3 +257,11 @@ class TracingProvider(SelectorProvider):
 
 def _of_socket(call: Callable[..., object], sock: OwnSocket, *args: object) -> object:
     return call(_inner(sock), *args)
+
+
+@contextmanager
+def recording(level: str = "io") -> Iterator[Recording]:
+    """Inside the block a TracingProvider of that level is the default; the recording it fills is what ``as`` gives."""
+    provider = TracingProvider(level=level)
+    with SelectorProvider.use(provider):
+        yield provider.recording
