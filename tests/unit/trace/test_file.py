@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -70,17 +71,20 @@ def written(path: Path, records: list[Record]) -> bytes:
     return path.read_bytes()
 
 
+def header_is_there(data: bytes) -> bool:
+    return b"\n" in zlib.decompressobj(31).decompress(data)
+
+
 def test_every_end_that_is_missing_is_told_and_the_rest_is_read(path: Path) -> None:
     data = written(path, ALL * 3)
     most = 0
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        try:
-            trace = read(path)
-        except IllegalArgumentError as error:
-            assert most == 0
-            assert str(error).startswith(f"{path} is no trace of nio")
+        if not header_is_there(data[:length]):
+            with pytest.raises(IllegalArgumentError, match="is no trace of nio"):
+                read(path)
             continue
+        trace = read(path)
         assert trace.records == (ALL * 3)[: len(trace.records)]
         assert len(trace.records) >= most
         assert trace.problem.startswith(f"{path} ends too early or is damaged")
@@ -131,7 +135,7 @@ def test_what_is_no_trace(path: Path, data: bytes) -> None:
 
 def test_a_trace_of_another_format(path: Path) -> None:
     path.write_bytes(gzip.compress(b'{"nio_trace":2}\n'))
-    with pytest.raises(IllegalArgumentError, match="is a trace of format 2, this nio .* reads 1"):
+    with pytest.raises(IllegalArgumentError, match=r"is a trace of format 2, this nio .* reads 1"):
         read(path)
 
 

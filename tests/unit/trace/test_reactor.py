@@ -164,6 +164,20 @@ def test_a_late_reply_is_no_job() -> None:
     assert kinds[TICK]
 
 
+def test_a_deferred_call_is_a_job_of_no_channel() -> None:
+    with recording("io") as log, Reactor.open(workers=1) as reactor:
+        came: list[int] = []
+        reactor.defer(pow, 2, 3, then=lambda future: came.append(future.result()))
+        while not came:
+            reactor.turn(1)
+    kinds = by_kind(log.take())
+    assert came == [8]
+    assert [record[2:] for record in kinds[HANDOFF]] == [(0, 1)]
+    assert [record[2:] for record in kinds[DONE]] == [(1, 1)]
+    assert [record[4] for record in kinds[WORK]] == [1]
+    assert RECORD not in kinds
+
+
 def test_timers_ticks_and_wake_ups() -> None:
     with recording("events") as log, Reactor.open() as reactor:
         due = reactor.provider.clock()
