@@ -132,12 +132,18 @@ def events_of(records: list[Record]) -> list[dict[str, Any]]:
     return events
 
 
+def span(event: dict[str, Any]) -> tuple[int, int]:
+    """Beginning and end of a slice, in nanoseconds, as Perfetto reads them."""
+    began = round(event["ts"] * 1000)
+    return began, began + round(event["dur"] * 1000)
+
+
 def test_slices_nest(real: list[Record]) -> None:
     slices = [event for event in events_of(real) if event["ph"] == "X"]
     assert {event["cat"] for event in slices} == {"TURN", "DISPATCH", "WORK", "TICK"}
     for thread in {event["tid"] for event in slices}:
-        mine = [(event["ts"], event["ts"] + event["dur"]) for event in slices if event["tid"] == thread]
-        open_ends: list[float] = []
+        mine = [span(event) for event in slices if event["tid"] == thread]
+        open_ends: list[int] = []
         for began, ended in sorted(mine, key=lambda one: (one[0], -one[1])):
             while open_ends and open_ends[-1] <= began:
                 open_ends.pop()
@@ -153,7 +159,8 @@ def test_flows_pair_and_begin_and_end_in_slices(real: list[Record]) -> None:
     by_job: dict[int, list[str]] = {}
     for event in sorted(flows, key=lambda one: float(one["ts"])):
         by_job.setdefault(event["id"], []).append(event["ph"])
-        around = [s["cat"] for s in slices if s["tid"] == event["tid"] and s["ts"] <= event["ts"] <= s["ts"] + s["dur"]]
+        now = round(event["ts"] * 1000)
+        around = [s["cat"] for s in slices if s["tid"] == event["tid"] and span(s)[0] <= now <= span(s)[1]]
         assert {"s": "DISPATCH", "t": "WORK", "f": "TICK"}[event["ph"]] in around
     assert set(map(tuple, by_job.values())) == {("s", "t", "f")}
 
