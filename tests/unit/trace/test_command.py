@@ -35,14 +35,13 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out.nio.gz"
 
 
-def started(*arguments: object, **options: object) -> subprocess.Popen[str]:
+def started(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "nio.trace", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,  # type: ignore[call-overload]
     )
 
 

@@ -391,7 +391,12 @@ def test_a_loop_that_is_no_reactor_is_left_alone() -> None:
 
 def test_two_threads_record_into_one(eager_switches: None) -> None:
     log = Recording("io", SelectorProvider.default().clock)
-    threads = [threading.Thread(target=lambda: [log.put((READ, n, 1, 1, 1)) for n in range(2000)]) for _ in range(4)]
+
+    def many() -> None:
+        for number in range(2000):
+            log.put((READ, number, 1, 1, 1))
+
+    threads = [threading.Thread(target=many) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
