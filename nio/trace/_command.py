@@ -192,7 +192,8 @@ def _show(given: list[str]) -> int:
         trace = read(options.file)
         _put(_converted(trace, getattr(options, "to", "text")), getattr(options, "out", None))
     except BrokenPipeError:  # whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what Python writes at its end
         return 0
     except (OSError, IllegalArgumentError) as error:
         tell(str(error))
