@@ -112,18 +112,18 @@ def test_every_call_of_a_socket_that_fails_is_told(provider: TracingProvider) ->
     with far:
         traced: Any = provider.adopt_socket(near).socket
         room = memoryview(bytearray(4))
-        for call in (
-            lambda: traced.recv(4),
-            lambda: traced.recv(4, socket.MSG_PEEK),
-            lambda: traced.recv_into(room),
-            lambda: traced.recvmsg_into([room, room]),
+        for call, *arguments in (
+            (traced.recv, 4),
+            (traced.recv, 4, socket.MSG_PEEK),
+            (traced.recv_into, room),
+            (traced.recvmsg_into, [room, room]),
         ):
             with pytest.raises(BlockingIOError):
-                call()
+                call(*arguments)
         far.close()
-        for call in (lambda: traced.send(b"abc"), lambda: traced.sendmsg([b"ab", b"c"])):
+        for call, argument in ((traced.send, b"abc"), (traced.sendmsg, [b"ab", b"c"])):
             with pytest.raises(BrokenPipeError):
-                call()
+                call(argument)
         assert traced.recv(4) == b""
         assert traced.recv(0) == b""
         traced.close()
