@@ -257,7 +257,7 @@ class TracingProvider(SelectorProvider):
 
     def _adopted(self, found: Inherited) -> Inherited:
         what = "datagram" if found.is_datagram else "listener" if found.is_listening else "stream"
-        return found._replace(socket=TracedSocket(found.socket, self.recording, what))
+        return found.__replace__(socket=TracedSocket(found.socket, self.recording, what))
 
 
 def _of_socket(call: Callable[..., object], sock: OwnSocket, *args: object) -> object:
