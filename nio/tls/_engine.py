@@ -25,6 +25,8 @@ from nio.tls._session import APPLICATION_BUFFER_SIZE, PACKET_BUFFER_SIZE, SSLSes
 
 _HEADER = 5
 _LEAST_ADDED = 16  # bytes that encryption adds to what a record holds
+_TYPES, _MAJOR = range(20, 25), 3  # the first two bytes of a record
+_MORE_IN_TLS_1_2 = 2048  # bytes that a record may be longer there
 _DATA = 23  # the type of a record that holds data, and in TLS 1.3 of nearly all others, too
 
 
@@ -131,12 +133,11 @@ class SSLEngine:
         if self._begun and not self._done and self._ready():
             return self._result(Status.OK)  # NEED_WRAP comes first
         data = source.view()
-        length = _HEADER + int.from_bytes(data[3:5], "big") if len(data) >= _HEADER else _HEADER
-        if length > PACKET_BUFFER_SIZE + 2048:
-            length = min(len(data), PACKET_BUFFER_SIZE)  # no TLS, which OpenSSL says best
+        length = _length_of(data)
         if len(data) < length:
             return self._result(Status.BUFFER_UNDERFLOW)
-        if self._done and data[0] == _DATA and destination.remaining < length - _HEADER - _LEAST_ADDED:
+        most = min(length - _HEADER - _LEAST_ADDED, APPLICATION_BUFFER_SIZE)
+        if self._done and data[0] == _DATA and destination.remaining < most:
             return self._result(Status.BUFFER_OVERFLOW)
         self._incoming.write(data[:length])
         source.position += length
@@ -209,6 +210,15 @@ class SSLEngine:
         if self._done and not self._told and not self._ready() and status is Status.OK:
             self._told, now = True, HandshakeStatus.FINISHED
         return SSLEngineResult(status, now, consumed, produced)
+
+
+def _length_of(data: memoryview) -> int:
+    """Of the record that begins here; all there is of what is no TLS, which OpenSSL says best."""
+    if len(data) < _HEADER:
+        return _HEADER
+    length = _HEADER + int.from_bytes(data[3:5], "big")
+    is_record = data[0] in _TYPES and data[1] == _MAJOR and length <= PACKET_BUFFER_SIZE + _MORE_IN_TLS_1_2
+    return length if is_record else len(data)
 
 
 def _check(source: ByteBuffer, destination: ByteBuffer) -> None:

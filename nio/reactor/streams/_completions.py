@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from nio.channels import SelectionKey
-from nio.framing import Framing, Lines
+from nio.framing import Decoder, Framing, Lines
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job, Reply
 from nio.reactor.loop._registry import LEAVING
@@ -54,8 +54,9 @@ class Owed:
 class Completions(Connection):
     """What :class:`StreamHandler` is made on: a connection whose records are answered, some of them later."""
 
-    __slots__ = ("_encode", "_job", "_late", "_more", "_owed", "_records")
+    __slots__ = ("_decoder", "_encode", "_job", "_late", "_more", "_owed", "_records")
 
+    _decoder: Decoder
     _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
     _records: Iterator[bytes]
     _job: Job | None
@@ -169,6 +170,9 @@ class Completions(Connection):
             self._owe(reply)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
+
+    def _holds_input(self) -> bool:
+        return next(self._records, None) is not None or not self._decoder.clean
 
     # late replies
 

@@ -378,6 +378,7 @@ class Outlet(Standing):
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
-        """The connection is broken."""
-        self._detail, self._error = str(error), error.with_traceback(None)
+        """The connection is broken; what broke it before stays the cause."""
+        if self._error is None:
+            self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)

@@ -49,7 +49,7 @@ class StreamHandler(Completions):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoder", "_max_length", "_process")
+    __slots__ = ("_max_length", "_process")
 
     _process: Any  # process(), None once the connection is closed
 
