@@ -60,7 +60,7 @@ class TlsContext:
         server_side: bool,
         server_name: str | None = None,
         handshake_timeout: float = 10.0,
-        handshakes_per_turn: int = 8,
+        handshakes_per_turn: int = 4,
     ) -> None:
         if not isinstance(context, ssl.SSLContext) and not callable(context):
             raise TypeError(f"a TlsContext is made of an ssl.SSLContext or of what makes one, not of {context!r:.60}")
@@ -85,7 +85,7 @@ class TlsContext:
         client_certificate: str = "required",
         protocols: Sequence[str] = (),
         handshake_timeout: float = 10.0,
-        handshakes_per_turn: int = 8,
+        handshakes_per_turn: int = 4,
     ) -> TlsContext:
         """A server's, from PEM files: the certificate with its chain, and its key, unless that is in the same file.
 

@@ -51,6 +51,10 @@ class Side:
         self.results.append(result)
         return result
 
+    def unwrap_all(self) -> None:
+        while self.network.position:
+            self.unwrap()
+
     def said(self, status: HandshakeStatus) -> int:
         return sum(result.handshake_status is status for result in self.results)
 
@@ -238,8 +242,7 @@ def test_a_certificate_that_is_not_trusted_raises_and_leaves_an_alert(pki: Pki) 
     while near.engine.handshake_status is WRAP:
         far.network.put(near.wrap())
     with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
-        while far.network.position:
-            far.unwrap()
+        far.unwrap_all()
     assert near.engine.session.peer_certificates == []
 
 

@@ -36,7 +36,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     ],
     ids=["http", "proxy", "zeros", "garbage", "data first", "too long"],
 )
-def test_what_is_no_handshake(pki: Pki, caplog: pytest.LogCaptureFixture, data: bytes, words: str) -> None:
+def test_L08_what_is_no_handshake_costs_one_line(
+    pki: Pki, caplog: pytest.LogCaptureFixture, data: bytes, words: str
+) -> None:
     caplog.set_level(logging.DEBUG, "nio.reactor")
     with World(over(pki.server(), Hello)) as world:
         peer = world.connect()
@@ -58,7 +60,7 @@ def test_a_version_that_is_too_old(pki: Pki, caplog: pytest.LogCaptureFixture) -
     caplog.set_level(logging.DEBUG, "nio.reactor")
     context = pki.client()
     context.set_ciphers("DEFAULT@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match=r"TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     with World(over(pki.server(), Hello)) as world:
         client = Client(world, context)
@@ -137,7 +139,7 @@ def test_an_optional_client_s_certificate(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["says nothing", "half a record"])
-def test_a_silent_client_is_cut_at_the_deadline(pki: Pki, half: bool) -> None:
+def test_L01_a_silent_client_is_cut_at_the_deadline(pki: Pki, half: bool) -> None:
     with World(over(pki.server(handshake_timeout=5.0), Hello)) as world:
         peer = world.connect()
         if half:
@@ -153,7 +155,7 @@ def test_a_silent_client_is_cut_at_the_deadline(pki: Pki, half: bool) -> None:
         assert peer.read_to_end() == b""
 
 
-def test_a_byte_now_and_then_does_not_move_the_deadline(pki: Pki) -> None:
+def test_L01_a_byte_now_and_then_does_not_move_the_deadline(pki: Pki) -> None:
     with World(over(pki.server(handshake_timeout=5.0), Hello)) as world:
         client = Client(world, pki.client())
         with pytest.raises(ssl.SSLWantReadError):
@@ -166,6 +168,50 @@ def test_a_byte_now_and_then_does_not_move_the_deadline(pki: Pki) -> None:
         assert world.handler.reasons == [CloseReason.TLS_TIMEOUT]
 
 
+@pytest.mark.parametrize("way", ["half_close", "reset", "close"])
+def test_L02_plain_text_before_the_handshake_never_reaches_the_handler(pki: Pki, way: str) -> None:
+    """CVE-2023-40217: sent, and left, before the server has accepted."""
+    with World(over(pki.server(), Hello)) as world:
+        peer = world.dial()
+        peer.send(b"ann\n")
+        getattr(peer, way)()
+        world.until(lambda: world.handlers and world.handler.reasons)
+        assert world.handler.seen == []
+        assert world.handler.reasons[0] in (CloseReason.TLS_HANDSHAKE, CloseReason.PEER_RST)
+
+
+def test_L10_a_callback_for_names_that_raises_costs_one_handshake(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda info: told.append(info.exc_value))
+
+    def broken(*_: object) -> None:
+        raise KeyError("names")
+
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(*pki.pair.both)
+    with World(over(TlsContext(own, server_side=True), Hello)) as world:
+        own.sni_callback = broken
+        client = Client(world, pki.client())
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
+            client.shake()
+        client.peer.close()
+        world.until(lambda: world.closed())
+        assert world.closed() == {CloseReason.TLS_HANDSHAKE: 1}
+        assert [type(error) for error in told] == [KeyError]
+        own.sni_callback = None
+        Client(world, pki.client()).shake().ask(b"ann")
+
+
+def test_L05_L11_the_defaults_are_not_weak(pki: Pki) -> None:
+    context = pki.server().context
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.options & ssl.OP_NO_COMPRESSION
+    client = TlsContext.client("localhost", ca=pki.trusted.certificate).context
+    assert client.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert (client.verify_mode, client.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
 def test_once_it_is_done_the_deadline_is_over(pki: Pki) -> None:
     with World(over(pki.server(handshake_timeout=5.0), Hello)) as world:
         client = Client(world, pki.client()).shake()
@@ -174,7 +220,7 @@ def test_once_it_is_done_the_deadline_is_over(pki: Pki) -> None:
         client.ask(b"bob")
 
 
-def test_two_hundred_clients_that_say_nothing(pki: Pki) -> None:
+def test_L01_two_hundred_clients_that_say_nothing(pki: Pki) -> None:
     with World(over(pki.server(handshake_timeout=5.0), Hello)) as world:
         for _ in range(200):
             world.dial()
@@ -203,7 +249,7 @@ def test_a_client_that_leaves_in_the_middle(pki: Pki, way: str, after: int) -> N
         assert world.handler.reasons == [expected]
 
 
-def test_a_storm_of_handshakes_does_not_starve_who_is_there(pki: Pki) -> None:
+def test_L07_a_storm_of_handshakes_does_not_starve_who_is_there(pki: Pki) -> None:
     """Twelve hellos come in one turn, two steps are taken in each; whoever is established is served in each, too."""
     with World(over(pki.server(handshakes_per_turn=2), Hello)) as world:
         client = Client(world, pki.client()).shake()

@@ -60,7 +60,7 @@ def test_what_is_written_before_the_handshake_is_done_waits_under_the_marks(pki:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_bytes_that_come_one_by_one(pki: Pki, version: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_L04_bytes_that_come_one_by_one(pki: Pki, version: str, caplog: pytest.LogCaptureFixture) -> None:
     with World(over(pki.server(), Hello)) as world:
         client = Client(world, pki.client(version))
         send = client.peer.send
@@ -117,6 +117,54 @@ def test_what_the_kernel_takes_in_part_is_sent_in_order_and_counts(pki: Pki) -> 
         assert client.read(1050) == b"Hello bob\nHello carl\n" * 50
         world.turns()
         assert (world.handler.state, world.handler.key.interest_ops, world.handler.unsent) == (State.READING, READ, 0)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_L04_a_kernel_that_takes_one_byte_at_a_time(pki: Pki, version: str) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        world.kernel.sends.extend([1, NEVER] * 3000)
+        client = Client(world, pki.client(version)).shake()
+        client.ask(b"ann")
+        assert world.reactor.statistics().spins == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_L04_a_peer_that_takes_nothing_of_the_handshake(pki: Pki, version: str) -> None:
+    """The server's flight waits for room, and nothing spins meanwhile."""
+    with World(over(pki.server(), Hello)) as world:
+        world.kernel.room = 10
+        client = Client(world, pki.client(version))
+        with pytest.raises(ssl.SSLWantReadError):
+            client.tls.do_handshake()
+        client.flush()
+        world.until(lambda: world.kernel.room == 0)
+        world.turns()
+        assert world.handler.key.interest_ops & WRITE
+        assert world.handler.unsent > 0
+        world.kernel.room = None
+        client.shake().ask(b"ann")
+
+
+@pytest.mark.parametrize("count", [2, 200])
+def test_L03_many_records_in_one_segment(pki: Pki, count: int) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        client = Client(world, pki.client()).shake()
+        for _ in range(count):
+            client.tls.write(b"ann\n")
+        client.flush()
+        assert client.read(10 * count) == b"Hello ann\n" * count
+
+
+def test_L09_a_peer_that_never_answers_the_end_is_left(pki: Pki) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        client = Client(world, pki.client()).shake()
+        client.ask(b"ann")
+        world.handler.finish()
+        world.until_state(State.LINGERING)
+        world.advance(1.9)
+        assert world.handler.reasons == []
+        world.advance(0.2)
+        assert world.handler.reasons == [CloseReason.LOCAL]
 
 
 def test_an_established_connection_is_served_like_a_plain_one(pki: Pki) -> None:
@@ -195,7 +243,7 @@ def test_garbage_behind_data_in_one_read_is_told_behind_the_data(pki: Pki, versi
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_end_of_tcp_alone_is_told_as_truncation(pki: Pki, version: str) -> None:
+def test_L06_an_end_of_tcp_alone_is_told_as_truncation(pki: Pki, version: str) -> None:
     with World(over(pki.server(), Hello)) as world:
         client = Client(world, pki.client(version)).shake()
         client.send(b"ann\nhalf a li")
@@ -207,7 +255,7 @@ def test_an_end_of_tcp_alone_is_told_as_truncation(pki: Pki, version: str) -> No
         assert world.handler.seen == [b"ann"]
 
 
-def test_truncation_is_no_end_of_a_half_open_stream(pki: Pki) -> None:
+def test_L06_truncation_is_no_end_of_a_half_open_stream(pki: Pki) -> None:
     class Half(Diary):
         half_open = True
         ends = 0
