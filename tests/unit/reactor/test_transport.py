@@ -256,11 +256,11 @@ def test_an_error_of_its_own_ends_the_connection() -> None:
         assert (world.handler.got, world.handler.reasons) == ([], [CloseReason.PEER_RST])
 
 
-def test_a_peer_that_takes_no_handshake_is_left_when_it_is_idle() -> None:
+def test_a_peer_that_takes_no_handshake_is_left_at_the_write_deadline() -> None:
     with World(MaskedKeeper) as world:
         world.kernel.room = 0
         world.connect()
         world.advance(59)
         assert world.handler.reasons == []
         world.advance(2)
-        assert world.handler.reasons == [CloseReason.IDLE_TIMEOUT]
+        assert world.handler.reasons == [CloseReason.WRITE_TIMEOUT]
