@@ -317,7 +317,7 @@ class TlsTransport:
         elif self._stage == _DONE:
             self.needs = _WAITS
         else:
-            holds = self._stage == _OPEN and (self._later or self._incoming.pending)
+            holds = self._later or (self._stage == _OPEN and self._incoming.pending)
             self.needs = _HOLDS if holds else _FREE
 
     # the end

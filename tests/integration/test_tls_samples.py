@@ -41,7 +41,15 @@ class Client:
     """openssl s_client, as the docstring has it."""
 
     def __init__(self, authority: Authority, port: int, *arguments: str) -> None:
-        command = ["openssl", "s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost"]
+        command = [
+            "openssl",
+            "s_client",
+            "-quiet",
+            "-no_ign_eof",
+            "-verify_return_error",
+            "-verify_hostname",
+            "localhost",
+        ]
         command += ["-CAfile", str(authority.certificate), "-connect", f"127.0.0.1:{port}", *arguments]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
@@ -56,7 +64,12 @@ class Client:
 
     def end(self) -> bytes:
         """What it has said of the certificates."""
-        _, errors = self.process.communicate(timeout=PATIENCE)
+        try:
+            _, errors = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
         return errors
 
 

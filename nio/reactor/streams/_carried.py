@@ -87,7 +87,7 @@ class Carried(Outlet):
 
     def carry_on(self) -> None:
         """A tick that the transport has asked for."""
-        if self._state is not CLOSED and self._secure is not None:
+        if self._state is not CLOSED:
             self._carry(False)
 
     # a handshake
@@ -109,9 +109,7 @@ class Carried(Outlet):
         self._arm()
 
     def _carry(self, readable: bool) -> None:
-        secure = self._secure
-        if secure is None:
-            return
+        secure: Any = self._secure
         try:
             secure.advance(readable)
         except BlockingIOError:
@@ -123,8 +121,8 @@ class Carried(Outlet):
 
     def handle_secure(self) -> None:
         """The transport's tick: the handshake is done."""
-        secure = self._secure
-        if self._state is CLOSED or secure is None:
+        secure: Any = self._secure
+        if self._state is CLOSED:
             return
         secure.open()
         self._heard = [self._clock()]
@@ -134,9 +132,13 @@ class Carried(Outlet):
             self.send_queued()
 
     def look_in(self) -> None:
-        """A tick: the transport holds input."""
-        if self._state is READING and self._transport.needs == _HOLDS:
+        """A tick: the transport holds input. Who does not read now looks again by ``_arm``."""
+        if self._transport.needs != _HOLDS:
+            return
+        if self._state is READING:
             self.handle_read()
+        else:
+            self._steady = None  # so that a worker's reply leads there, too
 
     def _own_interest(self, needs: int) -> int:
         state = self._state

@@ -212,8 +212,8 @@ def test_input_that_came_with_the_end_of_the_handshake_waits_for_resume(pki: Pki
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_end_behind_data_in_one_read(pki: Pki, version: str) -> None:
-    with World(over(pki.server(), Hello)) as world:
+def test_an_end_behind_data_in_one_read(pki: Pki, version: str, workers: int) -> None:
+    with World(over(pki.server(), Hello), workers=workers) as world:
         client = Client(world, pki.client(version)).shake()
         client.ask(b"ann")
         client.tls.write(b"bob\n")
@@ -233,6 +233,7 @@ def test_garbage_behind_data_in_one_read_is_told_behind_the_data(pki: Pki, versi
         client.ask(b"ann")
         client.tls.write(b"bob\n")
         client.peer.send(client.outgoing.read() + b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        world.until_state(State.LINGERING)
         with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac"):
             client.read_to_end()
         client.peer.close()
