@@ -81,6 +81,9 @@ class SSLSession:
 
 
 def session_of(connection: Connection) -> SSLSession | None:
-    """What TLS says of this connection; None while it has none. Complete from ``on_secure`` on."""
+    """What TLS says of this connection; None while it has none. Complete from ``on_secure`` on.
+
+    For the reactor's thread: what ``process`` needs of it in a worker is to be kept in ``on_secure``.
+    """
     session: SSLSession | None = getattr(connection.carrier, "session", None)
     return session

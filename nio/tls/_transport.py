@@ -33,6 +33,7 @@ _RECORD = 16 * 1024  # the most that one record holds
 _AT_A_TIME = 64 * 1024  # bytes encrypted before the kernel is asked whether it takes them
 _FREE, _WRITES, _READS, _WAITS, _HOLDS = Needs.FREE, Needs.WRITES, Needs.READS, Needs.WAITS, Needs.HOLDS
 _SHAKING, _DONE, _OPEN, _BROKEN, _DEAF = range(5)
+_STANDS = (_DONE, _OPEN)
 
 
 class TlsTransport:
@@ -147,9 +148,10 @@ class TlsTransport:
 
     def shutdown_output(self) -> None:
         self._fin_is_due = True
-        if self._stage == _OPEN:
+        if self._stage in _STANDS:
+            self._stage = _OPEN
             self._say_end()
-        elif self._stage != _BROKEN:
+        elif self._stage == _SHAKING:
             self._stage, self.due = _DEAF, 0
         self._push()
 
@@ -159,7 +161,7 @@ class TlsTransport:
             return
         self.due = 0
         try:
-            if self._stage == _OPEN:
+            if self._stage in _STANDS:
                 if self._keep_session is not None:
                     self._keep_session(self._object)
                 if in_order and not self._ahead:
@@ -292,7 +294,7 @@ class TlsTransport:
         self._push()
         if self._waiting or (self._stage != _OPEN and data):
             raise BlockingIOError
-        done, self._ahead = self._ahead, 0
+        done, self._ahead = (self._ahead, 0) if data else (0, self._ahead)
         return done
 
     def _push(self) -> None:
@@ -326,12 +328,20 @@ class TlsTransport:
         if self._out_ended:
             return
         self._out_ended = True
-        if self._incoming.pending and not self._later:
-            self._later.insert(0, self._recv_held())  # else unwrap() would meet data
+        if self._incoming.pending and self._connection is not None:
+            self._keep_input()  # else unwrap() would meet it
         try:
             self._object.unwrap()
         except ssl.SSLError:
             pass  # there is no answer yet, or never will be
+
+    def _keep_input(self) -> None:
+        try:
+            self._later.insert(0, self._recv_held())
+        except BlockingIOError:
+            pass  # not a whole record
+        except TransportError as broken:
+            self._later.append(broken)
 
     def _end_stream(self) -> None:
         if self._fin_is_due and not self._waiting:

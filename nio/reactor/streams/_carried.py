@@ -122,7 +122,7 @@ class Carried(Outlet):
     def handle_secure(self) -> None:
         """The transport's tick: the handshake is done."""
         secure: Any = self._secure
-        if self._state is CLOSED:
+        if self._state in (CLOSED, LINGERING):
             return
         secure.open()
         self._heard = [self._clock()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -336,41 +338,43 @@ def test_a_call_in_the_middle_of_the_handshake(
         assert world.reactor.statistics().open == 0
 
 
-@pytest.mark.parametrize("step", ["wrap", "do_handshake", "read", "write", "unwrap"])
-def test_an_exception_at_each_step_costs_one_connection(pki: Pki, step: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What OpenSSL raises there is the peer's; anything else is a fault of ours, and told as one."""
+@pytest.mark.parametrize("step", ["do_handshake", "read", "write", "unwrap"])
+def test_a_fault_at_each_step_costs_one_connection(pki: Pki, step: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no error of TLS is a fault of ours, and told as one."""
     context = pki.server()
-    good = context.context.sslobject_class
 
     class Faulty(ssl.SSLObject):
         asked_for = None
 
-        def __getattribute__(self, name: str) -> object:
-            if name == step and armed:
-                raise MemoryError(step)
+        def __getattribute__(self, name: str) -> Any:
+            if name == step:
+                return self.fail
             return super().__getattribute__(name)
 
-    armed = True
+        def fail(self, *args: object) -> None:
+            raise MemoryError(step)
+
+    good = context.context.sslobject_class
     with World(over(context, Hello)) as world:
         context.context.sslobject_class = Faulty
-        if step == "wrap":
-            context._make, make = None, context._make  # type: ignore[assignment]
-            context._context, kept = None, context._context  # type: ignore[assignment]
-            world.connect()
-            world.until(lambda: "no handler" in caplog.text or world.handler.reasons)
-            context._make, context._context = make, kept
-        else:
-            peer = world.connect()
-            client = Client(world, pki.client(), peer=peer)
-            try:
-                client.shake().ask(b"ann")
-                world.handler.finish()
-                client.read_to_end()
-            except (AssertionError, ssl.SSLError, ConnectionError):
-                pass
-            peer.close()
-            world.until(lambda: world.handler.reasons or "no handler" in caplog.text)
-        armed = False
+        client = Client(world, pki.client())
+        with suppress(AssertionError, ssl.SSLError, ConnectionError):
+            client.shake().ask(b"ann")
+            world.handler.finish()
+            client.read_to_end()
+        client.peer.close()
+        world.until(lambda: world.handler.reasons)
+        assert "MemoryError" in caplog.text
         context.context.sslobject_class = good
         Client(world, pki.client()).shake().ask(b"bob")
         assert world.reactor.statistics().open == 1
+
+
+def test_a_transport_that_cannot_be_made_costs_one_connection(pki: Pki, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(self: Hello, channel: object) -> None:
+        raise MemoryError("no transport")
+
+    with World(over(broken, Hello)) as world:
+        assert world.dial().read_to_end() == b""
+        assert "a connection got no handler" in caplog.text
+        assert world.reactor.statistics().open == 0
