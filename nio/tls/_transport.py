@@ -1,7 +1,7 @@
 """TlsTransport: TLS under a connection, over Python's ``ssl`` with memory on both sides.
 
 **What was encrypted and not sent is reported as not taken.** The connection offers the same bytes again, and they are
-skipped: ``_ahead`` counts them. So ``unsent``, the marks and all deadlines of a connection mean with TLS what they mean
+skipped: ``_ahead`` counts them. While a piece is on its way its bytes count as taken in proportion, but for the last. So ``unsent``, the marks and all deadlines of a connection mean with TLS what they mean
 without, and an established connection is served by the same loop as a plain one (``_steady.py``).
 
 **A read gives out everything that can be decrypted**, since the kernel does not tell of it again. It takes 47 KiB of
@@ -130,7 +130,7 @@ class TlsTransport:
         before = self._stage != _OPEN or self._waiting or self._ahead or not data
         done = self._send_before(data) if before else 0
         size = len(data)
-        while done < size:
+        while done < size and not self._waiting:
             most = min(size - done, _AT_A_TIME)
             self._put(data if not done and most == size else memoryview(data)[done : done + most])
             wire = self._outgoing.read()
@@ -140,10 +140,10 @@ class TlsTransport:
                 sent = 0
             if sent < len(wire):
                 self._waiting, self._ahead = memoryview(wire)[sent:], most
-                if not done:
-                    raise BlockingIOError
-                return done
+                most = self._share(sent, len(wire))
             done += most
+        if size and not done:
+            raise BlockingIOError
         return done
 
     def shutdown_output(self) -> None:
@@ -291,11 +291,22 @@ class TlsTransport:
 
     def _send_before(self, data: bytes | memoryview) -> int:
         """What was encrypted before goes first; the bytes of ``data`` that are done with it."""
+        before = len(self._waiting)
         self._push()
-        if self._waiting or (self._stage != _OPEN and data):
+        if self._stage != _OPEN and data:
             raise BlockingIOError
-        done, self._ahead = (self._ahead, 0) if data else (0, self._ahead)
+        if self._waiting and before:
+            return self._share(max(0, before - len(self._waiting)), before)
+        done, self._ahead = self._ahead, 0
         return done
+
+    def _share(self, sent: int, wire: int) -> int:
+        """What part of ``_ahead`` counts as taken, when so much of its encrypted form is sent: never the last byte."""
+        if not self._ahead:
+            return 0
+        share = min(self._ahead - 1, self._ahead * sent // wire)
+        self._ahead -= share
+        return share
 
     def _push(self) -> None:
         """Send what is encrypted."""
@@ -303,9 +314,12 @@ class TlsTransport:
             self._waiting = memoryview(bytes(self._waiting) + self._outgoing.read())
         if self._waiting:
             try:
-                self._waiting = self._waiting[self._sock_send(self._waiting, NO_SIGNAL) :]
+                sent = self._sock_send(self._waiting, NO_SIGNAL)
             except BlockingIOError:
-                pass
+                sent = 0
+            self._waiting = self._waiting[sent:]
+            if not self._ahead and self._connection is not None:
+                self._connection.reactor.tally.bytes_out += sent  # see _moved()
         self._note()
         self._end_stream()
 

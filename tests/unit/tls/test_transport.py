@@ -110,7 +110,7 @@ def test_what_the_kernel_takes_in_part_is_sent_in_order_and_counts(pki: Pki) -> 
         world.kernel.sends.extend([3, NEVER, 2])
         client.send(b"ann\n")
         world.until(lambda: world.handler.unsent)
-        assert world.handler.unsent == 10  # as data: nothing of a record is there before all of it is
+        assert 0 < world.handler.unsent <= 10  # of data: what is encrypted of it and not sent counts
         assert client.read(10) == b"Hello ann\n"
         world.kernel.sends.extend([NEVER, 1] * 50)
         client.send(b"bob\ncarl\n" * 50)
