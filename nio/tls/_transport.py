@@ -1,8 +1,9 @@
 """TlsTransport: TLS under a connection, over Python's ``ssl`` with memory on both sides.
 
 **What was encrypted and not sent is reported as not taken.** The connection offers the same bytes again, and they are
-skipped: ``_ahead`` counts them. While a piece is on its way its bytes count as taken in proportion, but for the last. So ``unsent``, the marks and all deadlines of a connection mean with TLS what they mean
-without, and an established connection is served by the same loop as a plain one (``_steady.py``).
+skipped: ``_ahead`` counts them. While a piece is on its way its bytes count as taken in proportion, but for the last. So
+``unsent``, the marks and all deadlines of a connection mean with TLS what they mean without, and an established
+connection is served by the same loop as a plain one (``_steady.py``).
 
 **A read gives out everything that can be decrypted**, since the kernel does not tell of it again. It takes 47 KiB of
 the socket at a time: with what was left of a record before that is not more than 64 KiB of data.
@@ -41,6 +42,7 @@ class TlsTransport:
 
     __slots__ = (
         "_ahead",
+        "_at_gate",
         "_channel",
         "_connection",
         "_decrypt",
@@ -85,7 +87,7 @@ class TlsTransport:
         self._waiting = memoryview(b"")  # encrypted, and not taken by the kernel
         self._ahead = 0  # bytes of data whose encrypted form is there, or sent in part
         self._later: list[bytes | TransportError] = []  # decrypted, and not given out
-        self._out_ended = self._fin_is_due = False
+        self._at_gate = self._out_ended = self._fin_is_due = False
         self.needs, self.unsent, self.due = _READS, 0, 0
 
     @property
@@ -103,11 +105,13 @@ class TlsTransport:
             self._step()  # a client speaks first
 
     def advance(self, readable: bool) -> None:
-        if self._stage == _SHAKING:
-            if readable:
-                self._receive_handshake()
-            elif self.needs == _WAITS:
-                self._step()  # the gate has called
+        if self._stage != _SHAKING:
+            return
+        if self._at_gate and not readable:
+            self._at_gate = False  # it has called
+            self._step()
+        elif not self._at_gate:
+            self._receive_handshake()
 
     def open(self) -> None:
         self._stage = _OPEN
@@ -181,11 +185,12 @@ class TlsTransport:
             words = "the peer ended the stream in the middle of the handshake"
             raise self._broken(CloseReason.TLS_HANDSHAKE, ssl.SSLEOFError(ssl.SSL_ERROR_EOF, words))
         self._incoming.write(data)
-        gate = self._gate
-        if gate is None or gate.enter(self._connection):
+        gate: Any = self._gate
+        if gate.enter(self._connection):
             self._step()
         else:
-            self.needs = _WAITS
+            self._at_gate = True
+            self._note()
 
     def _step(self) -> None:
         try:
@@ -213,9 +218,7 @@ class TlsTransport:
 
     def _moved(self, count: int) -> None:
         """So much has come that is no data: progress all the same, or a slow peer would be taken for a spin."""
-        connection = self._connection
-        if connection is not None:
-            connection.reactor.tally.bytes_in += count
+        self._connection.reactor.tally.bytes_in += count
 
     def _not_decrypted(self, error: ssl.SSLError, count: int) -> bytes:
         if isinstance(error, ssl.SSLWantReadError):
@@ -258,7 +261,7 @@ class TlsTransport:
         if self._stage == _OPEN:
             return self._recv_held()
         if self._stage == _SHAKING:
-            if self.needs != _WAITS:
+            if not self._at_gate:
                 self._receive_handshake()
             raise BlockingIOError
         if self._stage == _DONE:
@@ -328,10 +331,10 @@ class TlsTransport:
         self.unsent = 0 if self._ahead else len(self._waiting)
         if self.unsent:
             self.needs = _WRITES
+        elif self._stage == _DONE or (self._stage == _SHAKING and self._at_gate):
+            self.needs = _WAITS
         elif self._stage == _SHAKING:
             self.needs = _READS
-        elif self._stage == _DONE:
-            self.needs = _WAITS
         else:
             holds = self._later or (self._stage == _OPEN and self._incoming.pending)
             self.needs = _HOLDS if holds else _FREE

@@ -42,5 +42,5 @@ def words_of(error: Exception) -> str:
 
 def refuses_us(error: ssl.SSLError) -> bool:
     """The peer's answer to our handshake, which TLS 1.3 brings after this side's is done."""
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""
     return "ALERT" in reason and any(word in reason for word in _OF_CERTIFICATES)

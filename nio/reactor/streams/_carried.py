@@ -37,17 +37,8 @@ class _NotConnected:
 
     needs = unsent = 0
 
-    def recv(self, size: int) -> bytes:
-        raise BlockingIOError
 
-    def send(self, data: bytes | memoryview, flags: int) -> int:
-        raise BlockingIOError
-
-    def shutdown_output(self) -> None:
-        """There is none."""
-
-
-NOT_CONNECTED: Transport = _NotConnected()
+NOT_CONNECTED: Any = _NotConnected()
 
 
 class Carried(Outlet):
@@ -89,6 +80,7 @@ class Carried(Outlet):
         """A tick that the transport has asked for."""
         if self._state is not CLOSED:
             self._carry(False)
+            self._go_on_draining()
 
     # a handshake
 
@@ -130,6 +122,10 @@ class Carried(Outlet):
             self._tell(self.on_secure)
         finally:
             self.send_queued()
+        self._go_on_draining()
+
+    def _go_on_draining(self) -> None:
+        """The transport had it wait: a Connection's affair."""
 
     def look_in(self) -> None:
         """A tick: the transport holds input. Who does not read now looks again by ``_arm``."""

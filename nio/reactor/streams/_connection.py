@@ -372,6 +372,10 @@ class Connection(Carried):
         if self._output_ends:
             self._begin_end(CloseReason.PEER_FIN)
 
+    def _go_on_draining(self) -> None:
+        if self._drain_began:
+            self._drain()
+
     def _drain(self) -> None:
         """Read on, if the selection has not done so already."""
         if self._state is READING:

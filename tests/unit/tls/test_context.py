@@ -307,6 +307,17 @@ def test_a_client_of_a_server_that_is_none(pki: Pki) -> None:
         assert handler.reasons == [CloseReason.TLS_HANDSHAKE]
 
 
+def test_a_client_that_can_say_nothing(pki: Pki) -> None:
+    context = TlsContext.client("localhost", ca=pki.trusted.certificate)
+    context.context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with pytest.warns(DeprecationWarning, match=r"OP_NO_TLS"):
+        context.context.options |= ssl.OP_NO_TLSv1_3
+    with World(over(pki.server(), Hello)) as world:
+        handler = called(world, context)
+        assert handler.reasons == [CloseReason.TLS_HANDSHAKE]
+        assert "no version of TLS is allowed here" in handler._detail
+
+
 # the setting
 
 

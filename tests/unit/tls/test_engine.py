@@ -104,6 +104,7 @@ def test_a_handshake_and_data_both_ways(pki: Pki, version: str) -> None:
         with pytest.raises(IllegalStateError, match="no second one"):
             side.engine.begin_handshake()
     assert near.engine.session.peer_names == ["localhost", "127.0.0.1"]
+    assert near.wrap() == b""  # there is nothing to be told
     pass_on(near, far, b"hello")
     pass_on(far, near, b"and you")
     assert (far.got, near.got) == (b"hello", b"and you")

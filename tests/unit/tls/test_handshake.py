@@ -13,7 +13,7 @@ import pytest
 from nio.channels import SelectionKey
 from nio.reactor import CloseReason, State
 from nio.tls import TlsContext, session_of
-from tests.unit.reactor.support import World, in_a_thread
+from tests.unit.reactor.support import NEVER, World, in_a_thread
 from tests.unit.tls.support import Client, Hello, Pki, over
 
 READ = int(SelectionKey.OP_READ)
@@ -256,11 +256,7 @@ def test_L07_a_storm_of_handshakes_does_not_starve_who_is_there(pki: Pki) -> Non
     with World(over(pki.server(handshakes_per_turn=2), Hello)) as world:
         client = Client(world, pki.client()).shake()
         client.ask(b"ann")
-        storm = [Client(world, pki.client()) for _ in range(12)]
-        for each in storm:
-            with pytest.raises(ssl.SSLWantReadError):
-                each.tls.do_handshake()
-            each.flush()
+        storm = crowd(world, pki, 12)
         for _ in range(5):
             client.send(b"bob\n")
             world.turns(1)
@@ -273,13 +269,123 @@ def test_L07_a_storm_of_handshakes_does_not_starve_who_is_there(pki: Pki) -> Non
             each.shake().ask(b"carl")
 
 
+def crowd(world: World, pki: Pki, count: int) -> list[Client]:
+    """So many clients whose hellos the reactor finds in one selection."""
+    clients = [Client(world, pki.client()) for _ in range(count)]
+    for each in clients:
+        with pytest.raises(ssl.SSLWantReadError):
+            each.tls.do_handshake()
+        each.flush()
+    return clients
+
+
+def test_who_waits_at_the_gate_may_be_written_to(pki: Pki) -> None:
+    class Early(Hello):
+        def on_open(self) -> None:
+            self.send(b"welcome")
+
+    with World(over(pki.server(handshakes_per_turn=1), Early)) as world:
+        clients = crowd(world, pki, 5)
+        world.turns(1)
+        for handler in world.handlers:
+            handler.send(b"again")
+        world.turns(1)
+        for client in clients:
+            assert client.shake().read(14) == b"welcome\nagain\n"
+            client.ask(b"ann")
+
+
+def test_a_drain_with_a_crowd_at_the_gate(pki: Pki) -> None:
+    with World(over(pki.server(handshakes_per_turn=1), Hello)) as world:
+        served = Client(world, pki.client()).shake()
+        served.send(b"ann\n")
+        clients = crowd(world, pki, 5)
+        world.turns(1)
+        world.reactor.stop(drain=5)
+        assert served.read(10) == b"Hello ann\n"
+        for client in clients:
+            client.peer.read_to_end()
+            client.peer.close()
+        served.peer.close()
+        world.until(lambda: not world.reactor.statistics().open)
+        assert world.closed() == {CloseReason.DRAIN: 6}
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_drain_between_the_handshake_and_its_tick(pki: Pki, asks: bool) -> None:
+    """What came with the end of the handshake had been received when the drain began."""
+    with World(over(pki.server(), Hello)) as world:
+        (client,) = crowd(world, pki, 1)
+        world.until(lambda: client.pull() or client.incoming.pending)
+        client.tls.do_handshake()
+        if asks:
+            client.tls.write(b"ann\n")
+        client.flush()
+        world.reactor.stop(drain=5)
+        assert client.read_to_end() == (b"Hello ann\n" if asks else b"")
+        client.peer.close()
+        world.until(lambda: world.closed())
+        assert world.closed() == {CloseReason.DRAIN: 1}
+
+
+@pytest.mark.parametrize("act", [Hello.close, Hello.finish], ids=["close", "finish"])
+def test_an_end_between_the_handshake_and_its_tick(pki: Pki, act: Callable[[Hello], None]) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        (client,) = crowd(world, pki, 1)
+        world.until(lambda: client.pull() or client.incoming.pending)
+        client.tls.do_handshake()
+        client.flush()
+        world.reactor.execute(act, world.handler)
+        assert client.read_to_end() == b""  # and no truncation
+        client.peer.close()
+        world.until(lambda: world.handler.reasons)
+        assert world.handler.reasons == [CloseReason.LOCAL]
+
+
+def test_an_end_with_output_that_can_never_be_sent(pki: Pki) -> None:
+    class Brief(Hello):
+        def on_open(self) -> None:
+            self.send(b"go away")
+            self.finish()
+
+    with World(over(pki.server(), Brief)) as world:
+        peer = world.connect()
+        world.until_state(State.CLOSING)
+        peer.send(HTTP)
+        world.until(lambda: world.handler.reasons)
+        assert world.handler.reasons == [CloseReason.LOCAL]
+        assert isinstance(world.handler.close_error, ssl.SSLError)
+        assert Client(world, pki.client()).shake().read_to_end() == b"go away\n"
+
+
+def test_a_suspended_connection_shakes_hands_whatever_the_kernel_says(pki: Pki) -> None:
+    class Waiting(Hello):
+        def on_open(self) -> None:
+            self.suspend()
+
+    with World(over(pki.server(), Waiting)) as world:
+        client = Client(world, pki.client())
+        world.kernel.recvs.extend([NEVER, 1, NEVER])
+        client.shake()
+        world.until(lambda: world.handler.secured)
+        world.handler.resume()
+        client.ask(b"ann")
+
+
+def test_an_alert_that_finds_nobody(pki: Pki) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        peer = world.connect()
+        world.kernel.sends.append(BrokenPipeError())
+        peer.send(HTTP)
+        world.until_state(State.LINGERING)
+        peer.close()
+        world.until(lambda: world.closed())
+        assert world.closed() == {CloseReason.TLS_HANDSHAKE: 1}
+
+
 def test_who_waits_at_the_gate_may_be_gone_when_its_turn_comes(pki: Pki) -> None:
     with World(over(pki.server(handshakes_per_turn=1), Hello)) as world:
-        storm = [Client(world, pki.client()) for _ in range(5)]
-        for each in storm:
-            with pytest.raises(ssl.SSLWantReadError):
-                each.tls.do_handshake()
-            each.flush()
+        storm = crowd(world, pki, 5)
         world.turns(1)
         for handler in world.handlers[1:4]:
             handler.close()
@@ -338,9 +444,12 @@ def test_a_call_in_the_middle_of_the_handshake(
         assert world.reactor.statistics().open == 0
 
 
+@pytest.mark.parametrize("error", [MemoryError("odd"), ssl.SSLError(1, "odd")], ids=["fault", "TLS"])
 @pytest.mark.parametrize("step", ["do_handshake", "read", "write", "unwrap"])
-def test_a_fault_at_each_step_costs_one_connection(pki: Pki, step: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What is no error of TLS is a fault of ours, and told as one."""
+def test_an_error_at_each_step_costs_one_connection(
+    pki: Pki, step: str, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no error of TLS is a fault of ours, and told as one, with a traceback."""
     context = pki.server()
 
     class Faulty(ssl.SSLObject):
@@ -352,7 +461,7 @@ def test_a_fault_at_each_step_costs_one_connection(pki: Pki, step: str, caplog: 
             return super().__getattribute__(name)
 
         def fail(self, *args: object) -> None:
-            raise MemoryError(step)
+            raise error
 
     good = context.context.sslobject_class
     with World(over(context, Hello)) as world:
@@ -364,7 +473,7 @@ def test_a_fault_at_each_step_costs_one_connection(pki: Pki, step: str, caplog: 
             client.read_to_end()
         client.peer.close()
         world.until(lambda: world.handler.reasons)
-        assert "MemoryError" in caplog.text
+        assert ("Traceback" in caplog.text) is isinstance(error, MemoryError)
         context.context.sslobject_class = good
         Client(world, pki.client()).shake().ask(b"bob")
         assert world.reactor.statistics().open == 1

@@ -307,6 +307,43 @@ def test_output_may_end_while_input_goes_on(pki: Pki, version: str) -> None:
         assert world.closed() == {CloseReason.PEER_FIN: 1}
 
 
+@pytest.mark.parametrize("behind", [b"whole", b"", b"garbage"])
+def test_output_may_end_before_the_first_input_is_looked_at(pki: Pki, behind: bytes) -> None:
+    """It came with the end of the handshake, whole or in part, and on_secure ends the output."""
+
+    class Mute(Diary):
+        def on_secure(self) -> None:
+            super().on_secure()
+            self.suspend()
+            self.end_output()
+
+    with World(over(pki.server(), Mute)) as world:
+        client = Client(world, pki.client("TLSv1_3"))
+        with pytest.raises(ssl.SSLWantReadError):
+            client.tls.do_handshake()
+        client.flush()
+        world.until(lambda: client.pull() or client.incoming.pending)
+        client.tls.do_handshake()
+        finished = client.outgoing.read()
+        client.tls.write(b"hello")
+        record = client.outgoing.read()
+        cut = 3 if not behind else len(record)
+        client.peer.send(finished + (b"\x17\x03\x03\x00\x20" + b"x" * 32 if behind == b"garbage" else record[:cut]))
+        if behind == b"garbage":
+            with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac"):
+                client.read_to_end()
+            client.peer.close()
+            world.handler.resume()
+            world.until(lambda: world.handler.reasons)
+            assert world.handler.reasons == [CloseReason.PROTOCOL_ERROR]
+            return
+        assert client.read_to_end() == b""
+        client.peer.send(record[cut:])
+        world.handler.resume()
+        world.until(lambda: world.handler.got)
+        assert world.handler.got == [b"hello"]
+
+
 @pytest.mark.parametrize("way", ["finish", "close", "drain", "idle"])
 def test_every_end_in_order_says_close_notify(pki: Pki, way: str) -> None:
     with World(over(pki.server(), Hello)) as world:
