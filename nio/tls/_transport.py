@@ -1,8 +1,8 @@
 """TlsTransport: TLS under a connection, over Python's ``ssl`` with memory on both sides.
 
 **What was encrypted and not sent is reported as not taken.** The connection offers the same bytes again, and they are
-skipped: ``_ahead`` counts them. While a piece is on its way its bytes count as taken in proportion, but for the last. So
-``unsent``, the marks and all deadlines of a connection mean with TLS what they mean without, and an established
+skipped: ``_ahead`` counts them. While a piece is on its way its bytes count as taken in proportion, all but the last.
+So ``unsent``, the marks and all deadlines of a connection mean with TLS what they mean without, and an established
 connection is served by the same loop as a plain one (``_steady.py``).
 
 **A read gives out everything that can be decrypted**, since the kernel does not tell of it again. It takes 47 KiB of
@@ -152,29 +152,27 @@ class TlsTransport:
 
     def shutdown_output(self) -> None:
         self._fin_is_due = True
-        if self._stage in _STANDS:
-            self._stage = _OPEN
-            self._say_end()
-        elif self._stage == _SHAKING:
+        if self._stage == _SHAKING:
             self._stage, self.due = _DEAF, 0
+        self._say_end()
         self._push()
 
-    def end(self, in_order: bool) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        self.due = 0
+    def say_end(self) -> bool:
+        self._say_end()
         try:
-            if self._stage in _STANDS:
-                if self._keep_session is not None:
-                    self._keep_session(self._object)
-                if in_order and not self._ahead:
-                    self._say_end()
-                    self._push()
-            elif self._stage == _BROKEN:
-                self._push()
+            self._push()
         except OSError:
-            pass  # nobody is there to hear it
+            return True  # nobody is there to hear it
+        return not self._waiting
+
+    def end(self, in_order: bool) -> None:
+        if self._connection is None:
+            return
+        self._connection, self.due = None, 0
+        if self._stage in _STANDS and self._keep_session is not None:
+            self._keep_session(self._object)
+        if in_order and not self._ahead:
+            self.say_end()
 
     # the handshake
 
@@ -342,9 +340,9 @@ class TlsTransport:
     # the end
 
     def _say_end(self) -> None:
-        if self._out_ended:
+        if self._out_ended or self._stage not in _STANDS:
             return
-        self._out_ended = True
+        self._out_ended, self._stage = True, _OPEN
         if self._incoming.pending and self._connection is not None:
             self._keep_input()  # else unwrap() would meet it
         try:

@@ -340,7 +340,7 @@ class Outlet(Standing):
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
         if self._state in ENDED:
             return
-        if self._eof and not self._outbox.size and not self._transport.unsent:
+        if self._eof and self._secure is None and not self._outbox.size and not self._transport.unsent:
             self.close(reason)  # nobody is owed anything
             return
         self._end_input(reason)
@@ -354,7 +354,8 @@ class Outlet(Standing):
     def _end_output(self) -> None:
         """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""
         if self._eof:
-            self.close(self._reason)
+            if self._secure is None or self._secure.say_end():
+                self.close(self._reason)
             return
         self._state = LINGERING
         self._transport.shutdown_output()

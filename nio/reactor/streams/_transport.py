@@ -86,6 +86,9 @@ class SecureTransport(Transport, Protocol):
     def open(self) -> None:
         """The handshake is done, and from now on data is carried."""
 
+    def say_end(self) -> bool:
+        """Tell the peer that this side's stream ends; False while that waits, and counts in ``unsent``."""
+
     def end(self, in_order: bool) -> None:
         """The connection is about to close: tell the peer so, if it is ``in_order``, and let go of the connection."""
 

@@ -390,6 +390,27 @@ def test_the_close_notify_of_a_peer_that_takes_nothing_waits_and_ends(pki: Pki) 
         assert world.closed() == {CloseReason.LOCAL: 1}
 
 
+@pytest.mark.parametrize("reply", [False, True])
+def test_a_close_notify_that_answers_the_peer_s_waits_for_room(pki: Pki, reply: bool) -> None:
+    with World(over(pki.server(), Hello)) as world:
+        client = Client(world, pki.client()).shake()
+        client.ask(b"ann")
+        world.kernel.room = 0
+        if reply:
+            client.send(b"bob\n")
+            world.until(lambda: world.handler.unsent)
+            world.kernel.room = 32  # a record of TLS 1.3 with ten bytes in it: 5 of header, 1 of type, 16 of a tag
+        client.say_end()
+        world.until_state(State.CLOSING)
+        world.turns()
+        assert world.handler.unsent > 0
+        world.kernel.room = None
+        assert client.read_to_end() == (b"Hello bob\n" if reply else b"")
+        client.peer.close()
+        world.until(lambda: world.closed())
+        assert world.closed() == {CloseReason.PEER_FIN: 1}
+
+
 def test_a_drain_answers_what_was_asked_and_says_close_notify(pki: Pki) -> None:
     manual = Manual()
     with World(over(pki.server(), Hello), workers=manual) as world:
