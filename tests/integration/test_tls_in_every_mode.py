@@ -71,7 +71,7 @@ def tunnel(target: Address, context: TlsContext) -> Iterator[Address]:
         listener = ServerSocketChannel.open().bind(("127.0.0.1", 0))
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(Front))
         with reactor.in_thread():
-            yield ("127.0.0.1", listener.port)
+            yield ("127.0.0.1", listener.port or 0)
 
 
 def keep_little(channel: SocketChannel) -> None:

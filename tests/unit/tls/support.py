@@ -68,13 +68,15 @@ class Client:
         if data:
             self.peer.send(data)
 
-    def pull(self) -> None:
+    def pull(self) -> bool:
+        """Take what has come; whether there is anything."""
         self.peer.pull()
         data, self.peer.got = self.peer.got, b""
         if data:
             self.incoming.write(data)
         if self.peer.ended:
             self.incoming.write_eof()
+        return self.incoming.pending > 0
 
     def shake(self) -> Client:
         """To the end of the handshake, on both sides."""

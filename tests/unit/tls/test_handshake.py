@@ -316,7 +316,7 @@ def test_a_drain_between_the_handshake_and_its_tick(pki: Pki, asks: bool) -> Non
     """What came with the end of the handshake had been received when the drain began."""
     with World(over(pki.server(), Hello)) as world:
         (client,) = crowd(world, pki, 1)
-        world.until(lambda: client.pull() or client.incoming.pending)
+        world.until(lambda: client.pull())
         client.tls.do_handshake()
         if asks:
             client.tls.write(b"ann\n")
@@ -332,7 +332,7 @@ def test_a_drain_between_the_handshake_and_its_tick(pki: Pki, asks: bool) -> Non
 def test_an_end_between_the_handshake_and_its_tick(pki: Pki, act: Callable[[Hello], None]) -> None:
     with World(over(pki.server(), Hello)) as world:
         (client,) = crowd(world, pki, 1)
-        world.until(lambda: client.pull() or client.incoming.pending)
+        world.until(lambda: client.pull())
         client.tls.do_handshake()
         client.flush()
         world.reactor.execute(act, world.handler)

@@ -39,7 +39,7 @@ class Mail(Greeter):
 class SwitchingMail(SwitchingHandler):
     framing = Lines(max_length=256)
     process, on_secure, context = Mail.process, Mail.on_secure, None
-    __init__, on_open, on_close = Greeter.__init__, Greeter.on_open, Greeter.on_close  # type: ignore[assignment]
+    __init__, on_open, on_close = Greeter.__init__, Greeter.on_open, Greeter.on_close
     secured = 0
 
 
