@@ -139,7 +139,7 @@ class StreamHandler(Completions):
         if cls.process is StreamHandler.process:
             raise TypeError(f"{cls.__name__} has no process()")
         callbacks = ("process", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
-        check_callbacks(cls, *callbacks)
+        check_callbacks(cls, *callbacks, "on_secure")
         check_settings(cls, StreamHandler)
         check_limits(cls)
         check_names(cls)

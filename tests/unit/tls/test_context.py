@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +353,12 @@ def test_a_handler_that_takes_no_attribute_is_told(pki: Pki, caplog: pytest.LogC
         peer = world.dial()
         assert peer.read_to_end() == b""
         assert "Slotted takes no attribute, transport: make it one of the class" in caplog.text
+
+
+def test_whoever_has_no_tls_loads_none() -> None:
+    code = "import sys, nio, nio.reactor; print([name for name in sys.modules if name == 'ssl' or 'tls' in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout == "[]\n"
 
 
 def test_what_makes_no_transport_is_refused() -> None:
