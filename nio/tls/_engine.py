@@ -34,7 +34,8 @@ class SSLEngine:
     """One side of one TLS connection; made by :meth:`TlsContext.create_ssl_engine`.
 
     The caller moves the bytes: ``wrap(source, destination)`` turns data into TLS, ``unwrap`` TLS into data. Both also
-    make the handshake: ``handshake_status`` says which of them comes next. Not for several threads at a time.
+    make the handshake: ``handshake_status`` says which of them comes next. A peer's close_notify ends this side, too,
+    with the next ``wrap``; so does an error, whose alert that one gives out. Not for several threads at a time.
     """
 
     def __init__(self, wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject], client_mode: bool) -> None:
@@ -43,7 +44,6 @@ class SSLEngine:
         self._client_mode = client_mode
         self._begun = self._done = self._told = False
         self._wire = b""  # records made, and not given out
-        self._plain = b""  # decrypted, and not given out: only what came with the end of a handshake
         self._inbound_done = self._outbound_closed = False
 
     @property
@@ -122,8 +122,8 @@ class SSLEngine:
     def unwrap(self, source: ByteBuffer, destination: ByteBuffer) -> SSLEngineResult:
         """Take one record, and put the data in it into the destination.
 
-        Raises ``ssl.SSLError`` for what is no TLS, a certificate that is not trusted and the like; an alert is to be
-        wrapped and sent then. ReadOnlyBufferError.
+        Raises ``ssl.SSLError`` for what is no TLS, a certificate that is not trusted and the like; wrap and send the
+        alert then. ReadOnlyBufferError.
         """
         _check(source, destination)
         if self._inbound_done:
@@ -174,6 +174,9 @@ class SSLEngine:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             return b""
+        except ssl.SSLError:
+            self._outbound_closed = self._inbound_done = True  # but for an alert
+            raise
         self._done = True
         return b""
 
@@ -192,6 +195,9 @@ class SSLEngine:
             return b""  # a session ticket, say
         except ssl.SSLZeroReturnError:
             plain = b""
+        except ssl.SSLError:
+            self._outbound_closed = self._inbound_done = True  # but for an alert
+            raise
         if not plain:
             self._inbound_done = True
         return plain

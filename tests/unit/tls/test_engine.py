@@ -240,11 +240,28 @@ def test_a_certificate_that_is_not_trusted_raises_and_leaves_an_alert(pki: Pki) 
     while far.engine.handshake_status is WRAP:
         far.wrap()
     far.network.clear()
+    assert (near.engine.is_inbound_done, near.engine.is_outbound_done) == (True, False)
     while near.engine.handshake_status is WRAP:
         far.network.put(near.wrap())
+    assert near.results[-1].status is Status.CLOSED
+    assert (near.engine.handshake_status, near.engine.is_outbound_done) == (NOT, True)
     with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
         far.unwrap_all()
     assert near.engine.session.peer_certificates == []
+
+
+def test_a_record_that_was_changed_raises_and_closes(pki: Pki) -> None:
+    near, far = engines(pki)
+    handshake(near, far)
+    record = bytearray(near.wrap(b"hello"))
+    record[-1] ^= 1
+    far.network.put(bytes(record))
+    with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac"):
+        far.unwrap()
+    near.network.put(far.wrap(b"nothing of this"))
+    assert (far.results[-1].status, far.results[-1].bytes_consumed) == (Status.CLOSED, 0)
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
+        near.unwrap()
 
 
 def test_alpn_is_told_by_the_engine(pki: Pki) -> None:
