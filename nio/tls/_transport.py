@@ -88,7 +88,9 @@ class TlsTransport:
         self._ahead = 0  # bytes of data whose encrypted form is there, or sent in part
         self._later: list[bytes | TransportError] = []  # decrypted, and not given out
         self._at_gate = self._out_ended = self._fin_is_due = False
-        self.needs, self.unsent, self.due = _READS, 0, 0
+        self.needs: int = _READS
+        self.unsent: int = 0
+        self.due: int = 0
 
     @property
     def session(self) -> SSLSession:
