@@ -40,11 +40,11 @@ def pair(authority: Authority, tmp_path: Path) -> Pair:
 class Client:
     """openssl s_client, as the docstring has it."""
 
-    def __init__(self, authority: Authority, port: int, *arguments: str, quiet: bool = True) -> None:
+    def __init__(self, authority: Authority, port: int, *arguments: str) -> None:
         command = [
             "openssl",
             "s_client",
-            *["-quiet"] * quiet,
+            "-quiet",
             "-no_ign_eof",
             "-verify_return_error",
             "-verify_hostname",
@@ -81,19 +81,6 @@ def test_s_client_talks_to_tls_hello(authority: Authority, pair: Pair, version: 
         assert client.line(b"ann\n") == b"Hello ann\n"
         assert client.line(b"bob\n") == b"Hello bob\n"
         assert b"verify return:1" in client.end()
-
-
-def test_L05_nobody_negotiates_anew(authority: Authority, pair: Pair) -> None:
-    with sample("tls_hello", str(pair.certificate), str(pair.key)) as server:
-        client = Client(authority, server.address[1], "-tls1_2", quiet=False)
-        assert any(line.startswith(b"You speak") for line in iter(client.line, b""))
-        assert client.line(b"ann\n") == b"Hello ann\n"
-        assert client.line(b"R\n") == b"RENEGOTIATING\n"
-        client.end()
-        assert client.process.returncode != 0
-        other = Client(authority, server.address[1])
-        assert other.line().startswith(b"You speak")
-        other.end()
 
 
 def test_sighup_changes_the_certificate_of_new_connections_only(authority: Authority, pair: Pair) -> None:
