@@ -285,3 +285,12 @@ def test_a_record_that_is_half_there_is_bytes_behind_it_too(pki: Pki) -> None:
         assert world.handler.reasons == [CloseReason.PROTOCOL_ERROR]
         assert isinstance(world.handler.close_error, Exception)
         assert not isinstance(world.handler.close_error, ssl.SSLError)
+
+
+def test_a_context_that_makes_no_transport_is_the_handler_s_error(pki: Pki, caplog: pytest.LogCaptureFixture) -> None:
+    with World(mail(pki, Raw)) as world:
+        peer = world.connect()
+        world.handler.start_tls(TlsContext.client(ca=pki.trusted.certificate))  # of no name
+        assert peer.read_to_end() == b""
+        assert world.handler.reasons == [CloseReason.HANDLER_ERROR]
+        assert "give it one" in caplog.text
