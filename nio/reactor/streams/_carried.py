@@ -57,9 +57,10 @@ class Carried(Outlet):
         """Go on with TLS, by a :class:`nio.tls.TlsContext`, in mid-stream; from any thread.
 
         First everything goes out as it is that was written before, the reply to the record in hand included; so write
-        nothing that is to be secret until ``on_secure`` is called. Nothing more is read before the handshake. A peer
-        that has sent more than the request for TLS loses its connection, PROTOCOL_ERROR; what ``handle_data`` was given
-        behind that request is yours to throw away. A connection that is ending stays as it is.
+        nothing that is to be secret until ``on_secure`` is called. Nothing more is read before the handshake, which
+        resumes a suspended connection. A peer that has sent more than the request for TLS loses its connection,
+        PROTOCOL_ERROR; what ``handle_data`` was given behind that request is yours to throw away. A connection that is
+        ending stays as it is.
 
         Raises IllegalStateError when the connection has TLS already, or is about to.
         """
