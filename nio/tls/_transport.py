@@ -109,11 +109,11 @@ class TlsTransport:
     def advance(self, readable: bool) -> None:
         if self._stage != _SHAKING:
             return
-        if self._at_gate and not readable:
+        if readable:
+            self._receive_handshake()
+        else:
             self._at_gate = False  # it has called
             self._step()
-        elif not self._at_gate:
-            self._receive_handshake()
 
     def open(self) -> None:
         self._stage = _OPEN
@@ -284,7 +284,7 @@ class TlsTransport:
     # output
 
     def _put(self, data: bytes | memoryview) -> None:
-        """Encrypt all of it; OpenSSL does one record in a call."""
+        """Encrypt all of it, in as many calls as OpenSSL likes."""
         try:
             done = self._encrypt(data)
             while done < len(data):

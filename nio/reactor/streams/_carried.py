@@ -151,7 +151,7 @@ class Carried(Outlet):
             if state is READING:
                 self.reactor.post(self.look_in)
             return state.interest[1 if self._outbox.size else 0]
-        return state.interest[1]
+        return super()._own_interest(needs)
 
     def _read_otherwise(self) -> None:
         """There is input, and the connection does not take any."""

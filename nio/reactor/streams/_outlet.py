@@ -331,7 +331,7 @@ class Outlet(Standing):
                 self._deadlines.watch_output()  # from now on the peer has to take some
 
     def _own_interest(self, needs: int) -> int:
-        """The interest set while the transport has a need of its own."""
+        """The interest set while the transport has a need of its own: to write, unless a Connection knows better."""
         return self._state.interest[1]
 
     # the end

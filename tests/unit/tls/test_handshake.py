@@ -295,6 +295,20 @@ def test_who_waits_at_the_gate_may_be_written_to(pki: Pki) -> None:
             client.ask(b"ann")
 
 
+def test_who_waits_at_the_gate_may_be_finished_with(pki: Pki) -> None:
+    with World(over(pki.server(handshakes_per_turn=1), Hello)) as world:
+        clients = crowd(world, pki, 4)
+        world.turns(1)
+        for handler in world.handlers:
+            handler.finish()
+        for client in clients:
+            client.peer.read_to_end()
+        for client in clients:
+            client.peer.close()
+        world.until(lambda: world.closed() == {CloseReason.LOCAL: 4})
+        Client(world, pki.client()).shake().ask(b"ann")
+
+
 def test_a_drain_with_a_crowd_at_the_gate(pki: Pki) -> None:
     with World(over(pki.server(handshakes_per_turn=1), Hello)) as world:
         served = Client(world, pki.client()).shake()
@@ -376,7 +390,8 @@ def test_an_alert_that_finds_nobody(pki: Pki) -> None:
     with World(over(pki.server(), Hello)) as world:
         peer = world.connect()
         world.kernel.sends.append(BrokenPipeError())
-        peer.send(HTTP)
+        peer.send(b"\x16\x03\x01\x00\x05hello")
+        world.until(lambda: not world.kernel.sends)
         world.until_state(State.LINGERING)
         peer.close()
         world.until(lambda: world.closed())

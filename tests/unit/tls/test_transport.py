@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,19 @@ def test_L09_a_peer_that_never_answers_the_end_is_left(pki: Pki) -> None:
         assert world.handler.reasons == []
         world.advance(0.2)
         assert world.handler.reasons == [CloseReason.LOCAL]
+
+
+def test_encryption_may_take_several_calls(pki: Pki) -> None:
+    class Short(ssl.SSLObject):
+        asked_for = None
+
+        def write(self, data: Any) -> int:
+            return super().write(memoryview(data)[:7])
+
+    context = pki.server()
+    with World(over(context, Hello)) as world:
+        context.context.sslobject_class = Short
+        Client(world, pki.client()).shake().ask(b"x" * 200)
 
 
 def test_an_established_connection_is_served_like_a_plain_one(pki: Pki) -> None:
