@@ -170,7 +170,7 @@ def test_a_file_that_shrinks_is_no_end(pki: Pki, tmp_path: Path) -> None:
 
 
 def test_one_record_to_many(pki: Pki) -> None:
-    group = Group()
+    group: Group[Any] = Group()
 
     class Member(Hello):
         def on_open(self) -> None:
