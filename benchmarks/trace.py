@@ -17,8 +17,9 @@ from contextlib import ExitStack, contextmanager
 
 import nio.trace
 from benchmarks._load import Load, Measurement, total
+from benchmarks._process import HOST, WORKERS
 from benchmarks._rounds import arguments, median_ratio, pin
-from benchmarks._servers import HOST, WORKERS, nio_server
+from benchmarks._servers import nio_server
 
 SLICE = 0.05  # seconds
 LEVELS = ("plain", "off", "events", "io", "teach")
@@ -68,7 +69,7 @@ def measured(processor: int, workers: int, connections: int, seconds: float) -> 
 def running(level: str, workers: int, processor: int) -> Iterator[tuple[int, int]]:
     """A server in a child process: its port and process id."""
     own = [sys.executable, "-m", "benchmarks.trace", "serve", level, str(workers)]
-    plain = [sys.executable, "-m", "benchmarks._servers", "nio pooled" if workers else "nio single"]
+    plain = [sys.executable, "-m", "benchmarks._servers", "nio-pooled" if workers else "nio", "hello"]
     with subprocess.Popen(plain if level == "plain" else own, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None

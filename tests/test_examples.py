@@ -14,7 +14,7 @@ import pytest
 from tests.test_docs import PAGES
 from tests.test_readme import README, ROOT, blocks
 
-PACKAGES = ["nio.executors", "nio.framing", "nio.reactor", "nio.tasks", "nio.testing", "nio.trace"]
+PACKAGES = [f"nio.{name}" for name in ("executors", "framing", "reactor", "tasks", "testing", "tls", "trace")]
 
 
 def listings() -> Iterator[str]:

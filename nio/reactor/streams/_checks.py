@@ -76,3 +76,11 @@ def explained(deed: str, framing: Framing, reply: object, error: BaseException) 
             return BadReplyError(f"{deed} {reply!r:.60}: leave the ending out, {name} adds it")
         return error
     return bad_reply(deed, reply) or error
+
+
+def copied(data: object) -> bytes:
+    """What a connection is written, as bytes of its own; TypeError for what is no bytes."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        hint = "; use .encode()" if isinstance(data, str) else ""
+        raise TypeError(f"a connection is written bytes, not {data!r:.60}{hint}")
+    return memoryview(data).tobytes()

@@ -140,7 +140,7 @@ class Steady:
     def _unusual(self, handler: Any, data: bytes) -> None:
         """The end of a quiet peer and a row of whole lines, the unit's too; all else is the handler's."""
         longest = handler._longest
-        if not data and longest >= 0 and not (handler.half_open or handler._drain_began):
+        if not data and longest >= 0 and not (handler.half_open or handler._drain_began or handler._secure):
             handler._eof = True
             handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
             return

@@ -53,9 +53,8 @@ class StreamHandler(Completions):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoding", "_max_length", "_process")
+    __slots__ = ("_max_length", "_process")
 
-    _decoding: Any  # see _decoder
     _process: Any  # process(), None once the connection is closed
 
     record_timeout: float | None = 10.0
@@ -164,7 +163,8 @@ class StreamHandler(Completions):
     @classmethod
     def check_class(cls) -> None:
         hook = hook_of(cls, StreamHandler)
-        check_callbacks(cls, hook, "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        callbacks = ("on_open", "on_secure", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        check_callbacks(cls, hook, *callbacks)
         check_settings(cls, StreamHandler)
         check_limits(cls)
         check_names(cls)
@@ -201,18 +201,6 @@ class StreamHandler(Completions):
             self._longest = shared(min(framing.max_length + 1, self._read_size - 1))
 
     # records
-
-    @property
-    def _decoder(self) -> Any:
-        """That of Lines is made when something has come that is not a whole line; until then they stand there."""
-        decoder = self._decoding
-        if type(decoder) is Lines:
-            decoder = self._decoding = decoder.decoder()
-        return decoder
-
-    @property
-    def _is_clean(self) -> bool:
-        return type(self._decoding) is Lines or self._decoding.clean
 
     def _receive(self, data: bytes) -> None:
         decoder, most = self._decoder, _BATCH if self._unit is None else 1
