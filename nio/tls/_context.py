@@ -34,7 +34,7 @@ from nio.tls._engine import SSLEngine
 from nio.tls._gate import Gate
 from nio.tls._transport import TlsTransport
 
-Path: TypeAlias = "str | os.PathLike[str]"
+Path: TypeAlias = str | os.PathLike[str]
 Pair: TypeAlias = tuple[Path, Path]
 _SESSIONS = 256
 _NO_SUCH_NAME = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from nio.reactor import CloseReason, Connection, Handler
 from nio.tls import TlsContext
 from tests.certificates import Authority, Pair
@@ -165,3 +167,13 @@ def ended(world: World, reason: CloseReason) -> bool:
 
 
 __all__ = ["Client", "Diary", "Handler", "Hello", "Mirror", "Pki", "Secured", "World", "ended", "over"]
+
+
+def crowd(world: World, pki: Pki, count: int) -> list[Client]:
+    """So many clients whose hellos the reactor finds in one selection."""
+    clients = [Client(world, pki.client()) for _ in range(count)]
+    for each in clients:
+        with pytest.raises(ssl.SSLWantReadError):
+            each.tls.do_handshake()
+        each.flush()
+    return clients
