@@ -67,6 +67,7 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
+        self._tally.woke = self._tally.woke or self._clock()
         get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
         readable, lf, cr, ending, plain, size, kind, reading, processing, after, sending = _AS_LOCALS
         try:
@@ -94,8 +95,7 @@ class Steady:
                         handler._answer(reply)
                         continue
                     data, step, send = reply + ending, sending, handler._send
-                    took = send(data, NO_SIGNAL)
-                    sent += took
+                    sent += (took := send(data, NO_SIGNAL))
                     if took != size(data):
                         handler._keep(data, took)
                 except BaseException as error:
