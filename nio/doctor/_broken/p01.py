@@ -13,7 +13,7 @@ with nio.Selector.open() as selector:
     pid = os.fork()
     if pid == 0:
         try:
-            selector.select(0.01)
+            selector.select(0.01)  # the mistake
         finally:
             os.write(writer, b"!")
             os._exit(0)

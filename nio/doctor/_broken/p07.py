@@ -19,4 +19,4 @@ with nio.Selector.open() as selector:
             session = Session()
             sessions.append(session)  # all that ever were
             source.configure_blocking(False).register(selector, SelectionKey.OP_READ, session)  # the mistake
-            selector.select(0)
+            selector.select_now()

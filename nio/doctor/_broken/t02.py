@@ -18,5 +18,5 @@ with nio.Selector.open() as selector, server, peer, client:
         for key in selector.ready_keys(0.01):
             key.channel.read(nio.ByteBuffer.allocate(64))
             end = time.thread_time() + 0.25
-            while time.thread_time() < end:  # the mistake
-                sum(range(10000))
+            while time.thread_time() < end:
+                sum(range(10000))  # the mistake

@@ -1,0 +1,63 @@
+"""Run a program under strict mode, and say what was found."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from nio.doctor._alarm import Over, alarm
+from nio.doctor._finding import Finding
+from nio.doctor._lint import lint
+from nio.doctor._strict import strict
+
+
+@dataclass(frozen=True)
+class Examination:
+    """``findings``, and how the program ended: ``ended`` is empty, or one sentence."""
+
+    findings: list[Finding] = field(default_factory=list)
+    ended: str = ""
+
+
+def examine(
+    program: str, *args: str, seconds: float | None = None, say: Callable[[Finding], object] | None = None
+) -> Examination:
+    """Run the file ``program`` as ``__main__`` with ``args``, at most ``seconds``, and tell its mistakes.
+
+    ``say`` is called with each finding as it is made. What the program raises is told in one sentence. OSError where
+    there is no such file. Only in the main thread a time can be given.
+    """
+    with open(program, "rb"):
+        pass
+    with strict(say) as watching:
+        ended, names = "", {}
+        try:
+            with _as_main(program, args), alarm(seconds):
+                names = runpy.run_path(program, run_name="__main__")
+        except Over:
+            ended = f"{program} was ended after {seconds:g} s."
+        except SystemExit as leave:
+            ended = "" if leave.code in (None, 0) else f"{program} left with {leave.code!r:.100}."
+        except KeyboardInterrupt:
+            ended = f"{program} was interrupted."
+        except BaseException as error:
+            watching.raised(error)
+            ended = f"{program} raised {type(error).__name__}: {str(error)[:200]}"
+        watching.finish()  # before what the program holds is let go of
+        names.clear()
+        found = watching.findings
+    return Examination(found + lint(program), ended)
+
+
+@contextmanager
+def _as_main(program: str, args: tuple[str, ...]) -> Iterator[None]:
+    """The arguments are the program's; ``-`` stays what it is."""
+    before = sys.argv
+    sys.argv = [program, *args]
+    try:
+        yield
+    finally:
+        sys.argv = before
