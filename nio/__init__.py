@@ -8,11 +8,10 @@ other import; the functions, whose names say too little without their package, a
 
 from __future__ import annotations
 
-try:
-    import fcntl as _fcntl  # noqa: F401
-    import resource as _resource  # noqa: F401  # whether they are there is all that is asked
-except ImportError:
-    raise ImportError("nio needs a POSIX system, Linux or macOS; on Windows it runs inside WSL") from None
+import sys
+
+if sys.platform == "win32":
+    raise ImportError("nio needs a POSIX system, Linux or macOS; on Windows it runs inside WSL")
 
 from typing import TYPE_CHECKING
 

@@ -109,6 +109,7 @@ class Reactor(Stopping):
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
         self._deferred = DeferredCalls(self, self._registry)
+        self.provider.loop_opened(self)
 
     @classmethod
     def open(
