@@ -15,6 +15,7 @@ if sys.platform == "win32":
 
 from typing import TYPE_CHECKING
 
+from nio._strict import switch_on_if_asked as _switch_on_if_asked
 from nio.buffers import Buffer as Buffer
 from nio.buffers import ByteBuffer as ByteBuffer
 from nio.buffers import ByteOrder as ByteOrder
@@ -108,3 +109,5 @@ if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by t
             if name in names:
                 raise ImportError(f"{name} is in {package}: from {package} import {name}")
         raise AttributeError(f"module 'nio' has no attribute {name!r}")
+
+_switch_on_if_asked()

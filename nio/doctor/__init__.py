@@ -14,6 +14,7 @@ from nio.doctor._facts import TurnFacts as TurnFacts
 from nio.doctor._finding import Finding as Finding
 from nio.doctor._finding import MistakeWarning as MistakeWarning
 from nio.doctor._place import Place as Place
+from nio.doctor._records import diagnose as diagnose
 from nio.doctor._rules import Rule as Rule
 from nio.doctor._strict import Strict as Strict
 from nio.doctor._strict import strict as strict
@@ -33,6 +34,7 @@ __all__ = [
     "Strict",
     "TurnFacts",
     "add_rule",
+    "diagnose",
     "examine",
     "mistakes",
     "remove_rule",

@@ -23,6 +23,7 @@ class ChannelFacts:
     peer: str = ""
     opened: Place = NOWHERE
     trusted: bool = False  # the library's own handler has it: its reads and writes are not seen here
+    is_exact: bool = True  # strict mode sees it; a recording has no reads without room
     interest: int = 0
     armed: dict[int, Place] = field(default_factory=dict)  # operation to the line that armed it last
     connected: bool = True

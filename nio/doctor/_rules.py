@@ -75,6 +75,9 @@ def s18(channel: ChannelFacts) -> Finding | None:
     """Readable, and nobody reads."""
     if channel.trusted or channel.unread < MANY:
         return None
+    if not channel.is_exact and channel.kind == "stream":
+        text = f"{channel.name} was readable in {channel.unread} turns in a row, and no recv was called: its buffer is full, or nobody reads."
+        return found("B05", text, _armed(channel, READ))
     call = "accepts" if channel.kind == "listener" else "reads"
     text = f"{channel.name} was readable in {channel.unread} turns in a row, and nobody {call}."
     return found("S18", text, _armed(channel, ACCEPT if channel.kind == "listener" else READ))

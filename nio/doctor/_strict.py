@@ -9,6 +9,7 @@ switches it on a second time shares it, and it ends with the last.
 
 from __future__ import annotations
 
+import atexit
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,6 @@ from nio.doctor._watch_jobs import JobWatch
 from nio.doctor._watch_selectors import SelectorWatch
 from nio.doctor._watchdog import Watchdog
 from nio.reactor import Reactor
-from nio.reactor.loop._registry import Registry
 
 
 class Strict:
@@ -43,12 +43,13 @@ class Strict:
         self._jobs = JobWatch(self._ward, self._channels.current)
         self._patches = Patches()
         self.users = 0
+        self._sees_errors = False
         self._selectors.install(self._patches)
         self._channels.install(self._patches)
         self._jobs.install(self._patches)
         self._install_buffers()
         self._patches.put(Reactor, "serve_by", lambda plain: _not_served)
-        self._patches.put(Registry, "failed", self._failed)
+        self._patches.put(Reactor, "_start_stopping", self._with_errors)
         self._patches.put(Ward, "report", self._children.reporting)
 
     @property
@@ -93,6 +94,17 @@ class Strict:
             return plain(charset, source)
 
         return decode
+
+    def _with_errors(self, plain: Callable[..., None]) -> Callable[..., None]:
+        """The first reactor that is opened shows the class that has its handlers' errors."""
+
+        def start_stopping(reactor: Any, drain: Any) -> None:
+            if not self._sees_errors:
+                self._sees_errors = True
+                self._patches.put(type(reactor._registry), "failed", self._failed)
+            plain(reactor, drain)
+
+        return start_stopping
 
     def _failed(self, plain: Callable[..., None]) -> Callable[..., None]:
         def failed(registry: Any, key: Any, attachment: object, error: BaseException) -> None:
@@ -161,6 +173,47 @@ def switch_off() -> None:
         _on[0].users -= 1
         if not _on[0].users:
             _on.pop().stop()
+
+
+def switch_on_for_good() -> None:
+    """Until the process ends."""
+    atexit.register(switch_on().finish)
+
+
+_kinds: dict[type[Reactor], type[Reactor]] = {}
+
+
+def strict_class(plain: type[Reactor]) -> type[Reactor]:
+    """A subclass of ``plain`` whose reactors have strict mode on while they are open."""
+    kind = _kinds.get(plain)
+    if kind is None:
+        kind = _kinds.setdefault(plain, type(f"Strict{plain.__name__}", (StrictLoop, plain), {}))
+    return kind
+
+
+class StrictLoop(Reactor):
+    """The loop class of a reactor that is opened with ``strict=True``."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._is_strict = True
+        switch_on()
+        try:
+            super().__init__(*args, **options)
+        except BaseException:
+            self._relax()
+            raise
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if self._is_closed:
+                self._relax()
+
+    def _relax(self) -> None:
+        if self._is_strict:
+            self._is_strict = False
+            switch_off()
 
 
 @contextmanager

@@ -19,8 +19,8 @@ def admit():
 
 with nio.Selector.open() as selector, server, peer, client:
     server.configure_blocking(False).register(selector, SelectionKey.OP_ACCEPT)
-    thread = threading.Timer(0.02, admit)
+    thread = threading.Timer(0.1, admit)
     thread.start()
-    selector.select(0.3)
+    selector.select(0.4)
     selector.select(0.01)
     thread.join()

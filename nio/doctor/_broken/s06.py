@@ -17,8 +17,8 @@ with nio.Selector.open() as selector, server, peer, client:
     def done():
         key.interest_ops = SelectionKey.OP_READ  # the mistake
 
-    thread = threading.Timer(0.02, done)
+    thread = threading.Timer(0.1, done)
     thread.start()
-    selector.select(0.3)
+    selector.select(0.4)
     selector.select(0.01)
     thread.join()

@@ -19,8 +19,8 @@ def hang_up():
 
 with nio.Selector.open() as selector, server, peer:
     client.configure_blocking(False).register(selector, SelectionKey.OP_READ)
-    thread = threading.Timer(0.02, hang_up)
+    thread = threading.Timer(0.1, hang_up)
     thread.start()
-    selector.select(0.3)
+    selector.select(0.4)
     selector.select(0.01)
     thread.join()
