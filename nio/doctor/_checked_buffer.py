@@ -103,7 +103,9 @@ class CheckedByteBuffer(ByteBuffer):
         array = super().array()
         if self.use.mode == DRAINING and self._limit < self._capacity and _takes_all(here()):
             behind = self._capacity - self._limit
-            self.say("B06", f"array() is the whole memory: {behind} of its {self._capacity} bytes lie behind the limit.")
+            self.say(
+                "B06", f"array() is the whole memory: {behind} of its {self._capacity} bytes lie behind the limit."
+            )
         return array
 
     def __bytes__(self) -> bytes:
@@ -137,7 +139,9 @@ class CheckedByteBuffer(ByteBuffer):
         if use.is_unflipped(position):
             left = self._limit - position
             what = f"you take the {left} unused bytes {position}..{self._limit}" if left else "nothing remains"
-            self.say("B01", f"Filled to {position} and not flipped: {what} instead of {_quoted(self._memory[:position])}.")
+            self.say(
+                "B01", f"Filled to {position} and not flipped: {what} instead of {_quoted(self._memory[:position])}."
+            )
             use.begin()
 
 
@@ -145,7 +149,9 @@ def _takes_all(place: Any) -> bool:
     """Whether the line that calls array() does nothing about the limit."""
     line = linecache.getline(place.path, place.line)
     rest = line.partition("array()")[2]
-    return bool(rest) and not rest.startswith("[") and not any(word in line for word in ("limit", "position", "remaining"))
+    return (
+        bool(rest) and not rest.startswith("[") and not any(word in line for word in ("limit", "position", "remaining"))
+    )
 
 
 def _shown(buffer: ByteBuffer) -> str:

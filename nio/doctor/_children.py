@@ -61,5 +61,3 @@ class Children:
         """Give the descriptors back."""
         os.close(self._reader)
         os.close(self._writer)
-
-

@@ -28,6 +28,7 @@ class ChannelFacts:
     armed: dict[int, Place] = field(default_factory=dict)  # operation to the line that armed it last
     connected: bool = True
     pending: bool = False  # a connection attempt is under way
+    in_use: bool = False  # bound or connected
     closed: bool = False
 
     ready: int = 0  # of this turn, as the kernel said
@@ -62,6 +63,8 @@ class ChannelFacts:
     readers: dict[int, str] = field(default_factory=dict)  # threads that have read it, while it was registered
     cancelled: Place = NOWHERE  # where its key was cancelled
     closed_at: Place = NOWHERE
+    cut: int = 0  # of the last datagram, the bytes that had room
+    cut_at: Place = NOWHERE
     turn: TurnFacts | None = None
 
     @property

@@ -109,7 +109,9 @@ class _Reader:
         facts, channel = self._facts.setdefault(thread, Facts()), self._of(ch)
         channel.trusted = channel.trusted or bool(before) or channel.kind == "listener"
         self._owner[ch] = thread
-        facts.reported(channel, (READ if ready & (READ | ACCEPT) else 0) | (WRITE if ready & (WRITE | CONNECT) else 0), False)
+        facts.reported(
+            channel, (READ if ready & (READ | ACCEPT) else 0) | (WRITE if ready & (WRITE | CONNECT) else 0), False
+        )
         _, _, _, cpu, handler = rest
         wall = ended - began
         if cpu and (cpu * 2 >= wall or wall - cpu >= 200_000_000):
@@ -163,7 +165,9 @@ class _Reader:
         self._facts.setdefault(thread, Facts()).touch(channel)
         channel.accepts += 1
         if count in (-errno.EMFILE, -errno.ENFILE) and not channel.trusted:
-            self.ward.tell("I11", f"accept() of {channel.name} failed: no descriptor is left.", channel.armed.get(ACCEPT, NOWHERE))
+            self.ward.tell(
+                "I11", f"accept() of {channel.name} failed: no descriptor is left.", channel.armed.get(ACCEPT, NOWHERE)
+            )
 
     def _connect(self, thread: int, t: int, ch: int, count: int, asked: int) -> None:
         channel = self._of(ch)

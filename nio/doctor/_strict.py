@@ -29,6 +29,7 @@ from nio.doctor._watch_jobs import JobWatch
 from nio.doctor._watch_selectors import SelectorWatch
 from nio.doctor._watchdog import Watchdog
 from nio.reactor import Reactor
+from nio.spi import SystemProvider
 
 
 class Strict:
@@ -49,6 +50,7 @@ class Strict:
         self._jobs.install(self._patches)
         self._install_buffers()
         self._patches.put(Reactor, "serve_by", lambda plain: _not_served)
+        self._patches.put(SystemProvider, "thread_count", self._watchdog.uncounted)
         self._patches.put(Reactor, "_start_stopping", self._with_errors)
         self._patches.put(Ward, "report", self._children.reporting)
 
@@ -89,7 +91,9 @@ class Strict:
             if isinstance(source, CheckedByteBuffer) and source.use.filler and charset.name == "UTF-8":
                 tail = _cut(source.view().tobytes())
                 if tail:
-                    text = f"The last {len(tail)} bytes, {tail!r}, are the beginning of a letter that the next read ends."
+                    text = (
+                        f"The last {len(tail)} bytes, {tail!r}, are the beginning of a letter that the next read ends."
+                    )
                     self._ward.tell("B07", text, here())
             return plain(charset, source)
 

@@ -35,6 +35,7 @@ class ChannelWatch:
         self.current = threading.local()  # .channel: the facts of what this thread has read last
         self.none_accepted: list[Any] = []  # the listener that had nobody, when accept() was called last
         self._finalizers: dict[int, finalize[..., Any]] = {}
+        self._cut: dict[int, ChannelFacts] = {}  # channels whose last datagram was cut, and nobody has asked
         self._unwatched = Facts()  # of channels without a selector
 
     def install(self, patches: Patches) -> None:
@@ -52,12 +53,16 @@ class ChannelWatch:
         patches.put(DatagramChannel, "write", self._write)
         patches.put(DatagramChannel, "receive", self._receive)
         patches.put(DatagramChannel, "_take", self._take)
+        patches.put(DatagramChannel, "is_truncated", self._is_truncated)
         patches.put(ServerSocketChannel, "accept", self._accept)
         patches.put(ServerSocketChannel, "bind", self._bind)
         patches.put(SocketChannel, "finish_connect", self._finish_connect)
+        patches.put(SocketChannel, "_established", self._established)
 
     def finish(self) -> None:
         """What is dropped from now on is dropped by the end of the program."""
+        for facts in tuple(self._cut.values()):
+            self._tell_cut(facts)
         for finalizer in self._finalizers.values():
             finalizer.detach()
         self._finalizers.clear()
@@ -70,13 +75,14 @@ class ChannelWatch:
         kinds = {ServerSocketChannel: "listener", DatagramChannel: "datagram"}
         kinds |= {PipeSourceChannel: "pipe", PipeSinkChannel: "pipe"}
         facts.kind = kinds.get(type(channel), facts.kind)
+        facts.in_use = facts.kind == "pipe"
         ending = finalize(channel, self._dropped, facts)
         ending.atexit = False
         self._finalizers[facts.number] = ending
 
     def _dropped(self, facts: ChannelFacts) -> None:
         self._finalizers.pop(facts.number, None)
-        if not facts.closed and facts.opened.path:
+        if facts.in_use and not facts.closed and facts.opened.path:
             text = f"A {facts.kind} was dropped and not closed."
             self.ward.tell("P06", text, facts.opened)
             warnings.warn_explicit(text, ResourceWarning, facts.opened.path, facts.opened.line)
@@ -92,6 +98,7 @@ class ChannelWatch:
         def of_connected(cls: Any, *args: Any, **named: Any) -> Any:
             channel = plain(cls, *args, **named)
             self._opened(channel)
+            self.ward.channel(channel).in_use = True
             return channel
 
         return of_connected
@@ -102,6 +109,7 @@ class ChannelWatch:
             keys = tuple(getattr(channel, "_keys", {}).values())
             if not facts.closed:
                 facts.closed, facts.closed_at = True, here()
+                self._tell_cut(facts)
                 if keys:
                     self.ward.closing(facts)
                 for key in keys:
@@ -229,12 +237,29 @@ class ChannelWatch:
     def _take(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def take(channel: Any, views: Any) -> Any:
             answer = plain(channel, views)
-            if channel.is_truncated:
-                text = f"A datagram was larger than the {answer[0]} bytes of room: the rest of it is lost."
-                self.ward.tell("I14", text, here())
+            facts = self.ward.channel(channel)
+            self._tell_cut(facts)
+            if channel._truncated and not facts.trusted:
+                facts.cut, facts.cut_at = answer[0], here()
+                self._cut[facts.number] = facts
             return answer
 
         return take
+
+    def _is_truncated(self, plain: Any) -> property:
+        """Who asks knows that a datagram may be cut."""
+
+        def is_truncated(channel: Any) -> bool:
+            self._cut.pop(self.ward.channel(channel).number, None)
+            return bool(plain.fget(channel))
+
+        return property(is_truncated, doc=plain.__doc__)
+
+    def _tell_cut(self, facts: ChannelFacts) -> None:
+        """Nobody has asked."""
+        if self._cut.pop(facts.number, None) is not None:
+            text = f"A datagram was larger than the {facts.cut} bytes of room: the rest of it is lost."
+            self.ward.tell("I14", text, facts.cut_at)
 
     def _accept(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def accept(channel: Any, *, blocking: bool = True) -> Any:
@@ -256,7 +281,9 @@ class ChannelWatch:
     def _bind(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def bind(channel: Any, *args: Any, **named: Any) -> Any:
             try:
-                return plain(channel, *args, **named)
+                bound = plain(channel, *args, **named)
+                self.ward.channel(channel).in_use = True
+                return bound
             except OSError as error:
                 reuse = StandardSocketOptions.SO_REUSEADDR
                 if error.errno == errno.EADDRINUSE and reuse in channel.supported_options:
@@ -275,6 +302,13 @@ class ChannelWatch:
             return plain(channel)
 
         return finish_connect
+
+    def _established(self, plain: Callable[..., None]) -> Callable[..., None]:
+        def established(channel: Any) -> None:
+            plain(channel)
+            self.ward.channel(channel).in_use = True
+
+        return established
 
 
 def _size(sources: Any, offset: int, length: int | None) -> int:

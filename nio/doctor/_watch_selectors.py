@@ -164,12 +164,23 @@ class SelectorWatch:
                 loop = self.loop(key._selector)
                 if not loop.is_new:
                     self._begin(loop)
+                elif loop.before is None:
+                    loop.before, loop.stretch = _clocks.now(), Stretch(loop.thread)
             facts = self._facts_of(key)
             facts.trusted = _is_own(key._attachment)
             loop.facts.reported(facts, mask & 0b11101, key in selected)
         if loop is not None:
             loop.is_asleep = False
-            self.watchdog.working[id(loop)] = loop.stretch or Stretch(loop.thread)
+            self.watchdog.guard(id(loop), loop.stretch or Stretch(loop.thread))
+
+    def _sleeps_on(self, watch: Any, events: list[tuple[int, int]]) -> None:
+        """Events of an interest given up are nobody's: the selection goes on, and the turn has not begun to work."""
+        if watch.stale >= len(events):
+            for fd, _ in events:
+                if (key := watch.by_fd.get(fd)) is not None:
+                    loop = self.loop(key._selector)
+                    loop.before, loop.is_asleep = None, True
+                    self.watchdog.working.pop(id(loop), None)
 
     def _facts_of(self, key: Any) -> ChannelFacts:
         facts = self.ward.channel(key._channel)
@@ -181,14 +192,18 @@ class SelectorWatch:
     def _sort(self, plain: Callable[..., int]) -> Callable[..., int]:
         def sort(watch: Any, events: list[tuple[int, int]], selected: Any) -> int:
             self._ready(watch, events, selected)
-            return plain(watch, events, selected)
+            updated = plain(watch, events, selected)
+            self._sleeps_on(watch, events)
+            return updated
 
         return sort
 
     def _hand_over(self, plain: Callable[..., int]) -> Callable[..., int]:
         def hand_over(watch: Any, events: list[tuple[int, int]], action: Any) -> int:
             self._ready(watch, events, ())
-            return plain(watch, events, action)
+            handed = plain(watch, events, action)
+            self._sleeps_on(watch, events)
+            return handed
 
         return hand_over
 

@@ -1,15 +1,20 @@
 """A thread that looks where the loops are, so that a long turn can be blamed on a line.
 
+It starts with the first loop that has something to do, in each process for itself: a fork leaves it behind, and whoever
+counts the threads before a fork does not count it, because it holds nothing that a child could miss.
+
 Every few milliseconds it looks at each loop that has worked for a while without selecting, and counts the line it is in
 and the function it is in. It costs a little while strict mode is on, and is not there otherwise.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import FrameType
 
 from nio.doctor._place import NOWHERE, Place, is_users, place_of
@@ -41,13 +46,31 @@ class Watchdog:
     def __init__(self) -> None:
         self.working: dict[int, Stretch] = {}  # by an id of the loop
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="nio.doctor watchdog", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    def guard(self, loop: int, stretch: Stretch) -> None:
+        """The loop has begun to work."""
+        if self._process != os.getpid():
+            self._process, self._over = os.getpid(), threading.Event()
+            self.working = {}
+            self._thread = threading.Thread(target=self._run, name="nio.doctor watchdog", daemon=True)
+            self._thread.start()
+        self.working[loop] = stretch
+
+    def uncounted(self, plain: Callable[..., int]) -> Callable[..., int]:
+        """How many threads there are besides this one."""
+
+        def thread_count(provider: object) -> int:
+            return plain(provider) - (self._process == os.getpid())
+
+        return thread_count
 
     def stop(self) -> None:
         """Look no more."""
-        self._over.set()
-        self._thread.join()
+        if self._thread is not None and self._process == os.getpid():
+            self._over.set()
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY):
