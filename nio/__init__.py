@@ -110,4 +110,5 @@ if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by t
                 raise ImportError(f"{name} is in {package}: from {package} import {name}")
         raise AttributeError(f"module 'nio' has no attribute {name!r}")
 
+
 _switch_on_if_asked()

@@ -20,16 +20,12 @@ from nio.doctor._use import DRAINING, FILLING, Use
 Say = Callable[[str, str], object]  # a code and the evidence
 
 
-def _nobody(code: str, evidence: str) -> None:
-    """Strict mode is off, and buffers of its time are still there."""
-
-
 class CheckedByteBuffer(ByteBuffer):
     """Knows whether it is being filled or drained."""
 
     __slots__ = ("use",)
 
-    say: ClassVar[Say] = staticmethod(_nobody)
+    listener: ClassVar[list[Say]] = []  # strict mode, while it is on
 
     def __init__(self, storage: Storage = NO_STORAGE, start: int = 0, capacity: int = 0, order: int = BIG) -> None:
         super().__init__(storage, start, capacity, order)
@@ -72,7 +68,7 @@ class CheckedByteBuffer(ByteBuffer):
     def clear(self) -> Self:
         use, left = self.use, self._limit - self._position
         if use.mode == DRAINING and use.drained and left and not use.by_datagram:
-            self.say("B03", f"clear() dropped {left} unread bytes, {_shown(self)}.")
+            _say("B03", f"clear() dropped {left} unread bytes, {_shown(self)}.")
         super().clear()
         use.begin(FILLING)
         return self
@@ -80,7 +76,7 @@ class CheckedByteBuffer(ByteBuffer):
     def flip(self) -> Self:
         use, limit = self.use, self._limit
         if use.mode == DRAINING and not use.drained and self._position == 0 and limit:
-            self.say("B02", f"The second flip() set the limit to 0: {limit} bytes are lost, {_shown(self)}.")
+            _say("B02", f"The second flip() set the limit to 0: {limit} bytes are lost, {_shown(self)}.")
         by_datagram, filler = use.by_datagram, use.filler
         super().flip()
         use.begin(DRAINING)
@@ -91,8 +87,11 @@ class CheckedByteBuffer(ByteBuffer):
         use = self.use
         if use.is_unflipped(self._position):
             lost = self._memory[: self._position]
-            text = f"compact() on a buffer that was filled to {self._position} and not flipped: {len(lost)} bytes are lost, {_quoted(lost)}."
-            self.say("B04", text)
+            text = (
+                f"compact() on a buffer that was filled to {self._position} and not flipped: {len(lost)} "
+                f"bytes are lost, {_quoted(lost)}."
+            )
+            _say("B04", text)
         filler = use.filler
         super().compact()
         use.begin(FILLING, self._position)
@@ -103,9 +102,7 @@ class CheckedByteBuffer(ByteBuffer):
         array = super().array()
         if self.use.mode == DRAINING and self._limit < self._capacity and _takes_all(here()):
             behind = self._capacity - self._limit
-            self.say(
-                "B06", f"array() is the whole memory: {behind} of its {self._capacity} bytes lie behind the limit."
-            )
+            _say("B06", f"array() is the whole memory: {behind} of its {self._capacity} bytes lie behind the limit.")
         return array
 
     def __bytes__(self) -> bytes:
@@ -139,10 +136,14 @@ class CheckedByteBuffer(ByteBuffer):
         if use.is_unflipped(position):
             left = self._limit - position
             what = f"you take the {left} unused bytes {position}..{self._limit}" if left else "nothing remains"
-            self.say(
-                "B01", f"Filled to {position} and not flipped: {what} instead of {_quoted(self._memory[:position])}."
-            )
+            _say("B01", f"Filled to {position} and not flipped: {what} instead of {_quoted(self._memory[:position])}.")
             use.begin()
+
+
+def _say(code: str, evidence: str) -> None:
+    """To strict mode; buffers of its time may outlive it."""
+    for listener in CheckedByteBuffer.listener:
+        listener(code, evidence)
 
 
 def _takes_all(place: Any) -> bool:
@@ -181,9 +182,8 @@ def _draining(name: str) -> Callable[..., Any]:
     @wraps(plain)
     def drain(self: CheckedByteBuffer, *args: Any, **named: Any) -> Any:
         before = self._position
-        if not args or name in ("get_bytes", "get_into"):
-            if not named:
-                self.about_to_drain()
+        if not named and (not args or name in ("get_bytes", "get_into")):
+            self.about_to_drain()
         answer = plain(self, *args, **named)
         if self._position == before:
             self._looked_at()  # at an index

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 
-
 from nio.doctor._finding import Finding
 from nio.doctor._place import Place
 from nio.doctor._ward import Ward

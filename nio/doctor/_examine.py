@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -16,10 +17,14 @@ from nio.doctor._strict import strict
 
 @dataclass(frozen=True)
 class Examination:
-    """``findings``, and how the program ended: ``ended`` is empty, or one sentence."""
+    """``findings``, and how the program ended: ``ended`` is empty, or one sentence.
+
+    ``is_over``: it was ended by the time given, or by Ctrl-C.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     ended: str = ""
+    is_over: bool = False
 
 
 def examine(
@@ -33,31 +38,33 @@ def examine(
     with open(program, "rb"):
         pass
     with strict(say) as watching:
-        ended, names = "", {}
+        ended, names, is_over = "", {}, False
         try:
             with _as_main(program, args), alarm(seconds):
                 names = runpy.run_path(program, run_name="__main__")
         except Over:
-            ended = f"{program} was ended after {seconds:g} s."
+            ended, is_over = f"{program} was ended after {seconds:g} s.", True
         except SystemExit as leave:
             ended = "" if leave.code in (None, 0) else f"{program} left with {leave.code!r:.100}."
         except KeyboardInterrupt:
-            ended = f"{program} was interrupted."
+            ended, is_over = f"{program} was interrupted.", True
         except BaseException as error:
             watching.raised(error)
             ended = f"{program} raised {type(error).__name__}: {str(error)[:200]}"
         watching.finish()  # before what the program holds is let go of
         names.clear()
         found = watching.findings
-    return Examination(found + lint(program), ended)
+    return Examination(found + lint(program), ended, is_over)
 
 
 @contextmanager
 def _as_main(program: str, args: tuple[str, ...]) -> Iterator[None]:
-    """The arguments are the program's; ``-`` stays what it is."""
+    """The arguments are the program's, and it imports what lies beside it."""
     before = sys.argv
     sys.argv = [program, *args]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(program)))
     try:
         yield
     finally:
         sys.argv = before
+        del sys.path[0]

@@ -38,7 +38,7 @@ def _signed(node: ast.AST, path: str) -> Iterator[Finding]:
         case ast.Compare(
             left=ast.Call(func=ast.Attribute(attr="get"), args=[] | [ast.Constant(value=int())]),
             ops=[ast.Eq() | ast.NotEq()],
-            comparators=[ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=number))],
+            comparators=[ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number)))],
         ):
             text = f"get() is compared with -{number}, and gives 0 to 255."
             yield found("B10", text, Place(path, node.lineno))

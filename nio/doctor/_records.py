@@ -10,14 +10,14 @@ dispatch count when they end. Where records were skipped, streaks begin anew.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from nio import trace
 from nio.doctor._facts import ACCEPT, CONNECT, READ, WRITE, ChannelFacts, Facts, LateChange, Work
 from nio.doctor._finding import Finding
 from nio.doctor._place import NOWHERE, Place
 from nio.doctor._ward import Ward
-from nio import trace
 
 _ENDS = {trace.TURN, trace.DISPATCH, trace.WORK}
 _KINDS = {"listener": "listener", "datagram": "datagram", "pipe": "pipe", "descriptor": "descriptor"}
@@ -55,7 +55,7 @@ class _Reader:
         self._registered: set[int] = set()
         self._changes: list[tuple[int, int, int, str, Place]] = []  # time, thread, channel, what, line
         self._jobs: dict[int, ChannelFacts] = {}
-        self._calls = {
+        self._calls: dict[int, Callable[..., None]] = {
             trace.TURN: self._turn,
             trace.READY: self._ready,
             trace.DISPATCH: self._dispatch,

@@ -43,29 +43,46 @@ def found(code: str, evidence: str, place: Place = NOWHERE) -> Finding:
     return Finding(code, evidence, place, row.fix, row.lesson)
 
 
+def _is_due(count: int, first: int = MANY) -> bool:
+    """Whether a streak of that length is worth a word: at ``first``, and at 8, 64, 512 times that."""
+    times, rest = divmod(count, first)
+    return not rest and is_power_of_eight(times)
+
+
+def is_power_of_eight(times: int) -> bool:
+    """1, 8, 64 ..."""
+    return times > 0 and times & (times - 1) == 0 and (times.bit_length() - 1) % 3 == 0
+
+
 def _armed(channel: ChannelFacts, op: int) -> Place:
     return channel.armed.get(op, channel.opened)
 
 
 def s01(channel: ChannelFacts) -> Finding | None:
     """OP_WRITE on, nothing queued."""
-    if channel.trusted or channel.idle_writable < MANY:
+    if channel.trusted or not _is_due(channel.idle_writable):
         return None
-    text = f"OP_WRITE is on and nothing is queued: {channel.name} was writable in {channel.idle_writable} turns in a row, and no write was tried."
+    text = (
+        f"OP_WRITE is on and nothing is queued: {channel.name} was writable in {channel.idle_writable} "
+        "turns in a row, and no write was tried."
+    )
     return found("S01", text, _armed(channel, WRITE))
 
 
 def i01(channel: ChannelFacts) -> Finding | None:
     """The end of the stream, again and again."""
-    if channel.trusted or channel.at_end < MANY:
+    if channel.trusted or not _is_due(channel.at_end):
         return None
-    text = f"The peer of {channel.name} said goodbye {channel.at_end} times: read() returned EOF in as many turns, and the channel is still open."
+    text = (
+        f"The peer of {channel.name} said goodbye {channel.at_end} times: read() returned EOF in as many "
+        "turns, and the channel is still open."
+    )
     return found("I01", text, channel.last_place)
 
 
 def b05(channel: ChannelFacts) -> Finding | None:
     """A buffer without room."""
-    if channel.trusted or channel.full < MANY:
+    if channel.trusted or not _is_due(channel.full):
         return None
     text = f"The buffer for {channel.name} is full: {channel.full} reads had no room and can never return data."
     return found("B05", text, channel.last_place)
@@ -73,10 +90,13 @@ def b05(channel: ChannelFacts) -> Finding | None:
 
 def s18(channel: ChannelFacts) -> Finding | None:
     """Readable, and nobody reads."""
-    if channel.trusted or channel.unread < MANY:
+    if channel.trusted or not _is_due(channel.unread):
         return None
     if not channel.is_exact and channel.kind == "stream":
-        text = f"{channel.name} was readable in {channel.unread} turns in a row, and no recv was called: its buffer is full, or nobody reads."
+        text = (
+            f"{channel.name} was readable in {channel.unread} turns in a row, and no recv was called: its "
+            "buffer is full, or nobody reads."
+        )
         return found("B05", text, _armed(channel, READ))
     call = "accepts" if channel.kind == "listener" else "reads"
     text = f"{channel.name} was readable in {channel.unread} turns in a row, and nobody {call}."
@@ -85,23 +105,29 @@ def s18(channel: ChannelFacts) -> Finding | None:
 
 def s02(channel: ChannelFacts) -> Finding | None:
     """The key stays among the selected keys."""
-    if channel.kept < 64 or channel.turn is None:
+    if not _is_due(channel.kept, 64) or channel.turn is None:
         return None
-    text = f"The key of {channel.name} was ready again {channel.kept} times while it was still among the selected keys: whoever handles a key takes it out."
+    text = (
+        f"The key of {channel.name} was ready again {channel.kept} times while it was still among the "
+        "selected keys: whoever handles a key takes it out."
+    )
     return found("S02", text, channel.turn.looked if channel.turn.looked.path else channel.turn.place)
 
 
 def s12(channel: ChannelFacts) -> Finding | None:
     """OP_CONNECT on a connected channel."""
-    if channel.swallowed < MANY:
+    if not _is_due(channel.swallowed):
         return None
-    text = f"select() woke {channel.swallowed} times in a row for nothing: OP_CONNECT is armed on {channel.name}, which is connected."
+    text = (
+        f"select() woke {channel.swallowed} times in a row for nothing: OP_CONNECT is armed on "
+        f"{channel.name}, which is connected."
+    )
     return found("S12", text, _armed(channel, CONNECT))
 
 
 def s13(channel: ChannelFacts) -> Finding | None:
     """finish_connect() never called."""
-    if channel.unfinished < MANY:
+    if not _is_due(channel.unfinished):
         return None
     text = (
         f"{channel.name} was connectable in {channel.unfinished} turns in a row, and finish_connect() was not called."
@@ -111,9 +137,12 @@ def s13(channel: ChannelFacts) -> Finding | None:
 
 def t04(channel: ChannelFacts) -> Finding | None:
     """Writable while the job runs."""
-    if channel.armed_early < 64:
+    if not _is_due(channel.armed_early, 64):
         return None
-    text = f"select() returned {channel.armed_early} times for {channel.name} while its job runs: OP_WRITE is armed before there is anything to write."
+    text = (
+        f"select() returned {channel.armed_early} times for {channel.name} while its job runs: OP_WRITE "
+        "is armed before there is anything to write."
+    )
     return found("T04", text, _armed(channel, WRITE))
 
 
@@ -140,22 +169,28 @@ def i07(channel: ChannelFacts) -> Finding | None:
     others = sum(1 for other in turn.channels if other is not channel and other.ready)
     if not others:
         return None
-    text = f"{channel.name} was read {channel.reads} times in one turn, {channel.bytes_read} bytes, while {others} others were ready."
+    text = (
+        f"{channel.name} was read {channel.reads} times in one turn, {channel.bytes_read} bytes, while "
+        f"{others} others were ready."
+    )
     return found("I07", text, channel.last_place)
 
 
 def s03(turn: TurnFacts) -> Finding | None:
     """select(0) in a row."""
-    if turn.polls < MANY:
+    if not _is_due(turn.polls):
         return None
     return found("S03", f"select(0) found nothing {turn.polls} times in a row: 0 means not to wait.", turn.place)
 
 
 def s19(turn: TurnFacts) -> Finding | None:
     """Wake-ups by the dozen."""
-    if turn.many_wakeups < 64:
+    if not _is_due(turn.many_wakeups, 64):
         return None
-    text = f"wakeup() was called {turn.wakeups} times in one turn, and more than 8 times in each of {turn.many_wakeups} turns."
+    text = (
+        f"wakeup() was called {turn.wakeups} times in one turn, and more than 8 times in each of "
+        f"{turn.many_wakeups} turns."
+    )
     return found("S19", text, turn.wakeup_place)
 
 
@@ -174,7 +209,10 @@ def s05(turn: TurnFacts) -> Finding | None:
 
 def _late(change: LateChange) -> Finding:
     code, words = _LATE_WORDS[change.what]
-    text = f"{words.format(change.thread)}, and the selection saw it {change.age / 1e9:.1f} s later: nobody called wakeup()."
+    text = (
+        f"{words.format(change.thread)}, and the selection saw it {change.age / 1e9:.1f} s later: nobody "
+        "called wakeup()."
+    )
     return found(code, text, change.place)
 
 
@@ -190,14 +228,20 @@ def t01(turn: TurnFacts) -> Finding | None:
 
 def _waited(work: Work, waited: int, ready: int) -> Finding:
     inside = f" in {work.inside}" if work.inside else ""
-    text = f"The loop's thread waited {waited // 1_000_000} ms{inside} in a turn of {work.wall // 1_000_000} ms, of which it computed {work.cpu // 1_000_000} ms; ready keys in that turn: {ready}."
+    text = (
+        f"The loop's thread waited {waited // 1_000_000} ms{inside} in a turn of {work.wall // 1_000_000} "
+        f"ms, of which it computed {work.cpu // 1_000_000} ms; ready keys in that turn: {ready}."
+    )
     return found("T01", text, work.place)
 
 
 def _computed(work: Work, ready: int) -> Finding | None:
     if work.cpu < LONG * max(1, ready) or work.cpu * 2 < work.wall - work.queued:
         return None
-    text = f"The loop's thread computed for {work.cpu // 1_000_000} ms in a turn of {work.wall // 1_000_000} ms, for {ready} ready keys."
+    text = (
+        f"The loop's thread computed for {work.cpu // 1_000_000} ms in a turn of {work.wall // 1_000_000} "
+        f"ms, for {ready} ready keys."
+    )
     return found("T02", text, work.place)
 
 

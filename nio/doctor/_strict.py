@@ -75,13 +75,13 @@ class Strict:
         """Take everything out again."""
         self._children.collect(self._ward)
         self._patches.undo()
-        CheckedByteBuffer.say = staticmethod(_silent)
+        CheckedByteBuffer.listener.clear()
         self._channels.finish()
         self._watchdog.stop()
         self._children.close()
 
     def _install_buffers(self) -> None:
-        CheckedByteBuffer.say = staticmethod(lambda code, evidence: self._ward.tell(code, evidence, here()))
+        CheckedByteBuffer.listener.append(lambda code, evidence: self._ward.tell(code, evidence, here()))
         for name in ("allocate", "allocate_direct", "wrap"):
             self._patches.put(ByteBuffer, name, _checked if name == "wrap" else _fresh)
         self._patches.put(Charset, "decode", self._decode)
@@ -118,10 +118,6 @@ class Strict:
             plain(registry, key, attachment, error)
 
         return failed
-
-
-def _silent(code: str, evidence: str) -> None:
-    """Nobody listens any more."""
 
 
 def _not_served(reactor: Reactor, make: Callable[..., object]) -> None:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from nio.doctor._facts import ChannelFacts, Facts
 from nio.doctor._finding import Finding
 from nio.doctor._place import Place
-from nio.doctor._rules import Rule, found, own_rules, owed_for_good
+from nio.doctor._rules import Rule, found, is_power_of_eight, owed_for_good, own_rules
 
 _MOST = 1000  # findings that differ in code or line
 _logger = logging.getLogger("nio.doctor")
@@ -68,9 +68,9 @@ class Ward:
             if known is None and len(self._found) >= _MOST:
                 return
             times = 1 if known is None else known.times + 1
-            finding = replace(finding if known is None else known, times=times)
+            finding = replace(finding, times=times)
             self._found[key] = finding
-        if self._say is not None and _is_power_of_eight(times):
+        if self._say is not None and is_power_of_eight(times):
             self._say(finding)
 
     def tell(self, code: str, evidence: str, place: Place) -> None:
@@ -122,11 +122,10 @@ class Ward:
         if not channel.owed or channel.trusted:
             return
         if channel.peer_ended:
-            text = f"{channel.owed} bytes owed to {channel.name} were dropped: its peer has ended its output, and may still read."
+            text = (
+                f"{channel.owed} bytes owed to {channel.name} were dropped: its peer has ended its "
+                "output, and may still read."
+            )
             self.tell("I02", text, channel.closed_at)
         elif not channel.interest & 4:
             self.report(owed_for_good(channel, "the channel was closed"))
-
-
-def _is_power_of_eight(times: int) -> bool:
-    return times & (times - 1) == 0 and (times.bit_length() - 1) % 3 == 0

@@ -72,7 +72,7 @@ class ChannelWatch:
     def _opened(self, channel: Any) -> None:
         facts = self.ward.channel(channel)
         facts.opened = here()
-        kinds = {ServerSocketChannel: "listener", DatagramChannel: "datagram"}
+        kinds: dict[type, str] = {ServerSocketChannel: "listener", DatagramChannel: "datagram"}
         kinds |= {PipeSourceChannel: "pipe", PipeSinkChannel: "pipe"}
         facts.kind = kinds.get(type(channel), facts.kind)
         facts.in_use = facts.kind == "pipe"
@@ -98,7 +98,8 @@ class ChannelWatch:
         def of_connected(cls: Any, *args: Any, **named: Any) -> Any:
             channel = plain(cls, *args, **named)
             self._opened(channel)
-            self.ward.channel(channel).in_use = True
+            facts = self.ward.channel(channel)
+            facts.in_use, facts.peer = True, _spelled(channel._remote_address)
             return channel
 
         return of_connected
@@ -195,7 +196,10 @@ class ChannelWatch:
         if not count and offered and not channel._blocking:
             facts.refused_in_a_row += 1
             if facts.refused_in_a_row == _MANY_REFUSALS:
-                text = f"write() to {facts.name} took nothing {_MANY_REFUSALS} times in a row, and nobody selected in between."
+                text = (
+                    f"write() to {facts.name} took nothing {_MANY_REFUSALS} times in a row, and nobody "
+                    "selected in between."
+                )
                 self.ward.tell("I06", text, here())
 
     def _send_file(self, plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -282,15 +286,13 @@ class ChannelWatch:
         def bind(channel: Any, *args: Any, **named: Any) -> Any:
             try:
                 bound = plain(channel, *args, **named)
-                self.ward.channel(channel).in_use = True
-                return bound
             except OSError as error:
-                reuse = StandardSocketOptions.SO_REUSEADDR
-                if error.errno == errno.EADDRINUSE and reuse in channel.supported_options:
-                    if not channel.get_option(reuse):
-                        text = "The address is in use, by a connection that has ended maybe: SO_REUSEADDR was switched off."
-                        self.ward.tell("P03", text, here())
+                if error.errno == errno.EADDRINUSE and _is_exclusive(channel):
+                    text = "The address is in use, by a connection that has ended maybe: SO_REUSEADDR is off."
+                    self.ward.tell("P03", text, here())
                 raise
+            self.ward.channel(channel).in_use = True
+            return bound
 
         return bind
 
@@ -306,9 +308,21 @@ class ChannelWatch:
     def _established(self, plain: Callable[..., None]) -> Callable[..., None]:
         def established(channel: Any) -> None:
             plain(channel)
-            self.ward.channel(channel).in_use = True
+            facts = self.ward.channel(channel)
+            facts.in_use, facts.peer = True, _spelled(channel._remote_address)
 
         return established
+
+
+def _is_exclusive(channel: Any) -> bool:
+    """Somebody has switched SO_REUSEADDR off."""
+    reuse = StandardSocketOptions.SO_REUSEADDR
+    return reuse in channel.supported_options and not channel.get_option(reuse)
+
+
+def _spelled(address: Any) -> str:
+    """An address as a sentence has it; no name in the Unix domain is nothing."""
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address or "")
 
 
 def _size(sources: Any, offset: int, length: int | None) -> int:

@@ -105,7 +105,7 @@ class JobWatch:
         return submit
 
     def _watch(self, future: Any, pool: Any, place: Place) -> None:
-        if type(future) is not Future:
+        if future.__class__ is not Future:
             return
         looked_at: list[bool] = []
         failure: list[BaseException] = []
@@ -121,8 +121,9 @@ class JobWatch:
                 failure.append(error)
 
         future.add_done_callback(done)
-        future.__class__ = WatchedFuture
-        future.watch, future.pool, future.looked_at = self, pool, looked_at
+        watched: Any = future
+        watched.watch, watched.pool, watched.looked_at = self, pool, looked_at
+        watched.__class__ = WatchedFuture
         ending = finalize(future, self._gone, number, looked_at, failure, place)
         ending.atexit = False
         self._finalizers[number] = ending
@@ -130,6 +131,9 @@ class JobWatch:
     def _gone(self, number: int, looked_at: list[bool], failure: list[BaseException], place: Place) -> None:
         self._finalizers.pop(number, None)
         if failure and not looked_at:
-            text = f"A job raised {type(failure[0]).__name__} ({str(failure[0])[:80]}), and nobody has looked at its future."
+            text = (
+                f"A job raised {type(failure[0]).__name__} ({str(failure[0])[:80]}), and nobody has "
+                "looked at its future."
+            )
             self._ward.tell("T06", text, place)
         failure.clear()

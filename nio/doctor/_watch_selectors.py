@@ -210,7 +210,10 @@ class SelectorWatch:
     def _report(self, plain: Callable[..., None]) -> Callable[..., None]:
         def report(watch: Any, key: Any, error: OSError) -> None:
             if error.errno == 9:
-                text = f"Descriptor {key._fd} of {self.ward.channel(key._channel).name} was closed behind the selector's back."
+                text = (
+                    f"Descriptor {key._fd} of {self.ward.channel(key._channel).name} was closed behind "
+                    "the selector's back."
+                )
                 self.ward.tell("S14", text, here())
             plain(watch, key, error)
 
@@ -257,7 +260,10 @@ class SelectorWatch:
             previous = 0 if known is None else known._interest
             key = plain(channel, selector, ops, attachment)
             if before is not None and attachment is None:
-                text = f"The attachment, a {type(before).__name__}, was replaced by None: the channel was registered before."
+                text = (
+                    f"The attachment, a {type(before).__name__}, was replaced by None: the channel was "
+                    "registered before."
+                )
                 self.ward.tell("S09", text, here())
             self._arm(key, previous if before is not None else 0)
             self._used(channel)
@@ -312,7 +318,10 @@ class SelectorWatch:
                 del loop.cancelled[number]
             elif loop.facts.turn.number - since >= _LOST:
                 del loop.cancelled[number]
-                text = f"The key of {facts.name} was cancelled {_LOST} turns ago, and the channel is still open: nobody has used or closed it."
+                text = (
+                    f"The key of {facts.name} was cancelled {_LOST} turns ago, and the channel is still "
+                    "open: nobody has used or closed it."
+                )
                 self.ward.tell("S11", text, facts.cancelled)
 
 

@@ -10,7 +10,7 @@ import nio
 
 with nio.Selector.open() as selector:
     messages = deque()
-    for turn in range(128):
+    for _ in range(128):
         for number in range(32):
             messages.append(number)
             selector.wakeup()  # the mistake
