@@ -6,6 +6,7 @@ So nothing at all is there while it is off: no flag is asked, no attribute is lo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 _ABSENT = object()
@@ -29,6 +30,8 @@ class Patches:
         is_classmethod = isinstance(plain, classmethod)
         function = plain.__func__ if isinstance(plain, (classmethod, staticmethod)) else plain
         new = wrap(function)
+        if callable(function):
+            new = wraps(function)(new)
         setattr(owner, name, classmethod(new) if is_classmethod else new)
 
     def undo(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import finalize
 
+from nio.buffers import ByteBuffer
 from nio.channels import DatagramChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import InterruptibleChannel
@@ -327,12 +328,8 @@ def _spelled(address: Any) -> str:
 
 def _size(sources: Any, offset: int, length: int | None) -> int:
     """How many bytes are offered; 0 where that is not to be told, and the write says why."""
-    parts = sources[offset:][:length] if isinstance(sources, (list, tuple)) else (sources,)
-    return sum(part.remaining if hasattr(part, "remaining") else _length(part) for part in parts)
-
-
-def _length(part: Any) -> int:
     try:
-        return memoryview(part).nbytes
+        parts = sources[offset:][:length] if isinstance(sources, (list, tuple)) else (sources,)
+        return sum(part.remaining if isinstance(part, ByteBuffer) else memoryview(part).nbytes for part in parts)
     except TypeError:
         return 0

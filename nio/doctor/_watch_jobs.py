@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, finalize, ref
 
 from nio.doctor._patches import Patches
 from nio.doctor._place import Place, here, is_users
@@ -73,11 +73,12 @@ class JobWatch:
 
     def waiting_for(self, future: WatchedFuture[Any]) -> _Waiting:
         """The calling thread is about to wait for ``future``; T07 if it is the last worker of that pool to do so."""
-        crew = self._crews.get(future.pool, {})
+        pool = future.pool()
+        crew = {} if pool is None else self._crews.get(pool, {})
         me = threading.get_ident()
         if me in crew and not future.done() and not future.running():
             others = sum(1 for thread, waits in crew.items() if thread != me and waits)
-            size = getattr(future.pool, "_max_workers", 0) or len(crew)
+            size = getattr(pool, "_max_workers", 0) or getattr(pool, "maximum", 0) or len(crew)
             if others + 1 >= size:
                 text = f"All {size} workers of the pool wait for jobs that only they could run."
                 self._ward.tell("T07", text, here())
@@ -86,7 +87,7 @@ class JobWatch:
     def _submit(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def submit(pool: Any, fn: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
             place = here()
-            if not is_users(place.path):
+            if not is_users(place.path) or not callable(fn):
                 return plain(pool, fn, *args, **named)
             crew = self._crews.setdefault(pool, {})
 
@@ -122,7 +123,7 @@ class JobWatch:
 
         future.add_done_callback(done)
         watched: Any = future
-        watched.watch, watched.pool, watched.looked_at = self, pool, looked_at
+        watched.watch, watched.pool, watched.looked_at = self, ref(pool), looked_at
         watched.__class__ = WatchedFuture
         ending = finalize(future, self._gone, number, looked_at, failure, place)
         ending.atexit = False

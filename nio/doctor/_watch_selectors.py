@@ -105,7 +105,7 @@ class SelectorWatch:
         def select(selector: Selector, timeout: Any = None, action: Any = None) -> int:
             by_user = is_users(_caller(2))
             if type(timeout) is int and timeout >= 1000:
-                text = f"select({timeout}) waits for {timeout / 60:.0f} minutes: the timeout is in seconds."
+                text = f"select({timeout}) waits for {timeout // 60} minutes: the timeout is in seconds."
                 self.ward.tell("S04", text, here())
             self.loop(selector).is_select_0 = by_user and timeout is not None and timeout == 0
             return plain(selector, timeout, action)
