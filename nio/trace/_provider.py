@@ -11,7 +11,7 @@ Whoever adopts a socket and takes it back gets the very object that he gave.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -30,11 +30,12 @@ from nio.spi import (
     Thread,
     Wakeup,
 )
+from nio.trace._buffers import telling_buffers
 from nio.trace._call_sites import TracedKey
 from nio.trace._pollers import TracedPoller, TracedWakeup
 from nio.trace._reactor import trace_loop
 from nio.trace._recording import Recording
-from nio.trace._records import ACCEPT, CONNECT, IO, READ, WRITE
+from nio.trace._records import ACCEPT, CONNECT, IO, READ, TEACH, WRITE
 from nio.trace._sockets import TracedEnd, TracedSocket, failure, spelled
 
 OwnSocket = Any
@@ -48,7 +49,7 @@ _OF_SOCKETS = (
 _AS_IT_IS = (
     *("wait_for", "is_served", "remove_stale", "told_address", "resolve", "max_backlog", "clock", "lock", "rlock"),
     *("condition", "event", "queue", "thread_id", "thread_time", "start_thread", "random", "descriptor_limit"),
-    *("cpu_count", "find_interface", "check_group", "open_file", "after_fork", "process_id", "thread_count", "fork"),
+    *("cpu_count", "find_interface", "check_group", "open_file", "after_fork", "process_id", "fork"),
     *("exit_process", "ended_child", "signal_process", "handling_signals", "notify"),
 )
 
@@ -98,6 +99,7 @@ class TracingProvider(SelectorProvider):
             setattr(self, name, getattr(self.inner, name))
         for name in _OF_SOCKETS:
             setattr(self, name, partial(_of_socket, getattr(self.inner, name)))
+        self.own_threads: int = 0  # of whoever writes the records down; a program need not know of them
         self.inner.after_fork(self.recording.forget)
 
     @property
@@ -236,7 +238,10 @@ class TracingProvider(SelectorProvider):
     def adopt_descriptor(self, fd: int) -> TracedEnd:
         return TracedEnd(self.inner.adopt_descriptor(fd), self.recording, "descriptor")
 
-    # signals
+    # processes and signals
+
+    def thread_count(self) -> int:
+        return self.inner.thread_count() - self.own_threads
 
     def catch_signal(self, signum: int, arrived: Callable[[int], bool]) -> Callable[[], object]:
         arrivals, clock = self.recording.arrivals, self.clock
@@ -261,7 +266,11 @@ def _of_socket(call: Callable[..., object], sock: OwnSocket, *args: object) -> o
 
 @contextmanager
 def recording(level: str = "io") -> Iterator[Recording]:
-    """Inside the block a TracingProvider of that level is the default; the recording it fills is what ``as`` gives."""
+    """Inside the block a TracingProvider of that level is the default; the recording it fills is what ``as`` gives.
+
+    At level ``teach`` the buffers that the program makes meanwhile tell of themselves, too.
+    """
     provider = TracingProvider(level=level)
-    with SelectorProvider.use(provider):
-        yield provider.recording
+    log = provider.recording
+    with SelectorProvider.use(provider), telling_buffers(log) if log.level >= TEACH else nullcontext():
+        yield log

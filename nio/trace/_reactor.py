@@ -3,9 +3,7 @@
 A reactor becomes one when it is opened over a provider that records. Nothing in it asks whether it is recorded: what is
 told is told by methods that stand before the plain ones, and in a plain reactor they are not there.
 
-**The way through the kernel's answer stays the one it was**, the fast path of steady connections with it. It is handed
-one ready key at a time, with a look at the clock and at the counters between two of them. So what is told of a dispatch
-is true for whatever loop the handlers bring, and how that one counts is its own affair.
+How dispatches are told stands in ``_dispatches.py``.
 
 **A job** gets a number when it is handed off. The worker tells when it began and ended it. That the reactor has the
 reply is told when its turn comes to the completions, just before they are called.
@@ -20,13 +18,13 @@ from typing import Any
 from nio.channels import SelectionKey
 from nio.errors import IllegalStateError
 from nio.reactor import CloseReason, EventHandler, Reactor
+from nio.trace._dispatches import Serve, telling_along, telling_one_by_one
 from nio.trace._recording import Recording
-from nio.trace._records import CLOSED, DISPATCH, DONE, HANDOFF, IO, RECORD, SIGNAL, TEACH, TICK, TIMER, WORK
+from nio.trace._records import CLOSED, DONE, HANDOFF, IO, RECORD, SIGNAL, TEACH, TICK, TIMER, WORK
 
 _TICKS_PER_TURN = 256
 _ENDS_OF_JOBS = {"handle_reply": 1, "handle_failure": 0, "handle_loss": 0, "handle_rejection": 0, "fail": 0}
 
-Events = list[tuple[int, int]]
 _traced: dict[type[Reactor], type[TracedReactor]] = {}
 
 
@@ -81,7 +79,7 @@ class TracedReactor(Reactor):
         due, now = self._timers.next_due() or 0, recording.clock()
         fired = super()._run_timers()
         if fired:
-            recording.put((TIMER, now, due, fired))
+            recording.put((TIMER, now, due, fired, recording.clock()))
         return fired
 
     def _run_ticks(self) -> int:
@@ -90,7 +88,7 @@ class TracedReactor(Reactor):
         if self._jobs:
             self._tell_completions(min(waiting, _TICKS_PER_TURN), now)
         ran = super()._run_ticks()
-        recording.put((TICK, now, waiting, ran))
+        recording.put((TICK, now, waiting, ran, recording.clock()))
         return ran
 
     def _tell_completions(self, count: int, now: int) -> None:
@@ -114,38 +112,10 @@ class TracedReactor(Reactor):
         if self._sees_records and process is not None:
             connection._process = _processing(process, self._recording, self._recording.channels.get(key._fd, 0))
 
-    def _telling(self, serve: Callable[[Events, Any], int]) -> Callable[[Events, Any], int]:
-        """``serve`` for one ready key at a time, each with a record."""
-        recording, tally = self._recording, self.tally
-        here, clock, channels = recording.here, recording.clock, recording.channels
-        cpu_time = self.provider.thread_time if recording.level >= TEACH else _nothing
-
-        def serve_and_tell(events: Events, watch: Any) -> int:
-            handed, began = 0, clock()
-            for event in watch.rotated(events) if len(events) > 1 else events:
-                key: Any = watch.by_fd.get(event[0])
-                if key is None:
-                    handed += serve([event], watch)
-                    began = clock()
-                    continue
-                handler, ch, ready = key._attachment, channels.get(event[0], 0), 0
-                before, cpu = _state_of(handler), cpu_time()
-                bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
-                try:
-                    served = serve([event], watch)
-                    handed += served
-                    ready = key._ready if served else 0
-                except BaseException:
-                    ready = key._ready
-                    raise
-                finally:
-                    ended, after, name = clock(), _state_of(handler), type(handler).__name__
-                    came, went, cpu = tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, cpu_time() - cpu
-                    here.put((DISPATCH, began, ended, ch, ready, before, after, came, went, cpu, name))
-                    began = ended
-            return handed
-
-        return serve_and_tell
+    def _telling(self, serve: Serve) -> Serve:
+        one_by_one = not self.serves or self._recording.level >= TEACH
+        make = telling_one_by_one if one_by_one else telling_along
+        return make(serve, self._recording, self.tally, self.provider.thread_time)
 
 
 def trace_loop(loop: object, recording: Recording) -> None:
@@ -169,19 +139,6 @@ def traced_class(plain: type[Reactor]) -> type[TracedReactor]:
     if found is None:
         found = _traced.setdefault(plain, type(f"Traced{plain.__name__}", (TracedReactor, plain), {}))
     return found
-
-
-def _nothing() -> int:
-    return 0
-
-
-def _state_of(handler: Any) -> str:
-    """The name of a connection's state; an attachment that stands before another object may raise anything."""
-    try:
-        name = handler._state._value_
-    except Exception:
-        return ""
-    return name if type(name) is str else ""
 
 
 def _processing(process: Callable[[Any], Any], recording: Recording, ch: int) -> Callable[[Any], Any]:

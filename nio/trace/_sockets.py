@@ -75,7 +75,7 @@ class TracedEnd:
 
     def _stand_before(self, inner: Any, recording: Recording) -> None:
         here, clock, ch = recording.here, recording.clock, self.number
-        self.recv_into = _reading_into(inner.recv_into, len, here, clock, ch)
+        self.recv_into = _reading_into(inner.recv_into, here, clock, ch)
         self.recvmsg_into = _scattering(inner.recvmsg_into, here, clock, ch)
         self.send = _sending(inner.send, here, clock, ch)
         self.sendmsg = _gathering(inner.sendmsg, here, clock, ch)
@@ -123,9 +123,9 @@ class TracedSocket(TracedEnd):
 
 
 def _receiving(call: Any, here: Any, clock: Callable[[], int], ch: int) -> Callable[..., bytes]:
-    def recv(size: int, *flags: int) -> bytes:
+    def recv(size: int, flags: int = 0) -> bytes:
         try:
-            data: bytes = call(size, *flags)
+            data: bytes = call(size, flags) if flags else call(size)
         except OSError as error:
             here.put((READ, clock(), ch, failure(error), size))
             raise
@@ -135,9 +135,9 @@ def _receiving(call: Any, here: Any, clock: Callable[[], int], ch: int) -> Calla
     return recv
 
 
-def _reading_into(call: Any, room: Callable[[Any], int], here: Any, clock: Callable[[], int], ch: int) -> Any:
+def _reading_into(call: Any, here: Any, clock: Callable[[], int], ch: int) -> Any:
     def recv_into(target: Any, *more: int) -> int:
-        asked = room(target)
+        asked = len(target)
         try:
             count: int = call(target, *more)
         except OSError as error:
@@ -164,11 +164,11 @@ def _scattering(call: Any, here: Any, clock: Callable[[], int], ch: int) -> Any:
 
 
 def _sending(call: Any, here: Any, clock: Callable[[], int], ch: int) -> Any:
-    """``send(data, flags)``, and ``sendto(data, address)``."""
+    """``send(data, flags)``, and ``sendto(data, address)``, which has no other form here."""
 
-    def send(source: Any, *more: Any) -> int:
+    def send(source: Any, more: Any = 0) -> int:
         try:
-            count: int = call(source, *more)
+            count: int = call(source, more)
         except OSError as error:
             here.put((WRITE, clock(), ch, failure(error), len(source)))
             raise

@@ -1,0 +1,153 @@
+"""How a reactor's dispatches are told without another way through the kernel's answer.
+
+**One by one**: the way through the answer is handed one ready key at a time, with a look at the clock and at the
+counters between two of them. So each record has the bytes that were moved, and at level ``teach`` the processor time.
+
+**Along**: a loop that handlers bring (``reactor.serve_by``) costs too much to be entered for each key. It looks each
+key up in ``watch.by_fd`` before it serves it, and what it looks in is ours: at each look the last dispatch ends and
+the next begins. Such a loop adds its counters up when it ends. So the bytes are -1, not told, but where the answer had
+one key alone.
+
+A ready set of 0 in a record: the kernel has reported the channel, and nobody was called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from nio.trace._recording import Recording
+from nio.trace._records import DISPATCH, TEACH
+
+Events = list[tuple[int, int]]
+Serve = Callable[[Events, Any], int]
+_NOT_TOLD = -1
+
+
+class Counters(Protocol):
+    """A reactor's tally."""
+
+    bytes_in: int
+    bytes_out: int
+
+
+def telling_one_by_one(serve: Serve, recording: Recording, tally: Counters, cpu_time: Callable[[], int]) -> Serve:
+    """``serve`` for one ready key at a time, each with a record."""
+    here, clock, channels = recording.here, recording.clock, recording.channels
+    cpu_now = cpu_time if recording.level >= TEACH else _no_time
+
+    def serve_one_by_one(events: Events, watch: Any) -> int:
+        handed, began = 0, clock()
+        for event in watch.rotated(events) if len(events) > 1 else events:
+            key: Any = watch.by_fd.get(event[0])
+            if key is None:
+                handed += serve([event], watch)
+                began = clock()
+                continue
+            handler, ch, ready = key._attachment, channels.get(event[0], 0), 0
+            before, cpu = state_of(handler), cpu_now()
+            bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
+            try:
+                served = serve([event], watch)
+                handed += served
+                ready = key._ready if served else 0
+            except BaseException:
+                ready = key._ready
+                raise
+            finally:
+                ended, after, name = clock(), state_of(handler), type(handler).__name__
+                came, went, cpu = tally.bytes_in - bytes_in, tally.bytes_out - bytes_out, cpu_now() - cpu
+                here.put((DISPATCH, began, ended, ch, ready, before, after, came, went, cpu, name))
+                began = ended
+        return handed
+
+    return serve_one_by_one
+
+
+class _Looked:
+    """What a loop that handlers bring is given as its ``watch``: it notes each look at a key."""
+
+    __slots__ = ("before", "began", "by_fd", "ch", "channels", "clock", "get", "handler", "here", "key", "watch")
+
+    def __init__(self, recording: Recording) -> None:
+        self.by_fd: Any = self  # by_fd.get(fd, nobody)
+        self.here: Any = recording.here
+        self.clock: Callable[[], int] = recording.clock
+        self.channels: dict[int, int] = recording.channels
+        self.key: Any = None
+        self.handler: Any = None
+        self.began = self.ch = 0
+        self.before: str = ""
+        self.watch: Any = None
+        self.get: Callable[..., Any] = self._get
+
+    def _get(self, fd: int, nobody: Any = None) -> Any:
+        """The key of a descriptor: what was served before it is done."""
+        now = self.clock()
+        if self.key is not None:
+            self.tell(now, _NOT_TOLD, _NOT_TOLD)
+        key = self.watch.by_fd.get(fd)
+        if key is None:
+            self.key = None
+            return nobody
+        self.key, self.handler, self.began, self.ch = key, key._attachment, now, self.channels.get(fd, 0)
+        try:
+            self.before = self.handler._state._value_
+        except Exception:
+            self.before = ""
+        key._ready = 0  # until somebody is called
+        return key
+
+    def tell(self, now: int, came: int, went: int) -> None:
+        """The dispatch under way has ended."""
+        handler = self.handler
+        try:
+            after = handler._state._value_
+        except Exception:
+            after = ""
+        ready, name = self.key._ready, type(handler).__name__
+        self.here.put((DISPATCH, self.began, now, self.ch, ready, self.before, after, came, went, 0, name))
+
+    def rotated(self, events: Events) -> Events:
+        """As of the watch."""
+        rotated: Events = self.watch.rotated(events)
+        return rotated
+
+    def hand_over(self, events: Events, action: Callable[[Any, Any, int], object]) -> int:
+        """As of the watch."""
+        count: int = self.watch.hand_over(events, action)
+        return count
+
+
+def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time: Callable[[], int]) -> Serve:
+    """``serve``, which looks each key up before it serves it."""
+    looked = _Looked(recording)
+
+    def serve_along(events: Events, watch: Any) -> int:
+        looked.watch, looked.key = watch, None
+        bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
+        try:
+            return serve(events, looked)
+        finally:
+            if looked.key is not None:
+                now = looked.clock()
+                if len(events) == 1:
+                    looked.tell(now, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
+                else:
+                    looked.tell(now, _NOT_TOLD, _NOT_TOLD)
+                looked.key = looked.handler = looked.watch = None
+
+    return serve_along
+
+
+def state_of(handler: Any) -> str:
+    """The name of a connection's state; an attachment that stands before another object may raise anything."""
+    try:
+        name = handler._state._value_
+    except Exception:
+        return ""
+    return name if type(name) is str else ""
+
+
+def _no_time() -> int:
+    return 0
