@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from nio import trace
+from nio.trace._file import read as read_trace
 from nio.doctor._environment import check_environment
 from nio.doctor._examine import examine
 from nio.doctor._finding import Finding
@@ -80,7 +80,7 @@ def _examined(program: str, rest: Sequence[str], seconds: str | None) -> int:
         return _refuse(f"--for takes seconds, not {seconds!r}")
     try:
         if _is_trace(program):
-            read = trace.read(program)
+            read = read_trace(program)
             return _conclude(diagnose(read), read.problem)
         done = examine(program, *rest, seconds=limit, say=_say)
     except (OSError, ValueError) as error:

@@ -41,7 +41,10 @@ def examine(
         ended, names, is_over = "", {}, False
         try:
             with _as_main(program, args), alarm(seconds):
-                names = runpy.run_path(program, run_name="__main__")
+                try:
+                    names = runpy.run_path(program, run_name="__main__")
+                finally:
+                    watching.finish()  # before what the program holds is let go of
         except Over:
             ended, is_over = f"{program} was ended after {seconds:g} s.", True
         except SystemExit as leave:
@@ -51,7 +54,6 @@ def examine(
         except BaseException as error:
             watching.raised(error)
             ended = f"{program} raised {type(error).__name__}: {str(error)[:200]}"
-        watching.finish()  # before what the program holds is let go of
         names.clear()
         found = watching.findings
     return Examination(found + lint(program), ended, is_over)

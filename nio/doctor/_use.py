@@ -10,6 +10,8 @@ from zlib import crc32
 
 from nio.buffers import ByteBuffer
 
+_LOOKED_AT = 65536  # bytes of what waits to be sent
+
 UNSURE, FILLING, DRAINING = range(3)
 
 
@@ -46,12 +48,15 @@ class Use:
     def left(self, buffer: ByteBuffer) -> None:
         """A write took a part of it: what is left waits to be sent."""
         self.drained = True
-        rest = buffer.view()
-        self.queued = (buffer.position, buffer.limit, crc32(rest)) if rest else None
+        self.queued = (buffer.position, buffer.limit, _sum(buffer)) if buffer.has_remaining else None
 
     def is_changed(self, buffer: ByteBuffer) -> bool:
         """What a write left stands where it stood, with other bytes."""
         if self.queued is None:
             return False
         position, limit, checksum = self.queued
-        return (position, limit) == (buffer.position, buffer.limit) and checksum != crc32(buffer.view())
+        return (position, limit) == (buffer.position, buffer.limit) and checksum != _sum(buffer)
+
+
+def _sum(buffer: ByteBuffer) -> int:
+    return crc32(buffer.view()[:_LOOKED_AT])
