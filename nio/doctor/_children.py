@@ -44,7 +44,7 @@ class Children:
 
     def collect(self, ward: Ward) -> None:
         """In the parent, take up what the children have found."""
-        if os.getpid() != self._parent:
+        if os.getpid() != self._parent or self._reader < 0:
             return
         while True:
             try:
@@ -58,5 +58,6 @@ class Children:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self._reader)
-        os.close(self._writer)
+        reader, writer, self._reader, self._writer = self._reader, self._writer, -1, -1
+        os.close(reader)
+        os.close(writer)

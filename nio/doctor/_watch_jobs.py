@@ -69,7 +69,10 @@ class JobWatch:
     def finish(self) -> None:
         """The program is over: who has not looked will not look."""
         for finalizer in list(self._finalizers.values()):
-            finalizer()
+            alive = finalizer.detach()  # a call does nothing while the interpreter ends
+            if alive is not None:
+                _, call, args, _ = alive
+                call(*args)
 
     def waiting_for(self, future: WatchedFuture[Any]) -> _Waiting:
         """The calling thread is about to wait for ``future``; T07 if it is the last worker of that pool to do so."""
