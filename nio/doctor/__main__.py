@@ -15,12 +15,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from nio.trace._file import read as read_trace
 from nio.doctor._environment import check_environment
 from nio.doctor._examine import examine
 from nio.doctor._finding import Finding
 from nio.doctor._records import diagnose
 from nio.doctor._table import TABLE
+from nio.trace._file import read as read_trace
 
 FOUND, FAILED, USAGE = 7, 1, 2
 _GZIP = b"\x1f\x8b"

@@ -113,7 +113,7 @@ class Strict:
     def _failed(self, plain: Callable[..., None]) -> Callable[..., None]:
         def failed(registry: Any, key: Any, attachment: object, error: BaseException) -> None:
             finding = diagnosis(error, [], self._selectors, self._ward)
-            if finding is not None and finding.code != "P09":  # the reactor has contained it
+            if finding is not None and finding.code not in ("P09", "I12"):  # the reactor has contained it
                 self._ward.report(finding)
             plain(registry, key, attachment, error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import time
@@ -39,7 +40,7 @@ class Loop:
         self.wakeup_place = NOWHERE
         self.looked = NOWHERE
         self.before: _clocks.Clocks | None = None
-        self.stretch: Stretch | None = None
+        self.stretch = Stretch(0)
         self.cancelled: dict[int, tuple[int, Any, ChannelFacts]] = {}  # turn, channel, facts, by number
 
 
@@ -135,7 +136,7 @@ class SelectorWatch:
             loop.is_new = False
             turn.late = [LateChange(what, place, name, now - t) for what, place, name, t in loop.changes]
             turn.wakeups, turn.wakeup_place, turn.looked = loop.wakeups, loop.wakeup_place, loop.looked
-            if loop.before is not None and loop.stretch is not None and threading.get_ident() == loop.thread:
+            if loop.before is not None and threading.get_ident() == loop.thread:
                 turn.work = self._work(loop.before, loop.stretch, now)
             self.ward.end_turn(loop.facts)
             self._look_for_lost(loop)
@@ -153,8 +154,8 @@ class SelectorWatch:
         loop.facts.begin(loop.place)
         loop.before, loop.stretch = _clocks.now(), Stretch(loop.thread)
 
-    def _ready(self, watch: Any, events: list[tuple[int, int]], selected: Any) -> None:
-        """The kernel's answer, before it is gone through."""
+    def _ready(self, watch: Any, events: list[tuple[int, int]], selected: Any) -> Loop | None:
+        """The kernel's answer, before it is gone through; whose it is, if a key's."""
         loop = None
         for fd, mask in events:
             key = watch.by_fd.get(fd)
@@ -171,16 +172,14 @@ class SelectorWatch:
             loop.facts.reported(facts, mask & 0b11101, key in selected)
         if loop is not None:
             loop.is_asleep = False
-            self.watchdog.guard(id(loop), loop.stretch or Stretch(loop.thread))
+            self.watchdog.guard(id(loop), loop.stretch)
+        return loop
 
-    def _sleeps_on(self, watch: Any, events: list[tuple[int, int]]) -> None:
+    def _sleeps_on(self, watch: Any, events: list[tuple[int, int]], loop: Loop | None) -> None:
         """Events of an interest given up are nobody's: the selection goes on, and the turn has not begun to work."""
-        if watch.stale >= len(events):
-            for fd, _ in events:
-                if (key := watch.by_fd.get(fd)) is not None:
-                    loop = self.loop(key._selector)
-                    loop.before, loop.is_asleep = None, True
-                    self.watchdog.working.pop(id(loop), None)
+        if loop is not None and watch.stale >= len(events):
+            loop.before, loop.is_asleep = None, True
+            self.watchdog.working.pop(id(loop), None)
 
     def _facts_of(self, key: Any) -> ChannelFacts:
         facts = self.ward.channel(key._channel)
@@ -191,25 +190,25 @@ class SelectorWatch:
 
     def _sort(self, plain: Callable[..., int]) -> Callable[..., int]:
         def sort(watch: Any, events: list[tuple[int, int]], selected: Any) -> int:
-            self._ready(watch, events, selected)
+            loop = self._ready(watch, events, selected)
             updated = plain(watch, events, selected)
-            self._sleeps_on(watch, events)
+            self._sleeps_on(watch, events, loop)
             return updated
 
         return sort
 
     def _hand_over(self, plain: Callable[..., int]) -> Callable[..., int]:
         def hand_over(watch: Any, events: list[tuple[int, int]], action: Any) -> int:
-            self._ready(watch, events, ())
+            loop = self._ready(watch, events, ())
             handed = plain(watch, events, action)
-            self._sleeps_on(watch, events)
+            self._sleeps_on(watch, events, loop)
             return handed
 
         return hand_over
 
     def _report(self, plain: Callable[..., None]) -> Callable[..., None]:
         def report(watch: Any, key: Any, error: OSError) -> None:
-            if error.errno == 9:
+            if error.errno == errno.EBADF:
                 text = (
                     f"Descriptor {key._fd} of {self.ward.channel(key._channel).name} was closed behind "
                     "the selector's back."
@@ -266,7 +265,7 @@ class SelectorWatch:
                 )
                 self.ward.tell("S09", text, here())
             self._arm(key, previous if before is not None else 0)
-            self._used(channel)
+            self.used(channel)
             self.changed(selector, "register")
             return key
 
@@ -303,14 +302,12 @@ class SelectorWatch:
 
         return cancel
 
-    def _used(self, channel: object) -> None:
+    def used(self, channel: object) -> None:
         """A cancelled channel is used after all."""
         facts = self.ward.known(channel)
         if facts is not None:
             for loop in tuple(self.loops.values()):
                 loop.cancelled.pop(facts.number, None)
-
-    used = _used
 
     def _look_for_lost(self, loop: Loop) -> None:
         for number, (since, channel, facts) in tuple(loop.cancelled.items()):

@@ -90,4 +90,4 @@ def _inside(frame: FrameType | None) -> str:
     """The function that the user's line has called, if that is one of Python's: else the line says it."""
     if frame is None or is_users(frame.f_code.co_filename):
         return ""
-    return str(frame.f_code.co_qualname) if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name
+    return frame.f_code.co_qualname

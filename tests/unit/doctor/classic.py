@@ -1,12 +1,12 @@
 """A plain selector server that is right, and twelve ways to get it wrong, each a change of a line or two.
 
+A change is written as a patch: lines that go, lines that come, an empty line after each.
+
 The clients are driven by the same thread, a step a turn, so that a run is the same every time. ``# here`` marks the
 line that the doctor is to name.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 SOUND = """\
 import threading
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nio
 from nio import SelectionKey
 
-TURNS, DONE = 1024, threading.Event()
+TURNS = 1024
 
 
 class Session:
@@ -26,7 +26,7 @@ class Session:
 def accept(key):
     if client := key.channel.accept():
         client.configure_blocking(False)
-        client.register(key.selector, SelectionKey.OP_READ, Session())  # armed
+        client.register(key.selector, SelectionKey.OP_READ, Session())
 
 
 def advance(key):
@@ -93,134 +93,151 @@ main()
 """
 
 
-class Change(NamedTuple):
-    """What is replaced by what, each once."""
-
-    code: str
-    pairs: tuple[tuple[str, str], ...]
-
-
 CLASSIC = {
-    "no flip before reading": Change(
+    "no flip before reading": (
         "B01",
-        (
-            ("    session.inbox.flip()\n", ""),
-            ("session.inbox.get())", "session.inbox.get())"),
-            (
-                'while session.inbox.has_remaining and b"\\n" in bytes(session.inbox.duplicate()):',
-                "while session.inbox.has_remaining:",
-            ),
-            ("!= 10:", "!= 10:  # here"),
-        ),
+        r"""
+-    session.inbox.flip()
+
+-    while session.inbox.has_remaining and b"\n" in bytes(session.inbox.duplicate()):
++    while session.inbox.has_remaining:
+
+-        while (byte := session.inbox.get()) != 10:
++        while (byte := session.inbox.get()) != 10:  # here
+""",
     ),
-    "no flip before writing": Change(
+    "no flip before writing": (
         "B01",
-        (
-            ("    session.outbox.flip()\n", ""),
-            ("    client.write(session.outbox)\n", "    client.write(session.outbox)  # here\n"),
-        ),
+        r"""
+-    session.outbox.flip()
+-    client.write(session.outbox)
++    client.write(session.outbox)  # here
+""",
     ),
-    "the key is not removed": Change(
+    "the key is not removed": (
         "S02",
-        (
-            ("in selector.ready_keys(0):", "in chosen(selector):"),
-            (
-                "def say(",
-                "def chosen(selector):\n    selector.select_now()\n    return list(selector.selected_keys)  # here\n\n\ndef say(",
-            ),
-            ("    if client := key.channel.accept():\n", "    if client := key.channel.accept():\n"),
-            (
-                '    peer.write(b"b\\n")\n',
-                '    for _ in range(200):\n        peer.write(b"b\\n")\n        turns(selector, 1)\n',
-            ),
-        ),
+        r"""
+-    for key in selector.ready_keys(0):
++    selector.select_now()
++    for key in list(selector.selected_keys):  # here
+
+-    peer.write(b"b\n")
++    for _ in range(200):
++        peer.write(b"b\n")
++        turns(selector, 1)
+""",
     ),
-    "removed while iterating": Change(
+    "removed while iterating": (
         "S17",
-        (
-            (
-                "    for key in selector.ready_keys(0):\n",
-                "    selector.select_now()\n    for key in selector.selected_keys:  # here\n        selector.selected_keys.remove(key)\n",
-            ),
-        ),
+        r"""
+-    for key in selector.ready_keys(0):
++    selector.select_now()
++    for key in selector.selected_keys:  # here
++        selector.selected_keys.remove(key)
+""",
     ),
-    "OP_WRITE always on": Change(
+    "OP_WRITE always on": (
         "S01",
-        (
-            (
-                "SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)",
-                "SelectionKey.OP_READ | SelectionKey.OP_WRITE  # here",
-            ),
-            ("    peer.shutdown_output()\n", ""),
-        ),
+        r"""
+-    key.interest_ops = SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)
++    key.interest_ops = SelectionKey.OP_READ | SelectionKey.OP_WRITE  # here
+
+-    peer.shutdown_output()
+""",
     ),
-    "-1 is ignored": Change(
+    "-1 is ignored": (
         "I01",
-        (
-            (
-                "    if key.is_readable and client.read(session.inbox) == nio.EOF:\n        client.close()\n        return\n",
-                "    if key.is_readable:\n        client.read(session.inbox)  # here\n",
-            ),
-        ),
+        r"""
+-    if key.is_readable and client.read(session.inbox) == nio.EOF:
+-        client.close()
+-        return
++    if key.is_readable:
++        client.read(session.inbox)  # here
+""",
     ),
-    "a partial write is dropped": Change(
+    "a partial write is dropped": (
         "I05",
-        (
-            ("allocate(4096)", "allocate(1 << 23)"),
-            ('b"Hello " + line + b"\\n"', "bytes(1 << 22)"),
-            (
-                "    client.write(session.outbox)\n",
-                "    client.write(session.outbox)  # here\n    session.outbox.position = session.outbox.limit\n",
-            ),
-            ("    peer.shutdown_output()\n", ""),
-        ),
+        r"""
+-        self.inbox, self.outbox = nio.ByteBuffer.allocate(64), nio.ByteBuffer.allocate(4096).flip()
++        self.inbox, self.outbox = nio.ByteBuffer.allocate(64), nio.ByteBuffer.allocate(1 << 23).flip()
+
+-    session.outbox.put(b"Hello " + line + b"\n")
++    session.outbox.put(bytes(1 << 22))
+
+-    client.write(session.outbox)
++    client.write(session.outbox)  # here
++    session.outbox.position = session.outbox.limit
+
+-    peer.shutdown_output()
+""",
     ),
-    "the input buffer is full": Change(
+    "the input buffer is full": (
         "B05",
-        (
-            ('    peer.write(b"b\\n")\n', '    peer.write(b"b" * 100)\n'),
-            (
-                "    if key.is_readable and client.read(session.inbox) == nio.EOF:\n",
-                "    if key.is_readable and client.read(session.inbox) == nio.EOF:  # here\n",
-            ),
-        ),
+        r"""
+-    peer.write(b"b\n")
++    peer.write(b"b" * 100)
+
+-    if key.is_readable and client.read(session.inbox) == nio.EOF:
++    if key.is_readable and client.read(session.inbox) == nio.EOF:  # here
+""",
     ),
-    "the output buffer is full": Change(
+    "the output buffer is full": (
         "B11",
-        (("allocate(4096)", "allocate(16)"), ('b"Hello " + line + b"\\n")', 'b"Hello " * 3 + line + b"\\n")  # here')),
+        r"""
+-        self.inbox, self.outbox = nio.ByteBuffer.allocate(64), nio.ByteBuffer.allocate(4096).flip()
++        self.inbox, self.outbox = nio.ByteBuffer.allocate(64), nio.ByteBuffer.allocate(16).flip()
+
+-    session.outbox.put(b"Hello " + line + b"\n")
++    session.outbox.put(b"Hello, dear " + line + b"\n")  # here
+""",
     ),
-    "a worker sets interest without wakeup": Change(
+    "a worker sets interest without wakeup": (
         "S06",
-        (
-            (
-                "    peer.shutdown_output()\n",
-                "    key = next(key for key in selector.keys if key.attachment)\n    key.interest_ops = 0\n    worker = threading.Timer(0.1, rest, (key, key.attachment))\n    worker.start()\n    selector.select(0.4)\n    turns(selector, 1)\n    worker.join()\n",
-            ),
-            (
-                "SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)",
-                "SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)  # here",
-            ),
-            ("TURNS, DONE = 1024", "TURNS, DONE = 1"),
-        ),
+        r"""
+-    key.interest_ops = SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)
++    key.interest_ops = SelectionKey.OP_READ | (SelectionKey.OP_WRITE if waits else 0)  # here
+
+-    peer.shutdown_output()
+-    turns(selector, TURNS)
++    key = next(key for key in selector.keys if key.attachment)
++    key.interest_ops = 0
++    worker = threading.Timer(0.1, rest, (key, key.attachment))
++    worker.start()
++    selector.select(0.4)
++    turns(selector, 1)
++    worker.join()
+""",
     ),
-    "an error is swallowed in a worker": Change(
+    "an error is swallowed in a worker": (
         "T06",
-        (
-            ("def main():", "def work(line):\n    return 'Hello ' + line\n\n\ndef main():"),
-            ('    session.outbox.put(b"Hello " + line + b"\\n")\n', "    pool.submit(work, line)  # here\n"),
-            ("\n\nmain()\n", "\n\nwith ThreadPoolExecutor(1) as pool:\n    main()\n"),
-        ),
+        r"""
+-    session.outbox.put(b"Hello " + line + b"\n")
++    pool.submit("Hello {}".join, line)  # here
+
+-    with nio.Selector.open() as selector, nio.ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
++    with pool, nio.Selector.open() as selector, nio.ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+
+-TURNS = 1024
++TURNS = 1024
++pool = ThreadPoolExecutor(1)
+""",
     ),
-    "registered in blocking mode": Change(
-        "S07", (("        client.configure_blocking(False)\n", ""), ("Session())  # armed", "Session())  # here"))
+    "registered in blocking mode": (
+        "S07",
+        r"""
+-        client.configure_blocking(False)
+-        client.register(key.selector, SelectionKey.OP_READ, Session())
++        client.register(key.selector, SelectionKey.OP_READ, Session())  # here
+""",
     ),
 }
 
 
-def changed(change: Change) -> str:
-    """The server with that mistake."""
+def changed(patch: str) -> str:
+    """The server with that change."""
     text = SOUND
-    for old, new in change.pairs:
+    for hunk in patch.strip("\n").split("\n\n"):
+        old, new = ("".join(f"{line[1:]}\n" for line in hunk.split("\n") if line[0] == sign) for sign in "-+")
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     return text

@@ -24,7 +24,8 @@ def test_the_sound_server_has_nothing_to_report(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", CLASSIC)
 def test_a_classic_mistake_is_named_with_its_line(name: str, tmp_path: Path) -> None:
-    text = changed(CLASSIC[name])
+    code, patch = CLASSIC[name]
+    text = changed(patch)
     done = examine(saved(tmp_path, text))
     [line] = [number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# here")]
-    assert {(finding.code, finding.place.line) for finding in done.findings} == {(CLASSIC[name].code, line)}
+    assert {(finding.code, finding.place.line) for finding in done.findings} == {(code, line)}

@@ -44,7 +44,7 @@ def test_the_same_code_again_replaces_it(added: Rule) -> None:
     assert rules()[-1] is another
     assert added not in rules()
     remove_rule("X02")
-    with pytest.raises(TypeError, match="add_rule.. takes a Rule, not 7"):
+    with pytest.raises(TypeError, match=r"add_rule\(\) takes a Rule, not 7"):
         add_rule(7)  # type: ignore[arg-type]
 
 
