@@ -15,7 +15,6 @@ if sys.platform == "win32":
 
 from typing import TYPE_CHECKING
 
-from nio._strict import switch_on_if_asked as _switch_on_if_asked
 from nio.buffers import Buffer as Buffer
 from nio.buffers import ByteBuffer as ByteBuffer
 from nio.buffers import ByteOrder as ByteOrder
@@ -110,5 +109,6 @@ if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by t
                 raise ImportError(f"{name} is in {package}: from {package} import {name}")
         raise AttributeError(f"module 'nio' has no attribute {name!r}")
 
+    from nio._strict import switch_on_if_asked as _switch_on_if_asked  # last: it may load what needs all of this
 
-_switch_on_if_asked()
+    _switch_on_if_asked()

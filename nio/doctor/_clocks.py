@@ -7,6 +7,7 @@ where nobody tells, it is 0.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import NamedTuple
 
@@ -31,9 +32,18 @@ def now() -> Clocks:
     return Clocks(time.monotonic_ns(), time.thread_time_ns(), time.process_time_ns(), _queued())
 
 
-def _queued() -> int:
+def _queued(thread: str = "thread-self") -> int:
     try:
-        with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:
+        with open(f"/proc/{thread}/schedstat", "rb", buffering=0) as file:
             return int(file.read(80).split()[1])
     except (OSError, ValueError, IndexError):
+        return 0  # the thread has ended, or nobody tells
+
+
+def all_queued() -> int:
+    """How long all threads of the process together have waited for one: a thread may wait for what another is to do."""
+    try:
+        tasks = os.listdir("/proc/self/task")
+    except OSError:
         return 0
+    return sum(_queued(f"self/task/{task}") for task in tasks)

@@ -147,6 +147,8 @@ class SelectorWatch:
             return []
         wall, cpu, others, queued = _clocks.now().since(before)
         place, inside = stretch.blamed
+        if stretch.queued >= 0:
+            queued = max(queued, _clocks.all_queued() - stretch.queued)
         return [Work(wall, cpu, others, queued, place, inside)] if place.path else []
 
     def _begin(self, loop: Loop) -> None:

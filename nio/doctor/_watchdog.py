@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 
+from nio.doctor._clocks import all_queued
 from nio.doctor._place import NOWHERE, Place, is_users, place_of
 
 _EVERY = 0.01  # seconds
@@ -26,11 +27,12 @@ _LONG = 20_000_000  # nanoseconds
 class Stretch:
     """One stretch of work between two selections: where the watchdog found it."""
 
-    __slots__ = ("began", "seen", "thread")
+    __slots__ = ("began", "queued", "seen", "thread")
 
     def __init__(self, thread: int) -> None:
         self.thread = thread
         self.began = time.monotonic_ns()
+        self.queued = -1  # how long all threads had waited for a processor, when it was met first
         self.seen: Counter[tuple[Place, str]] = Counter()
 
     @property
@@ -82,6 +84,8 @@ class Watchdog:
         if late:
             frames = sys._current_frames()
             for stretch in late:
+                if stretch.queued < 0:
+                    stretch.queued = all_queued()
                 frame = frames.get(stretch.thread)
                 stretch.seen[place_of(frame), _inside(frame)] += 1
 

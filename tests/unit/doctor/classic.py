@@ -188,7 +188,7 @@ CLASSIC = {
 +        self.inbox, self.outbox = nio.ByteBuffer.allocate(64), nio.ByteBuffer.allocate(16).flip()
 
 -    session.outbox.put(b"Hello " + line + b"\n")
-+    session.outbox.put(b"Hello, dear " + line + b"\n")  # here
++    session.outbox.put(b"Hello, my dear " + line + b"\n")  # here
 """,
     ),
     "a worker sets interest without wakeup": (
