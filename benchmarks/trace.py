@@ -69,9 +69,7 @@ def running(level: str, workers: int, processor: int) -> Iterator[tuple[int, int
     """A server in a child process: its port and process id."""
     own = [sys.executable, "-m", "benchmarks.trace", "serve", level, str(workers)]
     plain = [sys.executable, "-m", "benchmarks._servers", "nio pooled" if workers else "nio single"]
-    with subprocess.Popen(
-        plain if level == "plain" else own, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
+    with subprocess.Popen(plain if level == "plain" else own, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         os.sched_setaffinity(child.pid, {processor})
