@@ -101,7 +101,10 @@ def plain(scale: float) -> None:
         thread.start()
         while not done.is_set() or len(selector.keys) > 1:
             for key in selector.ready_keys(0.05):
-                (hello_java.accept if key.is_acceptable else hello_java.advance)(key)
+                handle: Callable[[SelectionKey], object] = (
+                    hello_java.accept if key.is_acceptable else hello_java.advance
+                )
+                handle(key)
         thread.join()
 
 

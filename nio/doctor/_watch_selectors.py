@@ -125,18 +125,19 @@ class SelectorWatch:
     def _enter(self, loop: Loop, place: Place) -> None:
         """A selection begins, and the turn before it is over."""
         self.selections += 1
-        self._end(loop)
+        self._end(loop, selects_again=True)
         loop.thread, loop.place, loop.is_asleep = threading.get_ident(), place, True
         loop.changes.clear()
 
-    def _end(self, loop: Loop) -> None:
+    def _end(self, loop: Loop, *, selects_again: bool = False) -> None:
+        """The turn is over; how long it took counts only if another follows: after the loop a thread may wait."""
         turn, now = loop.facts.turn, time.monotonic_ns()
         self.watchdog.working.pop(id(loop), None)
         if loop.is_new:
             loop.is_new = False
             turn.late = [LateChange(what, place, name, now - t) for what, place, name, t in loop.changes]
             turn.wakeups, turn.wakeup_place, turn.looked = loop.wakeups, loop.wakeup_place, loop.looked
-            if loop.before is not None and threading.get_ident() == loop.thread:
+            if selects_again and loop.before is not None and threading.get_ident() == loop.thread:
                 turn.work = self._work(loop.before, loop.stretch, now)
             self.ward.end_turn(loop.facts)
             self._look_for_lost(loop)

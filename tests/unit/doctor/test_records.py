@@ -68,7 +68,7 @@ def test_a_worker_that_changes_an_interest_set() -> None:
 
 def test_a_worker_that_wakes_the_selection_or_is_seen_at_once() -> None:
     for tape, options in ((Tape(), {"woken": True}), (Tape(), {"age": 50})):
-        changed_by(tape, **options)  # type: ignore[arg-type]
+        changed_by(tape, **options)
         assert codes(tape) == []
 
 

@@ -458,7 +458,12 @@ def test_a_place_in_the_library_is_told_with_its_function() -> None:
     ready.wait(10)
     dog, stretch = Watchdog(), Stretch(thread.ident or 0)
     dog.working = {1: stretch}
-    until(lambda: [dog.look(stretch.began + 10**9), "wait" in stretch.blamed[1]][1])
+
+    def looked() -> bool:
+        dog.look(stretch.began + 10**9)
+        return "wait" in stretch.blamed[1]
+
+    until(looked)
     go.set()
     thread.join()
 
