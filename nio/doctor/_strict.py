@@ -10,9 +10,11 @@ switches it on a second time shares it, and it ends with the last.
 from __future__ import annotations
 
 import atexit
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from nio.buffers import ByteBuffer
@@ -176,8 +178,15 @@ def switch_off() -> None:
 
 
 def switch_on_for_good() -> None:
-    """Until the process ends."""
-    atexit.register(switch_on().finish)
+    """Until the process ends; what nobody catches is diagnosed before it is shown."""
+    on, show = switch_on(), sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        on.raised(error)
+        show(kind, error, trace)
+
+    sys.excepthook = hook
+    atexit.register(on.finish)
 
 
 _kinds: dict[type[Reactor], type[Reactor]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import sys
 import threading
 import time
 import warnings
@@ -28,12 +29,13 @@ from nio.channels import (
     StandardOpenOption,
 )
 from nio.charset import StandardCharsets
-from nio.doctor import Finding, Place, strict
+from nio.doctor import Finding, MistakeWarning, Place, strict
 from nio.doctor import _strict as strict_mode
 from nio.doctor._children import Children
 from nio.doctor._place import here, is_users
 from nio.doctor._ward import Ward
 from nio.doctor._watchdog import Stretch, Watchdog
+from nio.errors import CancelledKeyError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Handler, Reactor, StreamHandler
 from nio.spi import SystemProvider
@@ -498,10 +500,16 @@ def test_a_child_s_findings_through_the_pipe() -> None:
 
 def test_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[object] = []
+    shown: list[object] = []
     monkeypatch.setattr("atexit.register", ends.append)
+    monkeypatch.setattr("sys.excepthook", lambda *what: shown.append(what))
     monkeypatch.setenv("NIO_STRICT", "1")
     nio._strict.switch_on_if_asked()
-    assert len(strict_mode._on) == len(ends) == 1
+    [on] = strict_mode._on
+    assert ends == [on.finish]
+    with pytest.warns(MistakeWarning, match="S10"):
+        sys.excepthook(CancelledKeyError, error := CancelledKeyError("x"), None)
+    assert shown == [(CancelledKeyError, error, None)]
     strict_mode.switch_off()
     assert strict_mode._on == []
 
