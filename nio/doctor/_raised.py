@@ -5,8 +5,7 @@ Many mistakes are exceptions with words of their own already. Here they get thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nio.doctor._finding import Finding
 from nio.doctor._place import NOWHERE, Place, is_users
@@ -22,8 +21,6 @@ from nio.errors import (
     IllegalStateError,
 )
 
-Test = Callable[[BaseException, str], bool]
-
 _KINDS: list[tuple[str, type[BaseException], str]] = [
     ("P01", ForkedSelectorError, ""),
     ("S07", IllegalBlockingModeError, "configure_blocking(False)"),
@@ -33,31 +30,31 @@ _KINDS: list[tuple[str, type[BaseException], str]] = [
     ("S17", RuntimeError, "the selected keys changed during iteration"),
     ("B11", BufferOverflowError, ""),
     ("B07", UnicodeDecodeError, "unexpected end of data"),
-    ("I12", ConnectionError, ""),
+    ("I12", ConnectionResetError, ""),
+    ("I12", BrokenPipeError, ""),
 ]
 
 
 def diagnosis(
-    error: BaseException, none_accepted: Sequence[Any], selectors: SelectorWatch, ward: Ward
+    error: BaseException, none_accepted: Sequence[bool], selectors: SelectorWatch, ward: Ward
 ) -> Finding | None:
     """The mistake behind an exception, None if it is none of the table's."""
     place = _line_of(error)
     text = f"{type(error).__name__}: {str(error)[:160]}"
-    if isinstance(error, AttributeError) and "'NoneType'" in str(error) and none_accepted:
+    if none_accepted and isinstance(error, AttributeError) and "'NoneType'" in str(error):
         return _nobody_accepted(none_accepted[0], place, text)
     for code, kind, words in _KINDS:
-        if isinstance(error, kind) and words in str(error):
+        if isinstance(error, kind) and words in str(error) and _is_about(code, selectors):
             return found(code, text + _cancelled(code, ward) + ".", place)
     if isinstance(error, Exception) and not ward.findings and (keys := _other_keys(selectors)):
         return found("P09", f"{text} has ended the loop, with {keys} channels registered.", place)
     return None
 
 
-def _nobody_accepted(listener: Any, place: Place, text: str) -> Finding:
-    for key in listener._keys.values():
-        if key in key._selector._selected:
-            evidence = f"accept() returned None, because the listener's key is still among the selected keys ({text})."
-            return found("S02", evidence, place)
+def _nobody_accepted(is_old_news: bool, place: Place, text: str) -> Finding:
+    if is_old_news:
+        evidence = f"accept() returned None, because its key is still selected from an earlier selection ({text})."
+        return found("S02", evidence, place)
     return found("I10", f"accept() returned None: nobody waited any more ({text}).", place)
 
 
@@ -66,6 +63,11 @@ def _cancelled(code: str, ward: Ward) -> str:
         return ""
     places = {str(facts.cancelled) for facts in ward.all_channels() if facts.cancelled.path}
     return f" (cancelled at {', '.join(sorted(places)[:3])})" if places else ""
+
+
+def _is_about(code: str, selectors: SelectorWatch) -> bool:
+    """A reset, or text that is cut, is a mistake where a loop serves others; a client or a script may end of it."""
+    return code not in ("I12", "B07") or bool(selectors.selections)
 
 
 def _other_keys(selectors: SelectorWatch) -> int:

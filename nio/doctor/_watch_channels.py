@@ -34,7 +34,7 @@ class ChannelWatch:
         self.ward, self.selectors = ward, selectors
         self.departed = Departed(ward)
         self.current = threading.local()  # .channel: the facts of what this thread has read last
-        self.none_accepted: list[Any] = []  # the listener that had nobody, when accept() was called last
+        self.none_accepted: list[bool] = []  # the last accept() gave nobody: had the kernel not said that one waits?
         self._finalizers: dict[int, finalize[..., Any]] = {}
         self._cut: dict[int, ChannelFacts] = {}  # channels whose last datagram was cut, and nobody has asked
         self._unwatched = Facts()  # of channels without a selector
@@ -278,7 +278,7 @@ class ChannelWatch:
                     limit = channel.provider.descriptor_limit()
                     self.ward.tell("I11", f"accept() failed: the descriptor limit of {limit} is reached.", here())
                 raise
-            self.none_accepted[:] = [channel] if client is None else []
+            self.none_accepted[:] = [bool(channel._keys) and not facts.ready] if client is None else []
             return client
 
         return accept
