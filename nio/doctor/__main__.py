@@ -12,6 +12,7 @@ what cannot be examined.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -82,7 +83,10 @@ def _examined(program: str, rest: Sequence[str], seconds: str | None) -> int:
         if _is_trace(program):
             read = read_trace(program)
             return _conclude(diagnose(read), read.problem)
+        parent = os.getpid()
         done = examine(program, *rest, seconds=limit, say=_say)
+        if os.getpid() != parent:
+            return 0  # a child that the program has forked: the parent tells what it has found
     except (OSError, ValueError) as error:
         return _refuse(f"{program} cannot be examined: {error}")
     print(done.ended, end="\n" if done.ended else "", file=sys.stderr)

@@ -195,3 +195,11 @@ def test_the_command_itself() -> None:
     command = [sys.executable, "-m", "nio.doctor", str(PROGRAMS["B02"])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.partition(" ")[0]) == (7, "B02")
+
+
+def test_a_child_that_comes_to_the_end_says_nothing(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", os.getpid)  # to be put back
+    assert main([saved(tmp_path, "import os\nos.getpid = lambda: -1\n")]) == 0
+    assert capsys.readouterr() == ("", "")
