@@ -149,7 +149,7 @@ class SelectorWatch:
         wall, cpu, others, queued = _clocks.now().since(before)
         place, inside = stretch.blamed
         if stretch.queued >= 0:
-            queued = max(queued, _clocks.all_queued() - stretch.queued)
+            queued = max(queued, self.watchdog.queued() - stretch.queued)
         return [Work(wall, cpu, others, queued, place, inside)] if place.path else []
 
     def _begin(self, loop: Loop) -> None:

@@ -105,6 +105,7 @@ def test_a_channel_has_a_name() -> None:
         (Work(300 * MS, 10 * MS, others=280 * MS), 1, ""),  # the others had the interpreter
         (Work(300 * MS, 10 * MS, queued=280 * MS), 1, ""),  # the machine is busy
         (Work(300 * MS, 60 * MS, others=230 * MS), 1, ""),  # some of both
+        (Work(400 * MS, 200 * MS, queued=140 * MS), 1, "T02"),  # 60 ms of nobody knows what
         (Work(40 * MS), 1, ""),
     ],
 )
