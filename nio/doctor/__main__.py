@@ -117,5 +117,5 @@ def _conclude(findings: Sequence[Finding], problem: str) -> int:
     return FOUND if findings else 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover  # a test runs it in a process of its own
     sys.exit(main(sys.argv[1:]))

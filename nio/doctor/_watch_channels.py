@@ -135,7 +135,7 @@ class ChannelWatch:
         """The turn that the channel has part in, and what is known of it."""
         self.selectors.used(channel)
         facts = self.ward.channel(channel)
-        for key in channel._keys.values():
+        for key in tuple(channel._keys.values()):
             if key._valid:
                 facts.interest = key._interest
                 return self.selectors.loop(key._selector).facts, facts
@@ -216,12 +216,12 @@ class ChannelWatch:
 
     def _check_owner(self, channel: Any, facts: ChannelFacts) -> None:
         me = threading.get_ident()
-        owners = {self.selectors.loop(key._selector).thread for key in channel._keys.values() if key._valid} - {0}
+        owners = {self.selectors.loop(key._selector).thread for key in tuple(channel._keys.values()) if key._valid}
         if len(facts.readers) < 8:
             facts.readers[me] = threading.current_thread().name
-        both = owners & facts.readers.keys()
+        both = (owners - {0}) & facts.readers.keys()
         if both and me not in owners:
-            names = facts.readers[me], facts.readers[both.pop()]
+            names = threading.current_thread().name, facts.readers[both.pop()]
             self.ward.tell("T05", f"{facts.name} is read by thread {names[0]} and by its loop, {names[1]}.", here())
 
     # datagrams, listeners, attempts

@@ -18,7 +18,7 @@ from nio.doctor import _clocks
 from nio.doctor._facts import ChannelFacts, Facts, LateChange, Work
 from nio.doctor._patches import Patches
 from nio.doctor._place import NOWHERE, Place, here, is_users
-from nio.doctor._ward import Ward
+from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
 from nio.errors import ForkedSelectorError
 
@@ -50,7 +50,6 @@ class SelectorWatch:
     def __init__(self, ward: Ward, watchdog: Watchdog) -> None:
         self.ward, self.watchdog = ward, watchdog
         self.loops: WeakKeyDictionary[Selector, Loop] = WeakKeyDictionary()
-        self.by_set: WeakKeyDictionary[Any, Loop] = WeakKeyDictionary()
         self.selections = 0
 
     def install(self, patches: Patches) -> None:
@@ -76,7 +75,7 @@ class SelectorWatch:
 
     def finish(self) -> None:
         """Nobody selects any more: the last turns are over."""
-        for loop in tuple(self.loops.values()):
+        for loop in snapshot(self.loops):
             self._end(loop)
 
     # selections
@@ -248,7 +247,7 @@ class SelectorWatch:
         def iterate(selected: Any) -> Any:
             caller = sys._getframe(1)
             if is_users(caller.f_code.co_filename):
-                for loop in tuple(self.loops.values()):
+                for loop in snapshot(self.loops):
                     if loop.thread == threading.get_ident():
                         loop.looked = Place(caller.f_code.co_filename, caller.f_lineno)
             return plain(selected)
@@ -309,7 +308,7 @@ class SelectorWatch:
         """A cancelled channel is used after all."""
         facts = self.ward.known(channel)
         if facts is not None:
-            for loop in tuple(self.loops.values()):
+            for loop in snapshot(self.loops):
                 loop.cancelled.pop(facts.number, None)
 
     def _look_for_lost(self, loop: Loop) -> None:

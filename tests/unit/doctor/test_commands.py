@@ -12,7 +12,7 @@ import pytest
 
 import nio
 from nio import trace
-from nio.doctor import examine
+from nio.doctor import examine, remove_rule
 from nio.doctor.__main__ import FAILED, FOUND, USAGE, main
 from nio.doctor._environment import check_environment
 from nio.doctor._lint import lint
@@ -43,6 +43,20 @@ def test_a_mistake_that_is_made_twice(tmp_path: Path, capsys: Output) -> None:
     twice = "import nio\nfor _ in range(2):\n    nio.ByteBuffer.allocate(8).put(b'abc').flip().flip()\n"
     assert main([saved(tmp_path, twice)]) == FOUND
     assert " (2 times)\n" in capsys.readouterr().out
+
+
+def test_a_rule_of_one_s_own_has_its_own_words(tmp_path: Path, capsys: Output) -> None:
+    text = (
+        "from nio.doctor import Finding, Rule, add_rule\nimport nio\n"
+        "add_rule(Rule('X09', lambda turn: Finding('X09', 'A turn.', fix='Do.', lesson='So.'), scope='turn'))\n"
+    )
+    loop = "import nio\nwith nio.Selector.open() as selector:\n    selector.select_now()\n"
+    assert main([saved(tmp_path, text)]) == 0
+    try:
+        assert main([saved(tmp_path, loop)]) == FOUND
+    finally:
+        remove_rule("X09")
+    assert capsys.readouterr().out.endswith("X09 A turn. Do.\n    So.\n")
 
 
 def test_a_program_without_one_gets_its_arguments(tmp_path: Path, capsys: Output) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from nio.doctor import ChannelFacts, Finding, Place, Rule, TurnFacts, add_rule, examine, remove_rule
 from nio.doctor._facts import Facts, Work
-from nio.doctor._rules import s02, t01
+from nio.doctor._rules import i07, s02, t01
 from nio.doctor._ward import Ward, rules
 from tests.unit.doctor.test_broken import PROGRAMS
 
@@ -93,6 +93,8 @@ def test_a_channel_has_a_name() -> None:
     assert ChannelFacts(3).name == "stream 3"
     assert ChannelFacts(3, "pipe", "1.2.3.4:5").name == "pipe 3 (1.2.3.4:5)"
     assert s02(ChannelFacts(3, kept=64)) is None  # of no turn
+    assert i07(ChannelFacts(3, reads=99, bytes_read=1 << 30)) is None
+    assert i07(ChannelFacts(3, reads=99, bytes_read=1 << 30, turn=TurnFacts())) is None  # nobody else waits
 
 
 @pytest.mark.parametrize(

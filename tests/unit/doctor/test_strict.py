@@ -23,9 +23,11 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.doctor import Finding, MistakeWarning, strict
 from nio.doctor._strict import switch_off
+from nio.errors import IllegalStateError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Reactor, ReactorGroup, StreamHandler
 from nio.spi import SystemProvider
+from tests.helpers import until
 from tests.test_readme import ROOT
 
 WATCHED = [
@@ -102,6 +104,15 @@ def test_a_strict_reactor_that_cannot_be_opened_leaves_nothing() -> None:
     before = contents()
     with pytest.raises(Exception, match="workers"):
         Reactor.open(workers=-1, strict=True)
+    assert contents() == before
+
+
+def test_a_strict_reactor_that_is_not_closed_stays_strict() -> None:
+    before = contents()
+    with Reactor.open(strict=True) as reactor:
+        with reactor.in_thread(), pytest.raises(IllegalStateError):
+            until(reactor.close)  # another thread runs it
+        assert contents() != before
     assert contents() == before
 
 

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from weakref import finalize
 
 import pytest
 
@@ -32,10 +34,11 @@ from nio.charset import StandardCharsets
 from nio.doctor import Finding, MistakeWarning, Place, strict
 from nio.doctor import _strict as strict_mode
 from nio.doctor._children import Children
+from nio.doctor._clocks import all_queued
 from nio.doctor._place import here, is_users
-from nio.doctor._ward import Ward
+from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
-from nio.errors import CancelledKeyError
+from nio.errors import CancelledKeyError, ForkedSelectorError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Handler, Reactor, StreamHandler
 from nio.spi import SystemProvider
@@ -264,6 +267,78 @@ def test_dropped_interest_and_a_stale_event(watching: strict_mode.Strict) -> Non
     assert codes(watching) == []
 
 
+def test_a_stale_event_and_another_in_one_selection(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    other, peer = connected_pair()
+    with Selector.open() as selector, near, far, other, peer:
+        key = near.register(selector, READ)
+        other.register(selector, READ)
+        selector.select_now()
+        key.interest_ops = 0
+        far.write(b"x")
+        thread = threading.Timer(0.1, peer.write, (b"y",))
+        thread.start()
+        assert [ready.channel for ready in selector.ready_keys(20.0)] == [other]
+        thread.join()
+        other.read(bytearray(4))
+        selector.select_now()
+    assert codes(watching) == []
+
+
+def test_a_key_that_is_cancelled_and_not_flushed(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ).cancel()
+        near.write(b"x")
+        assert not selector.selected_keys & {1}
+    assert codes(watching) == []
+
+
+def test_many_threads_read_a_channel_of_a_loop(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ)
+        selector.select_now()
+        go = threading.Barrier(10)
+
+        def read() -> None:
+            go.wait(10)
+            near.read(bytearray(1))
+            go.wait(10)
+
+        threads = [threading.Thread(target=read) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        near.read(bytearray(1))
+        assert codes(watching) == []  # they, and not the loop
+
+
+def test_a_selector_of_the_parent_s(watching: strict_mode.Strict) -> None:
+    with Selector.open() as selector:
+        selector._forget()  # as in a child
+        with pytest.raises(ForkedSelectorError):
+            selector.select_now()
+    assert codes(watching) == ["P01"]
+
+
+def test_what_was_opened_before(watching: strict_mode.Strict) -> None:
+    strict_mode.switch_off()
+    near, far = connected_pair()
+    strict_mode.switch_on(None)
+    with near, far:
+        near.configure_blocking(True)
+        near.write(b"x")
+
+
+def test_a_datagram_that_is_cut_last(watching: strict_mode.Strict) -> None:
+    with DatagramChannel.open().bind(LOOPBACK) as server, DatagramChannel.open() as client:
+        client.send(b"0123456789", address_of(server))  # type: ignore[arg-type]
+        server.receive(bytearray(4))
+        assert codes(watching) == ["I14"]
+
+
 def test_a_connection_that_comes_about(watching: strict_mode.Strict) -> None:
     with ServerSocketChannel.open().bind(LOOPBACK) as server, Selector.open() as selector:  # noqa: SIM117
         with SocketChannel.open().configure_blocking(False) as client:
@@ -422,7 +497,47 @@ def test_a_job_that_is_cancelled(watching: strict_mode.Strict) -> None:
     assert codes(watching) == []
 
 
+def test_a_future_of_another_kind(watching: strict_mode.Strict) -> None:
+    class OwnFuture(Future[int]):
+        """Somebody's."""
+
+    future = OwnFuture()
+    watching._jobs._watch(future, None, Place())
+    assert type(future) is OwnFuture
+    ending = finalize(future, len, "a")
+    ending()
+    watching._jobs._finalizers[1] = ending
+    assert codes(watching) == []
+
+
 # parts
+
+
+class Growing(dict[int, int]):
+    """Another thread adds to it while it is gone through for the first time."""
+
+    times = 0
+
+    def values(self) -> Any:
+        self.times += 1
+        if self.times == 1:
+            raise RuntimeError("dictionary changed size during iteration")
+        return super().values()
+
+
+def test_a_snapshot_of_what_grows() -> None:
+    growing: Any = Growing({1: 2})
+    assert snapshot(growing) == [2]
+
+
+def test_where_nobody_tells_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listdir(path: str) -> list[str]:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert all_queued(0) == 0
+    monkeypatch.undo()
+    assert all_queued(0) >= 0
 
 
 def test_places() -> None:
