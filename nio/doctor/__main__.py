@@ -16,12 +16,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from nio import trace
 from nio.doctor._environment import check_environment
 from nio.doctor._examine import examine
 from nio.doctor._finding import Finding
 from nio.doctor._records import diagnose
 from nio.doctor._table import TABLE
-from nio.trace._file import read as read_trace
 
 FOUND, FAILED, USAGE = 7, 1, 2
 _GZIP = b"\x1f\x8b"
@@ -81,7 +81,7 @@ def _examined(program: str, rest: Sequence[str], seconds: str | None) -> int:
         return _refuse(f"--for takes seconds, not {seconds!r}")
     try:
         if _is_trace(program):
-            read = read_trace(program)
+            read = trace.read(program)
             return _conclude(diagnose(read), read.problem)
         parent = os.getpid()
         done = examine(program, *rest, seconds=limit, say=_say)

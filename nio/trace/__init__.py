@@ -10,6 +10,12 @@ and short strings; ``FIELDS`` names what stands where. See ``docs/how-to/trace.m
 
 from __future__ import annotations
 
+from nio.trace._buffers import TracedByteBuffer as TracedByteBuffer
+from nio.trace._chrome import as_chrome_json as as_chrome_json
+from nio.trace._file import Trace as Trace
+from nio.trace._file import read as read
+from nio.trace._file import write as write
+from nio.trace._html import as_html as as_html
 from nio.trace._provider import TracingProvider as TracingProvider
 from nio.trace._provider import recording as recording
 from nio.trace._reactor import TracedReactor as TracedReactor
@@ -44,6 +50,8 @@ from nio.trace._records import WRITE as WRITE
 from nio.trace._records import Record as Record
 from nio.trace._records import as_dict as as_dict
 from nio.trace._records import fits as fits
+from nio.trace._text import as_lines as as_lines
+from nio.trace._text import in_order as in_order
 
 __all__ = [
     "ACCEPT",
@@ -75,9 +83,17 @@ __all__ = [
     "WRITE",
     "Record",
     "Recording",
+    "Trace",
+    "TracedByteBuffer",
     "TracedReactor",
     "TracingProvider",
+    "as_chrome_json",
     "as_dict",
+    "as_html",
+    "as_lines",
     "fits",
+    "in_order",
+    "read",
     "recording",
+    "write",
 ]

@@ -14,6 +14,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,6 +31,7 @@ from nio.trace._records import LEVELS, TEACH
 from nio.trace._text import as_lines, in_order
 
 _USAGE = 2
+_WITH_A_VALUE = ("--level", "--out", "-m")
 _EPILOG = """
 nio.trace read FILE                                     print a trace as text
 nio.trace convert FILE [--to text|chrome|html] [--out OUT]   ... or as what Perfetto opens, or as a page
@@ -43,15 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in (["read"], ["convert"]):
         return _show(given)
-    options = _parser().parse_args(_with_port(given))
-    if options.module is None and options.program is None:
-        _parser().error("which PROGRAM?")
-    return _run(options)
+    ours, rest = _split(given)
+    options = _parser().parse_args(ours)
+    if options.module is None:
+        if not rest:
+            _parser().error("which PROGRAM?")
+        options.program, *rest = rest
+    return _run(options, rest)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nio.trace",
+        usage="nio.trace [options] PROGRAM [arguments]",
         description="Run a program on nio and write down what it does.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -61,32 +67,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--follow", action="store_true", help="print each record as a line on stderr")
     parser.add_argument("--inspect", metavar="PORT", type=int, help="show it in a page on this port (0: any)")
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module instead of a file")
-    parser.add_argument("program", nargs="?", metavar="PROGRAM")
-    parser.add_argument("args", nargs=argparse.REMAINDER)
     return parser
 
 
-def _with_port(given: list[str]) -> list[str]:
-    """``--inspect`` alone is ``--inspect=0``: what follows is a port only if it is a number."""
-    for index, word in enumerate(given):
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """What is for us, and the program with its own arguments. After ``--inspect`` a number is the port."""
+    ours, left = list[str](), list(given)
+    while left and left[0].startswith("-"):
+        word = left.pop(0)
         if word == "--inspect":
-            follows = given[index + 1 : index + 2]
-            is_port = bool(follows) and follows[0].isdecimal()
-            port = follows[0] if is_port else "0"
-            return [*given[:index], f"--inspect={port}", *given[index + 1 + is_port :]]
-        if not word.startswith("-"):
-            break  # the program; what follows is its own
-    return given
+            word += "=" + (left.pop(0) if left and left[0].isdecimal() else "0")
+        ours.append(word)
+        if word in _WITH_A_VALUE and left:
+            ours.append(left.pop(0))
+        if word == "-m":
+            break
+    return ours, left
 
 
 # running
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, args: list[str]) -> int:
     level = options.level or ("events" if options.inspect is not None else "io")
-    program, args = options.program, options.args
-    if options.module is not None:
-        program, args = options.module, [*([] if program is None else [program]), *args]
+    program = options.program if options.module is None else options.module
     try:
         provider = TracingProvider(level=level)
         sinks = _sinks(options, provider, program)
@@ -99,7 +103,9 @@ def _run(options: argparse.Namespace) -> int:
     _close_before_exit(provider, keeper)
     SelectorProvider.use(provider)
     if provider.recording.level >= TEACH:
-        telling_buffers(provider.recording).__enter__()
+        teaching = ExitStack()
+        teaching.enter_context(telling_buffers(provider.recording))
+        atexit.register(teaching.close)  # which keeps it
     if inspect is not None:
         inspect(provider, options.inspect)
     try:
@@ -186,7 +192,8 @@ def _show(given: list[str]) -> int:
         trace = read(options.file)
         _put(_converted(trace, getattr(options, "to", "text")), getattr(options, "out", None))
     except BrokenPipeError:  # whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what Python writes at its end
         return 0
     except (OSError, IllegalArgumentError) as error:
         tell(str(error))

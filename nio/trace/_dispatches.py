@@ -64,78 +64,66 @@ def telling_one_by_one(serve: Serve, recording: Recording, tally: Counters, cpu_
     return serve_one_by_one
 
 
-class _Looked:
-    """What a loop that handlers bring is given as its ``watch``: it notes each look at a key."""
+class _Watch:
+    """What a loop that handlers bring is given as its ``watch``; ``by_fd.get`` is the one that notes each look."""
 
-    __slots__ = ("before", "began", "by_fd", "ch", "channels", "clock", "get", "handler", "here", "key", "watch")
+    __slots__ = ("by_fd", "get", "hand_over", "rotated")
 
-    def __init__(self, recording: Recording) -> None:
-        self.by_fd: Any = self  # by_fd.get(fd, nobody)
-        self.here: Any = recording.here
-        self.clock: Callable[[], int] = recording.clock
-        self.channels: dict[int, int] = recording.channels
-        self.key: Any = None
-        self.handler: Any = None
-        self.began = self.ch = 0
-        self.before: str = ""
-        self.watch: Any = None
-        self.get: Callable[..., Any] = self._get
-
-    def _get(self, fd: int, nobody: Any = None) -> Any:
-        """The key of a descriptor: what was served before it is done."""
-        now = self.clock()
-        if self.key is not None:
-            self.tell(now, _NOT_TOLD, _NOT_TOLD)
-        key = self.watch.by_fd.get(fd)
-        if key is None:
-            self.key = None
-            return nobody
-        self.key, self.handler, self.began, self.ch = key, key._attachment, now, self.channels.get(fd, 0)
-        try:
-            self.before = self.handler._state._value_
-        except Exception:
-            self.before = ""
-        key._ready = 0  # until somebody is called
-        return key
-
-    def tell(self, now: int, came: int, went: int) -> None:
-        """The dispatch under way has ended."""
-        handler = self.handler
-        try:
-            after = handler._state._value_
-        except Exception:
-            after = ""
-        ready, name = self.key._ready, type(handler).__name__
-        self.here.put((DISPATCH, self.began, now, self.ch, ready, self.before, after, came, went, 0, name))
-
-    def rotated(self, events: Events) -> Events:
-        """As of the watch."""
-        rotated: Events = self.watch.rotated(events)
-        return rotated
-
-    def hand_over(self, events: Events, action: Callable[[Any, Any, int], object]) -> int:
-        """As of the watch."""
-        count: int = self.watch.hand_over(events, action)
-        return count
+    def __init__(self, get: Callable[..., Any]) -> None:
+        self.by_fd: _Watch = self
+        self.get: Callable[..., Any] = get
+        self.hand_over: Any = None
+        self.rotated: Any = None
 
 
 def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time: Callable[[], int]) -> Serve:
     """``serve``, which looks each key up before it serves it."""
-    looked = _Looked(recording)
+    here, clock, channels = recording.here, recording.clock, recording.channels
+    key: Any = None
+    handler: Any = None
+    find: Any = None
+    began = ch = 0
+    before = ""
+
+    def get(fd: int, nobody: Any = None) -> Any:
+        """The key of a descriptor: what was served before it is done."""
+        nonlocal key, handler, began, ch, before
+        now = clock()
+        if key is not None:
+            tell(now, _NOT_TOLD, _NOT_TOLD)
+        key = find(fd)
+        if key is None:
+            return nobody
+        handler, began, ch = key._attachment, now, channels.get(fd, 0)
+        try:
+            before = handler._state._value_
+        except Exception:
+            before = ""
+        key._ready = 0  # until somebody is called
+        return key
+
+    def tell(now: int, came: int, went: int) -> None:
+        """The dispatch under way has ended."""
+        try:
+            after = handler._state._value_
+        except Exception:
+            after = ""
+        here.put((DISPATCH, began, now, ch, key._ready, before, after, came, went, 0, type(handler).__name__))
+
+    ours = _Watch(get)
 
     def serve_along(events: Events, watch: Any) -> int:
-        looked.watch, looked.key = watch, None
+        nonlocal key, handler, find
+        ours.rotated, ours.hand_over, find, key = watch.rotated, watch.hand_over, watch.by_fd.get, None
         bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
         try:
-            return serve(events, looked)
+            return serve(events, ours)
         finally:
-            if looked.key is not None:
-                now = looked.clock()
-                if len(events) == 1:
-                    looked.tell(now, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
-                else:
-                    looked.tell(now, _NOT_TOLD, _NOT_TOLD)
-                looked.key = looked.handler = looked.watch = None
+            if key is not None and len(events) == 1:
+                tell(clock(), tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
+            elif key is not None:
+                tell(clock(), _NOT_TOLD, _NOT_TOLD)
+            key = handler = find = ours.rotated = ours.hand_over = None
 
     return serve_along
 

@@ -23,6 +23,7 @@ from nio.trace._recording import Recording
 from nio.trace._records import CLOSED, DONE, HANDOFF, IO, RECORD, SIGNAL, TEACH, TICK, TIMER, WORK
 
 _TICKS_PER_TURN = 256
+_MOST_JOBS = 10_000
 _ENDS_OF_JOBS = {"handle_reply": 1, "handle_failure": 0, "handle_loss": 0, "handle_rejection": 0, "fail": 0}
 
 _traced: dict[type[Reactor], type[TracedReactor]] = {}
@@ -59,7 +60,7 @@ class TracedReactor(Reactor):
         self._take = self._telling(self._take)
         hand_off: Any = self.hand_off
         self._sees_records = recording.level >= IO and hand_off is None
-        self._jobs: dict[int, int] = {}  # channels, to the numbers of their jobs under way
+        self._jobs: dict[int, int] = {}  # who waits for a job (by id, so that nobody is kept), to its number
         if hand_off is not None:
             hand_off.add = _adding(hand_off.add, hand_off, recording, self._jobs)
 
@@ -93,15 +94,14 @@ class TracedReactor(Reactor):
 
     def _tell_completions(self, count: int, now: int) -> None:
         """Which jobs' ends are among the first so many ticks."""
-        jobs, channels, put = self._jobs, self._recording.channels, self._recording.put
+        jobs, put = self._jobs, self._recording.put
         for index in range(count):
             fn: Any = self._ticks[index][0]
             ok = _ENDS_OF_JOBS.get(getattr(fn, "__name__", ""))
             if ok is None:
                 continue
             owner = getattr(fn, "__self__", None)
-            key = getattr(getattr(owner, "submitter", owner), "key", None)
-            job = jobs.pop(channels.get(getattr(key, "_fd", -1), 0), 0)
+            job = jobs.pop(id(getattr(owner, "submitter", owner)), 0)
             if job:
                 put((DONE, now, job, ok))
 
@@ -160,9 +160,13 @@ def _adding(
     here, clock, channels = recording.here, recording.clock, recording.channels
 
     def add_and_tell(job: Any) -> None:
-        ch, number, now = channels.get(job.submitter.key._fd, 0), next(numbers), clock()
-        jobs[ch] = number
-        if recording.level >= IO:
+        number, now = next(numbers), clock()
+        key = getattr(job.submitter, "key", None)  # a deferred call has none
+        ch = 0 if key is None else channels.get(key._fd, 0)
+        if len(jobs) > _MOST_JOBS:
+            jobs.clear()  # of connections that have ended before a worker had begun
+        jobs[id(job.submitter)] = number
+        if ch and recording.level >= IO:
             here.put((RECORD, now, ch, len(job.record)))
         here.put((HANDOFF, now, ch, number))
         if not hand_off.leaves_process:

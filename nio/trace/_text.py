@@ -113,7 +113,8 @@ def _dispatch(
     ended: int, ch: int, ready: int, before: str, after: str, came: int, went: int, cpu: int, handler: str
 ) -> str:
     state = f" {before} -> {after}" if before != after else f" {after}" if after else ""
-    return f"{handler}({ch}) {letters(ready)}{state}, {came} in, {went} out"
+    moved = "" if came < 0 else f", {came} in, {went} out"
+    return f"{handler}({ch}) {letters(ready)}{state}{moved}"
 
 
 def _call(name: str) -> Callable[[int, int, int], str]:

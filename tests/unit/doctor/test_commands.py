@@ -16,7 +16,6 @@ from nio.doctor import examine, remove_rule
 from nio.doctor.__main__ import FAILED, FOUND, USAGE, main
 from nio.doctor._environment import check_environment
 from nio.doctor._lint import lint
-from nio.trace._file import write
 from tests.test_readme import ROOT
 from tests.unit.doctor.test_broken import PROGRAMS
 
@@ -144,7 +143,7 @@ def test_a_trace_is_read(tmp_path: Path, capsys: Output) -> None:
     with trace.recording() as log:
         exec(compile(PROGRAMS["I01"].read_text(encoding="utf-8"), "i01.py", "exec"), {"__name__": "__main__"})
     path = tmp_path / "i01.nio.gz"
-    write(path, log)
+    trace.write(path, log)
     assert main([str(path)]) == FOUND
     assert capsys.readouterr().out.startswith("I01 ")
     path.write_bytes(path.read_bytes()[:-20])
