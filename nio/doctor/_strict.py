@@ -45,7 +45,7 @@ class Strict:
         self._channels = ChannelWatch(self._ward, self._selectors)
         self._jobs = JobWatch(self._ward, self._channels.current)
         self._patches = Patches()
-        self.users = 0
+        self.users: int = 0
         self._sees_errors = False
         self._selectors.install(self._patches)
         self._channels.install(self._patches)

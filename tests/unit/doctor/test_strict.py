@@ -141,6 +141,7 @@ def test_the_environment_switches_it_on() -> None:
     assert (on.returncode, "MistakeWarning: B02" in on.stderr) == (1, True)
     off = run(TWICE + loaded, NIO_STRICT="0")
     assert (off.returncode, off.stderr) == (0, "")
+    assert run("import nio.reactor" + loaded).returncode == 0
 
 
 def test_what_is_known_at_the_end_only_is_said_at_the_end(tmp_path: Path) -> None:
