@@ -333,7 +333,10 @@ class SelectorProvider(ABC):
         raise self._lacks("processes")
 
     def fork(self) -> int:
-        """Twice: the number of the child in this process, 0 in the child."""
+        """Twice: the number of the child in this process, 0 in the child.
+
+        Signals that reach the child wait until it enters ``handling_signals``.
+        """
         raise self._lacks("processes")
 
     def exit_process(self, code: int) -> NoReturn:
@@ -362,6 +365,10 @@ class SelectorProvider(ABC):
 
         For pollers that are opened from now on.
         """
+
+    def shared_memory(self, size: int) -> memoryview:
+        """So many bytes, all zero, that this process has in common with the children it forks from now on."""
+        raise self._lacks("processes")
 
     def notify(self, path: str, message: bytes) -> None:
         """Send a datagram to a socket of the Unix domain, as a service manager reads it; ``@`` is an abstract name."""
