@@ -10,7 +10,7 @@ from typing import Any
 from weakref import finalize
 
 from nio.buffers import ByteBuffer
-from nio.channels import DatagramChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
+from nio.channels import DatagramChannel, NetworkChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._pipe import PipeSinkChannel, PipeSourceChannel
@@ -57,6 +57,7 @@ class ChannelWatch:
         patches.put(DatagramChannel, "is_truncated", self._is_truncated)
         patches.put(ServerSocketChannel, "accept", self._accept)
         patches.put(ServerSocketChannel, "bind", self._bind)
+        patches.put(NetworkChannel, "socket", self._socket)
         patches.put(SocketChannel, "finish_connect", self._finish_connect)
         patches.put(SocketChannel, "_established", self._established)
 
@@ -296,6 +297,15 @@ class ChannelWatch:
             return bound
 
         return bind
+
+    def _socket(self, plain: Any) -> property:
+        """Who has the socket may read and write past the channel."""
+
+        def sock(channel: Any) -> Any:
+            self.ward.channel(channel).shown = True
+            return plain.fget(channel)
+
+        return property(sock, doc=plain.__doc__)
 
     def _finish_connect(self, plain: Callable[..., bool]) -> Callable[..., bool]:
         def finish_connect(channel: Any) -> bool:

@@ -170,7 +170,7 @@ class SelectorWatch:
                 elif loop.before is None:
                     loop.before, loop.stretch = _clocks.now(), Stretch(loop.thread)
             facts = self._facts_of(key)
-            facts.trusted = _is_own(key._attachment)
+            facts.trusted = facts.shown or _is_own(key._attachment)
             loop.facts.reported(facts, mask & 0b11101, key in selected)
         if loop is not None:
             loop.is_asleep = False

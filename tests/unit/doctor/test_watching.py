@@ -294,6 +294,18 @@ def test_a_key_that_is_cancelled_and_not_flushed(watching: strict_mode.Strict) -
     assert codes(watching) == []
 
 
+def test_a_channel_that_is_used_by_its_socket(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ | WRITE)
+        sock = near.socket
+        far.write(bytes(600))
+        for _ in range(600):
+            for _key in selector.ready_keys(1.0):
+                assert sock.recv(1) == b"\0"
+    assert codes(watching) == []
+
+
 def test_many_threads_read_a_channel_of_a_loop(watching: strict_mode.Strict) -> None:
     near, far = connected_pair()
     with Selector.open() as selector, near, far:
