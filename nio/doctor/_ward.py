@@ -117,12 +117,15 @@ class Ward:
                         self._apply(rule, channel)
         for number in [number for number, channel in facts.owing.items() if channel.owed_turns >= 64]:
             del facts.owing[number]  # it has been said
+        for channel in turn.channels:
+            channel.turn = None  # else the facts of what is gone would hang on each other for ever
+        turn.channels.clear()
 
     def _apply(self, rule: Rule, facts: Any) -> None:
         try:
             finding = rule.check(facts)
         except Exception as error:
-            self._rules.remove(rule)
+            self._rules = [one for one in self._rules if one is not rule]
             _logger.error("the rule %s raised, and is not applied any more", rule.code, exc_info=error)
             return
         if finding is not None:

@@ -37,7 +37,6 @@ class ChannelWatch:
         self.none_accepted: list[bool] = []  # the last accept() gave nobody: had the kernel not said that one waits?
         self._finalizers: dict[int, finalize[..., Any]] = {}
         self._cut: dict[int, ChannelFacts] = {}  # channels whose last datagram was cut, and nobody has asked
-        self._unwatched = Facts()  # of channels without a selector
 
     def install(self, patches: Patches) -> None:
         """Put the watching functions in place."""
@@ -132,15 +131,15 @@ class ChannelWatch:
 
     # bytes
 
-    def _facts(self, channel: Any) -> tuple[Facts, ChannelFacts]:
-        """The turn that the channel has part in, and what is known of it."""
+    def _facts(self, channel: Any) -> tuple[Facts | None, ChannelFacts]:
+        """The facts of the selector that watches the channel, if one does, and what is known of the channel."""
         self.selectors.used(channel)
         facts = self.ward.channel(channel)
         for key in tuple(channel._keys.values()):
             if key._valid:
                 facts.interest = key._interest
                 return self.selectors.loop(key._selector).facts, facts
-        return self._unwatched, facts
+        return None, facts
 
     def _read(self, plain: Callable[..., int]) -> Callable[..., int]:
         def read(channel: Any, targets: Any, offset: int = 0, length: int | None = None) -> int:
@@ -149,7 +148,7 @@ class ChannelWatch:
             room = 1 if buffer is None else buffer.remaining
             state = None if buffer is None else (buffer.use.mode, buffer.use.filler, buffer._position)
             count = plain(channel, targets, offset, length)
-            if turn is not self._unwatched:
+            if turn is not None:
                 turn.read(facts, count, room, here())
                 self.current.channel = facts
                 self._check_owner(channel, facts)
@@ -186,7 +185,8 @@ class ChannelWatch:
             if buffer is not None and mode is not None:
                 buffer.use.begin(DRAINING if mode == DRAINING else 0)
                 buffer.use.left(buffer)
-            turn.write(facts, count, offered, here())
+            if turn is not None:
+                turn.write(facts, count, offered, here())
             self._check_refusals(channel, facts, count, offered)
             return count
 
@@ -208,9 +208,10 @@ class ChannelWatch:
         def send_file(channel: Any, file: Any, position: int, count: int) -> Any:
             turn, facts = self._facts(channel)
             sent = plain(channel, file, position, count)
-            turn.write(facts, sent or 0, sent or 1, here())
+            if turn is not None:
+                turn.write(facts, sent or 0, sent or 1, here())
+                turn.owing.pop(facts.number, None)
             facts.owed = 0  # the file has the rest
-            turn.owing.pop(facts.number, None)
             return sent
 
         return send_file
@@ -232,7 +233,8 @@ class ChannelWatch:
             turn, facts = self._facts(channel)
             mode = target.use.mode if isinstance(target, CheckedByteBuffer) else None
             sender = plain(channel, target)
-            turn.read(facts, 0, 1, here())
+            if turn is not None:
+                turn.read(facts, 0, 1, here())
             if isinstance(target, CheckedByteBuffer) and mode == FILLING:
                 target.use.begin(FILLING, target._position)
                 target.use.by_datagram = True
@@ -270,7 +272,8 @@ class ChannelWatch:
     def _accept(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def accept(channel: Any, *, blocking: bool = True) -> Any:
             turn, facts = self._facts(channel)
-            turn.touch(facts)
+            if turn is not None:
+                turn.touch(facts)
             facts.accepts += 1
             try:
                 client = plain(channel, blocking=blocking)
@@ -310,7 +313,8 @@ class ChannelWatch:
     def _finish_connect(self, plain: Callable[..., bool]) -> Callable[..., bool]:
         def finish_connect(channel: Any) -> bool:
             turn, facts = self._facts(channel)
-            turn.touch(facts)
+            if turn is not None:
+                turn.touch(facts)
             facts.finished += 1
             return plain(channel)
 

@@ -140,3 +140,15 @@ def test_so_many_owe_and_no_more_are_followed() -> None:
     for number in range(3):
         facts.write(ChannelFacts(number), 0, 5, Place())
     assert len(facts.owing) == 2
+
+
+def test_the_facts_of_a_turn_that_is_over_hold_no_others() -> None:
+    ward, facts, channel = Ward(), Facts(), ChannelFacts(1)
+    turn = facts.begin()
+    facts.read(channel, 5, 64, Place())
+    assert channel.turn is turn
+    ward.end_turn(facts)
+    assert (channel.turn, turn.channels, channel.reads) == (None, [], 1)
+    facts.begin()
+    facts.read(channel, 5, 64, Place())
+    assert channel.reads == 1  # of the new turn

@@ -12,6 +12,7 @@ import pytest
 from nio.buffers import ByteBuffer
 from nio.channels import (
     DatagramChannel,
+    NetworkChannel,
     Pipe,
     SelectableChannel,
     SelectionKey,
@@ -34,6 +35,7 @@ WATCHED = [
     ByteBuffer,
     DatagramChannel,
     InterruptibleChannel,
+    NetworkChannel,
     ReadingChannel,
     SelectableChannel,
     SelectionKey,
