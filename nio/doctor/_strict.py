@@ -51,6 +51,7 @@ class Strict:
         self._channels.install(self._patches)
         self._jobs.install(self._patches)
         self._install_buffers()
+        self._patches.put(Reactor, "turn", self._selectors.turn)
         self._patches.put(Reactor, "serve_by", lambda plain: _not_served)
         self._patches.put(SystemProvider, "thread_count", self._watchdog.uncounted)
         self._patches.put(Reactor, "_start_stopping", self._with_errors)

@@ -22,6 +22,7 @@ from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
 from nio.errors import ForkedSelectorError
 
+_LONG = 50_000_000  # nanoseconds
 _LOST = 256  # turns without a word of a channel whose key was cancelled
 
 
@@ -124,6 +125,9 @@ class SelectorWatch:
     def _enter(self, loop: Loop, place: Place) -> None:
         """A selection begins, and the turn before it is over."""
         self.selections += 1
+        for other in snapshot(self.loops):
+            if other is not loop and other.thread == threading.get_ident():
+                self._forget_work(other)  # a thread with several loops: it waits for all of them
         self._end(loop, selects_again=True)
         loop.thread, loop.place, loop.is_asleep = threading.get_ident(), place, True
         loop.changes.clear()
@@ -131,25 +135,48 @@ class SelectorWatch:
     def _end(self, loop: Loop, *, selects_again: bool = False) -> None:
         """The turn is over; how long it took counts only if another follows: after the loop a thread may wait."""
         turn, now = loop.facts.turn, time.monotonic_ns()
-        self.watchdog.working.pop(id(loop), None)
         if loop.is_new:
             loop.is_new = False
             turn.late = [LateChange(what, place, name, now - t) for what, place, name, t in loop.changes]
             turn.wakeups, turn.wakeup_place, turn.looked = loop.wakeups, loop.wakeup_place, loop.looked
-            if selects_again and loop.before is not None and threading.get_ident() == loop.thread:
-                turn.work = self._work(loop.before, loop.stretch, now)
+            if selects_again:
+                self._stop_counting(loop)
             self.ward.end_turn(loop.facts)
             self._look_for_lost(loop)
-        loop.wakeups, loop.looked, loop.before = 0, NOWHERE, None
+        loop.wakeups, loop.looked = 0, NOWHERE
+        self._forget_work(loop)
 
-    def _work(self, before: _clocks.Clocks, stretch: Stretch, now: int) -> list[Work]:
-        if now - before.wall < 50_000_000:
-            return []
+    def _stop_counting(self, loop: Loop) -> None:
+        """The thread has done what the turn brought: how long did it take?"""
+        before = loop.before
+        is_long = before is not None and time.monotonic_ns() - before.wall >= _LONG
+        if before is not None and is_long and threading.get_ident() == loop.thread:
+            loop.facts.turn.work = self._work(before, loop.stretch)
+        self._forget_work(loop)
+
+    def _work(self, before: _clocks.Clocks, stretch: Stretch) -> list[Work]:
         wall, cpu, others, queued = _clocks.now().since(before)
-        place, inside = stretch.blamed
         if stretch.queued >= 0:
             queued = max(queued, self.watchdog.queued() - stretch.queued)
+        place, inside = stretch.blamed
         return [Work(wall, cpu, others, queued, place, inside)] if place.path else []
+
+    def _forget_work(self, loop: Loop) -> None:
+        loop.before = None
+        self.watchdog.working.pop(id(loop), None)
+
+    def turn(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        """What is done between two calls of ``reactor.turn()`` is no handler's affair."""
+
+        def turn(reactor: Any, timeout: float | None = None) -> Any:
+            try:
+                return plain(reactor, timeout)
+            finally:
+                loop = self.loops.get(reactor._selector)
+                if loop is not None:
+                    self._stop_counting(loop)
+
+        return turn
 
     def _begin(self, loop: Loop) -> None:
         loop.is_new = True
@@ -180,8 +207,8 @@ class SelectorWatch:
     def _sleeps_on(self, watch: Any, events: list[tuple[int, int]], loop: Loop | None) -> None:
         """Events of an interest given up are nobody's: the selection goes on, and the turn has not begun to work."""
         if loop is not None and watch.stale >= len(events):
-            loop.before, loop.is_asleep = None, True
-            self.watchdog.working.pop(id(loop), None)
+            loop.is_asleep = True
+            self._forget_work(loop)
 
     def _facts_of(self, key: Any) -> ChannelFacts:
         facts = self.ward.channel(key._channel)

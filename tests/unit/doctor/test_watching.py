@@ -450,6 +450,32 @@ def test_a_sound_reactor(handler: type[Handler], workers: int, watching: strict_
     assert codes(watching) == []
 
 
+class Sleepy(Handler):
+    """Waits, with the others."""
+
+    def handle_read(self) -> None:
+        time.sleep(0.3)
+        self.close()
+
+
+def test_a_handler_that_waits_and_whoever_turns_the_reactor_waits_too(watching: strict_mode.Strict) -> None:
+    with Reactor.open() as reactor, ServerSocketChannel.open().bind(LOOPBACK) as server:
+        reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Sleepy))
+        client = SocketChannel.open(address_of(server))
+        with client, Selector.open() as other:
+            client.configure_blocking(False).register(other, READ)
+            for _ in range(3):
+                reactor.turn(0)
+                other.select(0.1)
+                time.sleep(0.1)
+            assert [finding.code for finding in watching.findings] == []
+            client.write(b"x")
+            until(lambda: [reactor.turn(0.1)] and client.peer_has_ended)
+            reactor.turn(0)
+    [finding] = watching.findings
+    assert (finding.code, finding.place.path) == ("T01", __file__)
+
+
 def test_a_reactor_that_is_recorded_too() -> None:
     with trace.recording() as log, strict(None) as watching:
         with Reactor.open() as reactor, ServerSocketChannel.open().bind(LOOPBACK) as server:
