@@ -78,12 +78,36 @@ class _Watch:
 
 def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time: Callable[[], int]) -> Serve:
     """``serve``, which looks each key up before it serves it."""
+    get, begin, end = _looking(recording)
+    ours, clock = _Watch(get), recording.clock
+
+    def serve_along(events: Events, watch: Any) -> int:
+        ours.rotated, ours.hand_over = watch.rotated, watch.hand_over
+        begin(watch.by_fd.get)
+        bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
+        try:
+            return serve(events, ours)
+        finally:
+            if len(events) == 1:
+                end(clock(), tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
+            else:
+                end(clock(), _NOT_TOLD, _NOT_TOLD)
+            ours.rotated = ours.hand_over = None
+
+    return serve_along
+
+
+def _looking(recording: Recording) -> tuple[Callable[..., Any], Callable[[Any], None], Callable[[int, int, int], None]]:
+    """``get`` of an answer's keys, the beginning of the answer and its end; all is in locals, which cost least."""
     here, clock, channels = recording.here, recording.clock, recording.channels
     key: Any = None
     handler: Any = None
     find: Any = None
-    began = ch = 0
-    before = ""
+    began, ch, before = 0, 0, ""
+
+    def begin(look: Any) -> None:
+        nonlocal key, find
+        key, find = None, look
 
     def get(fd: int, nobody: Any = None) -> Any:
         """The key of a descriptor: what was served before it is done."""
@@ -94,47 +118,30 @@ def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time:
         key = find(fd)
         if key is None:
             return nobody
-        handler, began, ch = key._attachment, now, channels.get(fd, 0)
-        try:
-            before = handler._state._value_
-        except Exception:
-            before = ""
+        handler, began, ch, before = key._attachment, now, channels.get(fd, 0), state_of(key._attachment)
         key._ready = 0  # until somebody is called
         return key
 
     def tell(now: int, came: int, went: int) -> None:
-        """The dispatch under way has ended."""
-        try:
-            after = handler._state._value_
-        except Exception:
-            after = ""
-        here.put((DISPATCH, began, now, ch, key._ready, before, after, came, went, 0, type(handler).__name__))
+        after, name = state_of(handler), type(handler).__name__
+        here.put((DISPATCH, began, now, ch, key._ready, before, after, came, went, 0, name))
 
-    ours = _Watch(get)
-
-    def serve_along(events: Events, watch: Any) -> int:
+    def end(now: int, came: int, went: int) -> None:
         nonlocal key, handler, find
-        ours.rotated, ours.hand_over, find, key = watch.rotated, watch.hand_over, watch.by_fd.get, None
-        bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
-        try:
-            return serve(events, ours)
-        finally:
-            if key is not None and len(events) == 1:
-                tell(clock(), tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
-            elif key is not None:
-                tell(clock(), _NOT_TOLD, _NOT_TOLD)
-            key = handler = find = ours.rotated = ours.hand_over = None
+        if key is not None:
+            tell(now, came, went)
+        key = handler = find = None
 
-    return serve_along
+    return get, begin, end
 
 
 def state_of(handler: Any) -> str:
     """The name of a connection's state; an attachment that stands before another object may raise anything."""
     try:
-        name = handler._state._value_
+        name: str = handler._state._value_
     except Exception:
         return ""
-    return name if type(name) is str else ""
+    return name
 
 
 def _no_time() -> int:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from nio.channels import (
     SocketChannel,
     StandardOpenOption,
 )
-from nio.reactor import Reactor
+from nio.reactor import CloseReason, Handler, Reactor
 from nio.spi import ProtocolFamily, SelectorProvider
 from nio.trace import CHANNEL, CLOSED, CONNECT, INTEREST, READ, THREAD, WRITE, TracingProvider
 from nio.trace._reactor import TracedReactor, traced_class
@@ -109,20 +110,20 @@ def test_every_call_of_a_socket_that_fails_is_told(provider: TracingProvider) ->
     near, far = socket.socketpair()
     near.setblocking(False)
     with far:
-        traced = provider.adopt_socket(near).socket
+        traced: Any = provider.adopt_socket(near).socket
         room = memoryview(bytearray(4))
-        for call in (
-            lambda: traced.recv(4),
-            lambda: traced.recv(4, socket.MSG_PEEK),
-            lambda: traced.recv_into(room),
-            lambda: traced.recvmsg_into([room, room]),
+        for call, *arguments in (
+            (traced.recv, 4),
+            (traced.recv, 4, socket.MSG_PEEK),
+            (traced.recv_into, room),
+            (traced.recvmsg_into, [room, room]),
         ):
             with pytest.raises(BlockingIOError):
-                call()
+                call(*arguments)
         far.close()
-        for call in (lambda: traced.send(b"abc"), lambda: traced.sendmsg([b"ab", b"c"])):
+        for call, argument in ((traced.send, b"abc"), (traced.sendmsg, [b"ab", b"c"])):
             with pytest.raises(BrokenPipeError):
-                call()
+                call(argument)
         assert traced.recv(4) == b""
         assert traced.recv(0) == b""
         traced.close()
@@ -212,6 +213,54 @@ def test_what_a_loop_changes_has_no_line(provider: TracingProvider) -> None:
     asked = [record for record in taken(provider, INTEREST) if record[6]]
     assert str(asked[0][5]).startswith(__file__)
     assert asked[1][3:] == (R, 0, "", 1)
+
+
+def test_where_there_is_nothing_but_nio_there_is_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nio.trace import _call_sites
+
+    assert _call_sites.call_site().startswith(__file__)
+    seen: list[str] = []
+    monkeypatch.setattr(_call_sites, "_NIO", "")
+    thread = threading.Thread(target=lambda: seen.append(_call_sites.call_site()))
+    thread.start()
+    thread.join()
+    monkeypatch.setattr(_call_sites, "_THREADS", "")
+    monkeypatch.setattr(_call_sites, "_LOOPS", set[str]())
+    assert [_call_sites.call_site(), *seen] == ["", ""]
+
+
+def test_what_is_nobodys_changes_nothing(provider: TracingProvider) -> None:
+    provider.recording.channels[5] = 7
+    provider.recording.drop_channel(5, 6)
+    assert provider.recording.channels == {5: 7}
+    near, far = connected_pair(provider)
+    with near, far:
+        near.shutdown_input()
+    with Reactor.open(workers=1, provider=provider) as reactor, Pipe.open(provider=provider) as pipe:
+        assert isinstance(reactor, TracedReactor)
+        assert reactor._run_timers() == 0
+        key = reactor.register(pipe.source, R, Handler())
+        reactor.forget(key, CloseReason.LOCAL)
+        reactor.forget(key, CloseReason.LOCAL)
+        reactor._jobs[1] = 1
+        reactor.next_tick(int)
+        reactor.next_tick(Handle().handle_reply)
+        reactor.turn(0)
+    assert [record[3] for record in taken(provider, CLOSED) if record[3]] == ["LOCAL"]
+
+
+class Handle:
+    """Of nobody's that has a job."""
+
+    def handle_reply(self) -> None:
+        """Nothing."""
+
+
+def test_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    from nio.trace._command import _to_stderr
+
+    _to_stderr("a line\n")
+    assert capsys.readouterr().err == "a line\n"
 
 
 def test_a_forked_recording_begins_anew(provider: TracingProvider) -> None:
