@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ from weakref import finalize
 
 import pytest
 
-import nio._strict
+import nio
 from nio import trace
 from nio.buffers import ByteBuffer, MappedByteBuffer
 from nio.channels import (
@@ -679,7 +680,7 @@ def test_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atexit.register", ends.append)
     monkeypatch.setattr("sys.excepthook", lambda *what: shown.append(what))
     monkeypatch.setenv("NIO_STRICT", "1")
-    nio._strict.switch_on_if_asked()
+    importlib.reload(nio)
     [on] = strict_mode._on
     assert ends == [on.finish]
     with pytest.warns(MistakeWarning, match="S10"):
