@@ -238,6 +238,17 @@ def test_a_cancelled_channel_that_is_used_after_all(watching: strict_mode.Strict
     assert codes(watching) == []
 
 
+def test_a_cancelled_channel_that_is_kept_for_later(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        key = near.register(selector, READ)
+        selector.select_now()
+        key.cancel()
+        for _ in range(600):
+            selector.select_now()
+    assert codes(watching) == []
+
+
 def test_a_wakeup_ends_the_wait(watching: strict_mode.Strict) -> None:
     near, far = connected_pair()
     with Selector.open() as selector, near, far:
