@@ -108,7 +108,7 @@ class ChannelWatch:
     def _close(self, plain: Callable[..., None]) -> Callable[..., None]:
         def close(channel: Any) -> None:
             facts = self.ward.channel(channel)
-            keys = tuple(getattr(channel, "_keys", {}).values())
+            keys = getattr(channel, "_keys", ())
             if not facts.closed:
                 facts.closed, facts.closed_at = True, here()
                 self._tell_cut(facts)
@@ -135,7 +135,7 @@ class ChannelWatch:
         """The facts of the selector that watches the channel, if one does, and what is known of the channel."""
         self.selectors.used(channel)
         facts = self.ward.channel(channel)
-        for key in tuple(channel._keys.values()):
+        for key in channel._keys:
             if key._valid:
                 facts.interest = key._interest
                 return self.selectors.loop(key._selector).facts, facts
@@ -218,7 +218,7 @@ class ChannelWatch:
 
     def _check_owner(self, channel: Any, facts: ChannelFacts) -> None:
         me = threading.get_ident()
-        owners = {self.selectors.loop(key._selector).thread for key in tuple(channel._keys.values()) if key._valid}
+        owners = {self.selectors.loop(key._selector).thread for key in channel._keys if key._valid}
         if len(facts.readers) < 8:
             facts.readers[me] = threading.current_thread().name
         both = (owners - {0}) & facts.readers.keys()

@@ -283,7 +283,7 @@ class SelectorWatch:
 
     def _register(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def register(channel: Any, selector: Selector, ops: Any, attachment: object = None) -> Any:
-            known = channel._keys.get(selector)
+            known = channel._key_of(selector)
             before = None if known is None or not known._valid else known._attachment
             previous = 0 if known is None else known._interest
             key = plain(channel, selector, ops, attachment)
