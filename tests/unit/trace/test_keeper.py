@@ -82,11 +82,10 @@ def test_a_sink_that_fails_is_told_once_and_left(
 ) -> None:
     sink.error = OSError(28, "No space left on device")
     provider.recording.put(ONE)
-    told = ""
-    while not told:
-        told = capsys.readouterr().err
+    until(lambda: not keeper._sinks)
     provider.recording.put(ONE)
     keeper.close()
+    told = capsys.readouterr().err
     assert told == "nio.trace: the trace ends here: [Errno 28] No space left on device\n"
     assert capsys.readouterr().err == ""
     assert (sink.records, sink.closed) == ([], 0)
