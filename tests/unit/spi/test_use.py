@@ -12,7 +12,8 @@ import pytest
 
 import nio
 from nio.errors import IllegalSelectorError
-from nio.spi import SelectorProvider, SystemProvider
+from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
+from nio.spi._addresses import FAMILIES
 
 ROOT = Path(nio.__file__).parent.parent
 
@@ -148,6 +149,15 @@ reader.close(), writer.close()
     done = run(hidden + work)
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["5", "0", "Address family not supported by protocol: UNIX"]
+
+
+def test_without_them_the_provider_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = SystemProvider(SelectorProvider.default().name)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert provider.descriptor_limit() == sys.maxsize
+    monkeypatch.delitem(FAMILIES, ProtocolFamily.UNIX)
+    with pytest.raises(OSError, match="Address family not supported by protocol: UNIX"):
+        provider.open_socket(ProtocolFamily.UNIX)
 
 
 def test_windows_is_told_in_one_sentence() -> None:
