@@ -91,7 +91,7 @@ class TracingProvider(SelectorProvider):
         self, inner: SelectorProvider | None = None, *, level: str = "io", recording: Recording | None = None
     ) -> None:
         self.inner: SelectorProvider = _made_of(inner)
-        self.name = self.inner.name
+        self.name: str = self.inner.name
         if level == "off":
             raise IllegalArgumentError("level 'off' is the provider itself: nothing stands before it")
         self.recording: Recording = Recording(level, self.inner.clock) if recording is None else recording

@@ -75,14 +75,14 @@ class TracedEnd:
 
     def _stand_before(self, inner: Any, recording: Recording) -> None:
         here, clock, ch = recording.here, recording.clock, self.number
-        self.recv_into = _reading_into(inner.recv_into, here, clock, ch)
-        self.recvmsg_into = _scattering(inner.recvmsg_into, here, clock, ch)
-        self.send = _sending(inner.send, here, clock, ch)
-        self.sendmsg = _gathering(inner.sendmsg, here, clock, ch)
+        self.recv_into: Callable[..., Any] = _reading_into(inner.recv_into, here, clock, ch)
+        self.recvmsg_into: Callable[..., Any] = _scattering(inner.recvmsg_into, here, clock, ch)
+        self.send: Callable[..., Any] = _sending(inner.send, here, clock, ch)
+        self.sendmsg: Callable[..., Any] = _gathering(inner.sendmsg, here, clock, ch)
         if hasattr(inner, "recv"):
-            self.recv = _receiving(inner.recv, here, clock, ch)
+            self.recv: Callable[..., Any] = _receiving(inner.recv, here, clock, ch)
         if hasattr(inner, "sendto"):
-            self.sendto = _sending(inner.sendto, here, clock, ch)
+            self.sendto: Callable[..., Any] = _sending(inner.sendto, here, clock, ch)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r})"

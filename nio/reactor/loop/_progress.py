@@ -100,7 +100,7 @@ class Tally:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
         self.turns = self.lost = self.abandoned = self.refused = self.spins = self.ticks = self.timers = 0
         self.busy = self.woke = 0  # nanoseconds at work; since when, 0: the turn is not at work, or has begun with it
-        self.lag = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
+        self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
     def statistics(self, timers: int, now: int) -> ReactorStatistics:
