@@ -99,6 +99,7 @@ class Reactor(Stopping):
         self._clock = self.provider.clock
         self._take: Take = self._hand_over
         self.serves: bool = False  # a handler has brought a loop of its own
+        self._checked: type | None = None  # the class that came last: its objects are handlers
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
         self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
@@ -304,7 +305,9 @@ class Reactor(Stopping):
         key = self._attach(channel, ops, handler)
         try:
             self._registry.admit(key, handler)
-            self._open(handler, key)
+            handler.handle_open(self, key)
+            if self._state is _DRAINING:
+                self.execute(self._drain.one, handler, key)
         except BaseException:
             self._not_opened(key)
             raise
@@ -347,8 +350,12 @@ class Reactor(Stopping):
         return Admission(wanted, self.provider)
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
-        self.owner.check("register")
-        check_registration(channel, ops, handler)
+        owner, kind = self.owner, type(handler)
+        if owner.thread is not None and owner.thread != self._thread_id():
+            owner.check("register")
+        if kind is not self._checked or type(channel) is not SocketChannel or ops != _READ:
+            check_registration(channel, ops, handler)
+            self._checked = kind if hasattr(kind, "handle_ready") else None
         return channel.configure_blocking(False).register(self._selector, ops, handler)
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:

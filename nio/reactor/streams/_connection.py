@@ -17,6 +17,7 @@ from typing import Any
 
 from nio.channels import SelectionKey, StandardSocketOptions
 from nio.errors import IllegalStateError
+from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
@@ -30,6 +31,7 @@ from nio.reactor.streams._steady import Steady
 from nio.reactor.streams._transport import PlainTransport
 
 _READ = int(SelectionKey.OP_READ)
+_LOCAL = CloseReason.LOCAL  # an enum's member is looked up in Python
 _READ_SIZE = 65536
 _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
@@ -174,23 +176,43 @@ class Connection(Outlet):
         check_names(cls)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        """All in one piece: this is done for every connection."""
+        Handler.handle_open(self, reactor, key)
+        self._transport = transport = type(self).transport(self.channel)
+        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
+        self._tally, self._clock = reactor.tally, reactor.provider.clock
+        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
+        self._outbox = Outbox()
+        self._ops = ops = key.interest_ops
+        self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
+        self._ending = None  # why to finish once everything received was dealt with
+        self._all_deadlines = self._idle_timer = self._error = self._steady = None
+        self._eof = self._handling = self._serves = self._half_closed = self._output_ends = False
+        self._replies = self._at_end = ()
+        self._writable = True
+        self._opened_at = now = self._clock()
+        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
         self._read_size, self._longest = _FIRST_READ, -1
-        self._drain_began = 0  # 0: not draining
+        self._lingered = self._drain_began = 0  # 0: not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
         own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
-        if not own_way and type(self._transport) is PlainTransport and getattr(self.channel, "is_connected", False):
+        if type(transport) is PlainTransport and not own_way and getattr(self.channel, "is_connected", False):
             self._serves = True
-            self._steady = self if self._ops == _READ else None
-        self._watch_deadlines()
+            self._steady = self if ops == _READ else None
+        idle = self.idle_timeout
+        if idle is None or self.ping_after is not None or self.read_timeout is not None:
+            self._deadlines.watch()
+        else:
+            self._idle_timer = reactor.expect(now + int(idle * 1e9), self)
         try:
             self._prepare(reactor)
             self.on_open()
         except BaseException:
             self.close(CloseReason.HANDLER_ERROR)
             raise
-        if self._transport.wants_write:
+        if transport.wants_write:
             self._arm()
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:

@@ -132,14 +132,15 @@ class Outlet(Timed):
                 return
         except AttributeError:
             raise no_channel(self) from None
-        if self.reactor.owner.is_elsewhere:
-            self.reactor.post(self.close, reason)
+        reactor = self.reactor
+        owner = reactor.owner
+        if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
+            reactor.post(self.close, reason)
             return
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
             who = f"{type(self).__name__} of {self.channel!r}"
-            self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
+            reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        reactor = self.reactor
         try:  # whatever interrupts it, the rest is done: nobody closes it again
             self._cancel_deadlines()
         finally:
@@ -154,7 +155,8 @@ class Outlet(Timed):
                     raise
                 finally:
                     try:
-                        self._leave_all()
+                        if self._at_end:
+                            self._leave_all()
                     finally:
                         try:
                             self.on_close(reason)
@@ -165,29 +167,6 @@ class Outlet(Timed):
                             reactor.report("callback", logging.ERROR, "%s raised", name, error=error)
 
     # for the reactor
-
-    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        Handler.handle_open(self, reactor, key)
-        self._transport = transport = type(self).transport(self.channel)
-        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
-        self._tally = reactor.tally
-        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox = Outbox()
-        self._ops = key.interest_ops
-        self._all_deadlines = self._idle_timer = None
-        self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
-        self._error = None
-        self._ending = None  # why to finish once everything received was dealt with
-        self._eof = self._handling = self._serves = False
-        self._steady, self._replies = None, ()
-        self._writable = True
-        self._clock = reactor.provider.clock
-        self._opened_at = now = self._clock()
-        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
-        self._lingered = 0
-        self._at_end = ()
-        self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""

@@ -25,6 +25,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
+from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_hook, hook_of, unit_of
 from nio.spi import NO_SIGNAL
@@ -125,7 +126,7 @@ class StreamHandler(Completions):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         try:
-            super().close(reason)
+            Outlet.close(self, reason)
         finally:
             if getattr(self, "_state", None) is CLOSED and self._process is not None:
                 self._let_go(reason)
@@ -174,26 +175,27 @@ class StreamHandler(Completions):
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
-        self._job = self._late = self._owed = None
+        self._job = self._late = self._owed = self._unit = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        framing, cls = self.framing, type(self)
+        framing, cls, hand_off = self.framing, type(self), reactor.hand_off
         if type(framing) is not Lines:
             check_framing(cls.__name__, framing)
         self._encode = encode_of(framing)
-        if cls.process_batch is StreamHandler.process_batch and cls.process_block is StreamHandler.process_block:
-            self._unit, self._process = None, self.process
-            self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
-            if type(framing) is Lines and framing.ending == b"\n":
-                self._max_length = most = framing.max_length
-                longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
-                self._longest = _SAME.setdefault(longest, longest)
-        else:
-            self._process = self._unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
-            self._decoding, self._longest = self._unit.decoder(self.channel), 0
-        unit = self._unit
-        if reactor.hand_off is not None:
-            self._job = reactor.hand_off.job(self, self._process if unit is None else unit.process)
-            if unit is None and self.process_timeout is None:
+        if cls.process_batch is not StreamHandler.process_batch or cls.process_block is not StreamHandler.process_block:
+            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
+            self._decoding, self._longest = unit.decoder(self.channel), 0
+            if hand_off is not None:
+                self._job, self._longest = hand_off.job(self, unit.process), -1
+            return
+        self._process = process = self.process
+        self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
+        if type(framing) is Lines and framing.ending == b"\n":
+            self._max_length = most = framing.max_length
+            longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
+            self._longest = _SAME.setdefault(longest, longest)
+        if hand_off is not None:
+            self._job = hand_off.job(self, process)
+            if self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1

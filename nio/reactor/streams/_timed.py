@@ -46,13 +46,6 @@ class Timed(Standing):
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
         return self.reactor.provider.unacknowledged(self.channel.socket)
 
-    def _watch_deadlines(self) -> None:
-        """From the opening on."""
-        if due := self._idle_due():
-            self._idle_timer = self.reactor.expect(due, self)
-        else:
-            self._deadlines.watch()
-
     def _idle_due(self) -> int:
         """When the peer will have been silent for too long; 0 if that is not all there is to watch."""
         idle = self.idle_timeout
