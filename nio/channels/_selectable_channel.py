@@ -80,7 +80,7 @@ class SelectableChannel(InterruptibleChannel):
         return None
 
     def _gain(self, key: SelectionKey) -> None:
-        self._registered = key if self._registered is None else (*self._keys, key)
+        self._registered = (*self._keys, key)
 
     def _lose(self, key: SelectionKey) -> None:
         left = tuple(other for other in self._keys if other is not key)

@@ -322,7 +322,10 @@ class Selector:
             self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         try:
-            channel._gain(key)
+            if channel._registered is None:
+                channel._registered = key
+            else:
+                channel._gain(key)
             self._keys[key] = None
             if self._selecting != _HANDING_OVER or not self._tell(key, MASKS[ops]):
                 key._changed()
@@ -379,7 +382,8 @@ class Selector:
         self._drop(key)  # last: until then a second close() finds it
 
     def _drop(self, key: SelectionKey) -> None:
-        self._selected_key_set._drop(key)
+        if self._selected:
+            self._selected_key_set._drop(key)
         self._keys.pop(key, None)
 
     def _refuse_to_select(self) -> NoReturn:

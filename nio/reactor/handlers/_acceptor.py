@@ -117,7 +117,10 @@ class Acceptor(Handler):
             if accepted is None:
                 return came
             self._starving = False
-            self._admit(accepted)
+            if self.per_peer is None:
+                self.reactor.deal(self.admit_to, accepted)
+            else:
+                self._count_in(accepted, self.per_peer)
             if not (key.is_valid and key.interest_ops == ops):
                 return came + 1  # the handler made just now has closed this listener, or told it to wait
             if admission.taken >= admission.limit:
@@ -150,10 +153,9 @@ class Acceptor(Handler):
             self._timer.cancel()
         super().close(reason)
 
-    def _admit(self, channel: SocketChannel) -> None:
-        most = self.per_peer
+    def _count_in(self, channel: SocketChannel, most: int) -> None:
         try:
-            if most is None or self.reactor.admission.peers.enter(channel, most):
+            if self.reactor.admission.peers.enter(channel, most):
                 self.reactor.deal(self.admit_to, channel)
             else:
                 self._refuse(channel, most)

@@ -177,13 +177,15 @@ class Reactor(Stopping):
         if self._arrived:
             tally.timers += self._signals.deliver()
             moved, timeout = True, 0.0
-        due = 0 if self._due else self._timers.next_due()
+        due = 0 if self._due else self._timers.first
+        if due is None:
+            due = self._timers.next_due()
         if due is not None:
             left = (due - self._clock()) / 1e9
             if left <= 0:
-                timers = self._run_timers()
-                tally.timers += timers
-                moved = moved or timers > 0
+                fired = self._run_timers()
+                tally.timers += fired
+                moved = moved or fired > 0
                 timeout = 0.0
             elif timeout is None or left < timeout:
                 timeout, end = left, due
@@ -302,7 +304,13 @@ class Reactor(Stopping):
 
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
-        key = self._attach(channel, ops, handler)
+        owner = self.owner
+        foreign = owner.thread is not None and owner.thread != self._thread_id()
+        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel.is_blocking:
+            key = self._attach(channel, ops, handler)
+            self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
+        else:
+            key = channel.register(self._selector, ops, handler)
         try:
             self._registry.admit(key, handler)
             handler.handle_open(self, key)
@@ -350,12 +358,8 @@ class Reactor(Stopping):
         return Admission(wanted, self.provider)
 
     def _attach(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
-        owner, kind = self.owner, type(handler)
-        if owner.thread is not None and owner.thread != self._thread_id():
-            owner.check("register")
-        if kind is not self._checked or type(channel) is not SocketChannel or ops != _READ:
-            check_registration(channel, ops, handler)
-            self._checked = kind if hasattr(kind, "handle_ready") else None
+        self.owner.check("register")
+        check_registration(channel, ops, handler)
         return channel.configure_blocking(False).register(self._selector, ops, handler)
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:

@@ -177,8 +177,10 @@ class Connection(Outlet):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         """All in one piece: this is done for every connection."""
-        Handler.handle_open(self, reactor, key)
-        self._transport = transport = type(self).transport(self.channel)
+        if getattr(self, "key", None) is not None:
+            Handler.handle_open(self, reactor, key)  # which refuses it, maybe
+        self.reactor, self.key, self.channel = reactor, key, (channel := key.channel)
+        self._transport = transport = type(self).transport(channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally, self._clock = reactor.tally, reactor.provider.clock
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
@@ -186,8 +188,7 @@ class Connection(Outlet):
         self._ops = ops = key.interest_ops
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
-        self._ending = None  # why to finish once everything received was dealt with
-        self._all_deadlines = self._idle_timer = self._error = self._steady = None
+        self._all_deadlines = self._idle_timer = self._error = self._steady = self._ending = None
         self._eof = self._handling = self._serves = self._half_closed = self._output_ends = False
         self._replies = self._at_end = ()
         self._writable = True
@@ -198,7 +199,7 @@ class Connection(Outlet):
         if not reactor.serves:
             reactor.serve_by(Steady)
         own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
-        if type(transport) is PlainTransport and not own_way and getattr(self.channel, "is_connected", False):
+        if type(transport) is PlainTransport and not own_way and getattr(channel, "is_connected", False):
             self._serves = True
             self._steady = self if ops == _READ else None
         idle = self.idle_timeout
@@ -283,7 +284,7 @@ class Connection(Outlet):
         if self._replies:
             self._put_replies()
         self._state, self._steady = CLOSED, None
-        self._cancel_deadlines()
+        self._deadlines.cancel()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:

@@ -61,7 +61,7 @@ class Outlet(Timed):
     )
 
     _rest: State
-    _ending: CloseReason | None
+    _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
     _output_ends: bool  # end_output() was called
     _reads_on = False  # also while output is at the high mark
@@ -142,7 +142,10 @@ class Outlet(Timed):
             reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            self._cancel_deadlines()
+            if self._all_deadlines is not None:
+                self._all_deadlines.cancel()
+            elif self._idle_timer is not None:
+                self._idle_timer.cancel()
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent

@@ -63,8 +63,3 @@ class Timed(Standing):
             self._all_deadlines = deadlines
         return deadlines
 
-    def _cancel_deadlines(self) -> None:
-        if self._all_deadlines is not None:
-            self._all_deadlines.cancel()
-        elif self._idle_timer is not None:
-            self._idle_timer.cancel()
