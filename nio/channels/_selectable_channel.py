@@ -79,9 +79,6 @@ class SelectableChannel(InterruptibleChannel):
                 return key
         return None
 
-    def _gain(self, key: SelectionKey) -> None:
-        self._registered = (*self._keys, key)
-
     def _lose(self, key: SelectionKey) -> None:
         left = tuple(other for other in self._keys if other is not key)
         self._registered = left if len(left) > 1 else left[0] if left else None

@@ -2,10 +2,9 @@
 
 **The order of a selection** is what makes it safe from every thread: interest sets changed since the last one are told
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
-then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
-What the kernel is told of the keys and what it answers stands in ``_watch.py``, what ends a sleep in ``_waking.py``.
-The wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
-What an action registers is told at once: that is what an acceptor does, and needs no queue.
+then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues. What
+an action registers is told at once. See ``_watch.py`` for what the kernel is told and answers, ``_waking.py`` for what
+ends a sleep. A wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
 
 **An exception between any two steps loses nothing**, and a signal handler may raise anywhere: a key leaves a queue only
 after all was done for it, and what is done twice does no harm.
@@ -69,7 +68,6 @@ class Selector:
 
     A key whose descriptor the kernel refuses to watch, or that somebody closed other than by ``channel.close()``, is
     *lost*: step 1 cancels it, closes its channel, writes a line to the log ``nio.channels`` and calls ``on_lost_key``.
-    That selection does not sleep. All other keys are as they were.
 
     In a forked child a selector of the parent's is dead, and the parent's goes on undisturbed: its keys are invalid,
     its channels are registered no more and can be used and registered anew; ``close()`` closes the child's descriptors
@@ -183,7 +181,7 @@ class Selector:
     def select(self, timeout: float | None = None, action: Action | None = None) -> int:
         """Wait until something is ready, at most ``timeout`` seconds (None for ever, 0 polls); the count of step 4.
 
-        Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError in an ``action``.
+        Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError in an action.
         """
         if action is None:
             return self.serve(timeout, None)
@@ -322,10 +320,7 @@ class Selector:
             self._watch.check_limit(channel._fd)
         key = SelectionKey(channel, self, ops, attachment)
         try:
-            if channel._registered is None:
-                channel._registered = key
-            else:
-                channel._gain(key)
+            channel._registered = key if channel._registered is None else (*channel._keys, key)
             self._keys[key] = None
             if self._selecting != _HANDING_OVER or not self._tell(key, MASKS[ops]):
                 key._changed()

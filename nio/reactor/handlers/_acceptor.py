@@ -92,7 +92,7 @@ class Acceptor(Handler):
     def _accept(self, most: int) -> int:
         """Accept at most so many; how many came."""
         key, channel, admission = self.key, self.channel, self.reactor.admission
-        ops = key.interest_ops if key.is_valid else 0
+        ops = key.interest_ops if most > 1 and key.is_valid else 0
         for came in range(most):
             if admission.taken >= admission.limit:
                 self._suspend()
@@ -120,8 +120,8 @@ class Acceptor(Handler):
             if self.per_peer is None:
                 self.reactor.deal(self.admit_to, accepted)
             else:
-                self._count_in(accepted, self.per_peer)
-            if not (key.is_valid and key.interest_ops == ops):
+                self._admit(accepted)
+            if most > 1 and not (key.is_valid and key.interest_ops == ops):
                 return came + 1  # the handler made just now has closed this listener, or told it to wait
             if admission.taken >= admission.limit:
                 self._suspend()  # now: another process may have room for the next one
@@ -153,9 +153,10 @@ class Acceptor(Handler):
             self._timer.cancel()
         super().close(reason)
 
-    def _count_in(self, channel: SocketChannel, most: int) -> None:
+    def _admit(self, channel: SocketChannel) -> None:
+        most = self.per_peer
         try:
-            if self.reactor.admission.peers.enter(channel, most):
+            if most is None or self.reactor.admission.peers.enter(channel, most):
                 self.reactor.deal(self.admit_to, channel)
             else:
                 self._refuse(channel, most)

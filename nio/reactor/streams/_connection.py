@@ -179,29 +179,28 @@ class Connection(Outlet):
         """All in one piece: this is done for every connection."""
         if getattr(self, "key", None) is not None:
             Handler.handle_open(self, reactor, key)  # which refuses it, maybe
-        self.reactor, self.key, self.channel = reactor, key, (channel := key.channel)
+        channel: Any = key.channel
+        self.reactor, self.key, self.channel = reactor, key, channel
         self._transport = transport = type(self).transport(channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally, self._clock = reactor.tally, reactor.provider.clock
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox = Outbox()
-        self._ops = ops = key.interest_ops
+        self._outbox, self._writable = Outbox(), True
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
-        self._all_deadlines = self._idle_timer = self._error = self._steady = self._ending = None
-        self._eof = self._handling = self._serves = self._half_closed = self._output_ends = False
+        self._all_deadlines = self._idle_timer = self._error = self._ending = None
+        self._eof = self._handling = self._half_closed = self._output_ends = False
         self._replies = self._at_end = ()
-        self._writable = True
         self._opened_at = now = self._clock()
         self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
         self._read_size, self._longest = _FIRST_READ, -1
         self._lingered = self._drain_began = 0  # 0: not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
-        own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
-        if type(transport) is PlainTransport and not own_way and getattr(channel, "is_connected", False):
-            self._serves = True
-            self._steady = self if ops == _READ else None
+        usual = getattr(self.handle_read, "__func__", None) is Connection.handle_read
+        self._serves = usual and type(transport) is PlainTransport and getattr(channel, "is_connected", False)
+        self._ops = ops = key.interest_ops
+        self._steady = self if self._serves and ops == _READ else None
         idle = self.idle_timeout
         if idle is None or self.ping_after is not None or self.read_timeout is not None:
             self._deadlines.watch()

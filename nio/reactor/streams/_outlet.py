@@ -23,13 +23,12 @@ from collections.abc import Callable
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
-from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
-from nio.reactor.streams._outbox import NOWHERE, Outbox
+from nio.reactor.streams._outbox import NOWHERE
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
 from nio.reactor.streams._transport import PlainTransport, Transport
@@ -60,9 +59,19 @@ class Outlet(Timed):
         "_writable",
     )
 
+    _transport: Transport
+    _recv: Callable[[int], bytes]
+    _send: Callable[[bytes | memoryview, int], int]
+    _tally: Tally
     _rest: State
     _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
+    _eof: bool
+    _serves: bool  # it may be steady
+    _writable: bool
+    _mark: int
+    _ops: int
+    _lingered: int
     _output_ends: bool  # end_output() was called
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
@@ -142,10 +151,8 @@ class Outlet(Timed):
             reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            if self._all_deadlines is not None:
-                self._all_deadlines.cancel()
-            elif self._idle_timer is not None:
-                self._idle_timer.cancel()
+            if (watched := self._all_deadlines or self._idle_timer) is not None:
+                watched.cancel()
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent

@@ -79,11 +79,7 @@ class Steady:
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
-                    if key._interest == _ACCEPT and mask == readable and key._valid:
-                        key._ready = _ACCEPT
-                        self._dispatch(key, key._attachment, _ACCEPT)
-                    else:
-                        passed += not watch.hand_over([(fd, mask)], self._dispatch)
+                    passed += not self._serve_other(key, fd, mask, watch)
                     continue
                 recv, step, key._ready = handler._recv, reading, mask
                 try:
@@ -111,6 +107,14 @@ class Steady:
         finally:
             self._note(heard, requests, received, sent)
         return len(events) - passed
+
+    def _serve_other(self, key: Any, fd: int, mask: int, watch: Watch) -> bool:
+        """A key that is not steady, a listener's in the usual case; whether there was anything for it."""
+        if key._interest == _ACCEPT and mask == READABLE and key._valid:
+            key._ready = _ACCEPT
+            self._dispatch(key, key._attachment, _ACCEPT)
+            return True
+        return watch.hand_over([(fd, mask)], self._dispatch) > 0
 
     def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
         """What the loop has counted, and when it ended."""

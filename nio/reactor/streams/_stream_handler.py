@@ -18,19 +18,18 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
+from nio.reactor.handlers._slips import no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
+from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
-from nio.reactor.streams._units import check_hook, hook_of, unit_of
+from nio.reactor.streams._units import check_handler, hook_of, unit_of
 from nio.spi import NO_SIGNAL
 
-_SAME: dict[int, int] = {}  # one object of each number, for all connections
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
 _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
@@ -165,19 +164,17 @@ class StreamHandler(Completions):
 
     @classmethod
     def check_class(cls) -> None:
-        hook = hook_of(cls, StreamHandler)
-        check_callbacks(cls, hook, "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
-        check_settings(cls, StreamHandler)
-        check_limits(cls)
-        check_names(cls)
-        check_framing(cls.__name__, static(cls, "framing"))
-        check_hook(cls.__name__, hook, static(cls, "framing"))
+        check_handler(cls, StreamHandler)
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._job = self._late = self._owed = self._unit = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         framing, cls, hand_off = self.framing, type(self), reactor.hand_off
+        if hand_off is None and (latest := Latest.lines)[0] is cls and latest[1] is framing:
+            _, _, self._encode, self._max_length, self._longest = latest
+            self._decoding, self._process = framing, self.process
+            return
         if type(framing) is not Lines:
             check_framing(cls.__name__, framing)
         self._encode = encode_of(framing)
@@ -190,9 +187,9 @@ class StreamHandler(Completions):
         self._process = process = self.process
         self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
         if type(framing) is Lines and framing.ending == b"\n":
-            self._max_length = most = framing.max_length
-            longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
-            self._longest = _SAME.setdefault(longest, longest)
+            self._max_length = framing.max_length
+            self._longest = longest_of(framing, self._read_size)
+            Latest.lines = cls, framing, self._encode, self._max_length, self._longest
         if hand_off is not None:
             self._job = hand_off.job(self, process)
             if self.process_timeout is None:

@@ -62,4 +62,3 @@ class Timed(Standing):
                 deadlines.cancel()
             self._all_deadlines = deadlines
         return deadlines
-
