@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
@@ -42,6 +43,7 @@ class Acceptor(Handler):
     __slots__ = (
         "_comes_alone",
         "_handler",
+        "_makes_new",
         "_served_at",
         "_starving",
         "_timer",
@@ -67,8 +69,10 @@ class Acceptor(Handler):
             raise TypeError(
                 f"an Acceptor takes what makes a handler, a class: Acceptor({name}), not Acceptor({name}())"
             )
+        self._makes_new = False  # handlers that never had a key
         if isinstance(handler, type) and issubclass(handler, Handler):
             handler.check_class()
+            self._makes_new = type(handler) is type and handler.__new__ is object.__new__
         self._handler = handler
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
         self.pause: float = check_seconds("pause", pause)
@@ -167,7 +171,10 @@ class Acceptor(Handler):
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
         try:
-            reactor.admit(channel, _READ, self._handler())
+            handler: Any = self._handler()
+            if self._makes_new:
+                handler.key = None  # it will be asked: what is not there costs more than all else that is asked
+            reactor.admit(channel, _READ, handler)
         except BaseException as error:
             reactor.admission.peers.leave(channel)
             channel.close()
