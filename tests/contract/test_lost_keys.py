@@ -117,7 +117,7 @@ def test_D20_what_an_action_registers_is_refused_in_the_next_selection(
     refusing.refused[pair[1]._fd] = errno.ENOSPC
     pair[0].register(selector, W)
     made: list[SelectionKey] = []
-    assert selector.select(action=lambda key: made.append(pair[1].register(selector, R))) == 1
+    assert selector.select(action=lambda _: made.append(pair[1].register(selector, R))) == 1
     assert not told
     assert made[0].is_valid
     assert selector.select_now() == 1
