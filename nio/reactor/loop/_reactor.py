@@ -101,8 +101,6 @@ class Reactor(Stopping):
         self.serves: bool = False  # a handler has brought a loop of its own
         self._checked: type | None = None  # the class that came last: its objects are handlers
         self.guarded: Guarded = self._registry.guarded
-        # Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through.
-        self.forget: Callable[[SelectionKey, CloseReason], object] = self._registry.forget
         self._start_agenda()
         self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
         self._spins = SpinWatch(self._selector, self._registry.of, self.tally, self.report, self.call_later)
@@ -328,6 +326,10 @@ class Reactor(Stopping):
     def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
         """Call ``admit(reactor, channel)`` for the reactor that has an accepted connection from now on: this one."""
         admit(self, channel)
+
+    def forget(self, key: SelectionKey, reason: CloseReason) -> None:
+        """Dispatch the key no more. For ``Handler.close``, which every end of a connection goes through."""
+        self._registry.forget(key, reason)
 
     def serve_by(self, make: Callable[..., Serving]) -> None:
         """Have the kernel's answer gone through by what ``make(dispatch, failed, tally, clock)`` makes."""
