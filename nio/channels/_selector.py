@@ -152,7 +152,7 @@ class Selector:
     def on_lost_key(self) -> OnLostKey | None:
         """Called as ``on_lost_key(key, error)`` for each key that the kernel would not watch; None at first.
 
-        The key is cancelled and its channel closed by then. Its exception is logged to ``nio.channels``.
+        The key is cancelled and its channel closed by then. It may do what an action may; what it raises is logged.
         """
         return self._watch.on_lost
 

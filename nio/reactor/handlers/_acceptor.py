@@ -96,7 +96,8 @@ class Acceptor(Handler):
     def _accept(self, most: int) -> int:
         """Accept at most so many; how many came."""
         key, channel, admission = self.key, self.channel, self.reactor.admission
-        ops = key.interest_ops if most > 1 and key.is_valid else 0
+        alone = most == 1 and admission.taken + 1 < admission.limit
+        ops = 0 if alone or not key.is_valid else key.interest_ops
         for came in range(most):
             if admission.taken >= admission.limit:
                 self._suspend()
@@ -125,7 +126,9 @@ class Acceptor(Handler):
                 self.reactor.deal(self.admit_to, accepted)
             else:
                 self._admit(accepted)
-            if most > 1 and not (key.is_valid and key.interest_ops == ops):
+            if alone:
+                return 1
+            if not (key.is_valid and key.interest_ops == ops):
                 return came + 1  # the handler made just now has closed this listener, or told it to wait
             if admission.taken >= admission.limit:
                 self._suspend()  # now: another process may have room for the next one
