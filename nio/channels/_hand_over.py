@@ -35,7 +35,7 @@ class Watching(Protocol):
     _lock: Lock
     _selecting: int
 
-    def _unwatch(self, key: Any) -> bool: ...
+    def _tell(self, key: Any, mask: int) -> bool: ...
 
     def wakeup(self) -> object: ...
 
@@ -60,7 +60,7 @@ def leave_selectors(channel: Leaving) -> None:
     for key in keys:
         selector = key.selector
         key.cancel()
-        while key in channel._keys and not selector._unwatch(key):
+        while key in channel._keys and not selector._tell(key, 0):
             selector.wakeup()
             channel._pause(_LOOK_AGAIN)
 

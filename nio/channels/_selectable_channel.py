@@ -79,9 +79,6 @@ class SelectableChannel(InterruptibleChannel):
                 return key
         return None
 
-    def _gain(self, key: SelectionKey) -> None:
-        self._registered = key if self._registered is None else (*self._keys, key)
-
     def _lose(self, key: SelectionKey) -> None:
         left = tuple(other for other in self._keys if other is not key)
         self._registered = left if len(left) > 1 else left[0] if left else None
@@ -157,7 +154,7 @@ class SelectableChannel(InterruptibleChannel):
                 raise IllegalBlockingModeError(f"{self!r} is in blocking mode; call configure_blocking(False) first")
             if not hasattr(selector, "_register"):
                 raise TypeError(f"a channel is registered with a Selector, not with {selector!r}")
-            key = self._key_of(selector)
+            key = None if self._registered is None else self._key_of(selector)
             if key is not None:
                 key._attachment = attachment
                 key.interest_ops = ops
@@ -173,8 +170,20 @@ class SelectableChannel(InterruptibleChannel):
         channel has not exactly one key, where another thread selects, and after a ``read()`` or ``write()`` of it.
         """
         try:
-            if not self._gone_at_once():
+            with self._state_lock:
+                key = self._registered
+                used = not self._open or self._reading or self._writing or self._wakeup
+                if used or not (isinstance(key, SelectionKey) and key._valid and key._selector._tell(key, 0)):
+                    key = None
+                else:
+                    self._open = key._valid = False
+                    self._close_end()
+                    key._selector._drop(key)
+                    self._registered = None  # last: an interruption finds the key here
+            if key is None:
                 self.close()
+            elif key._selector.on_cancel is not None:
+                key._selector.on_cancel(key)
         except BaseException:  # interrupted: what has not been done is the next selection's
             self.close()
             for key in self._keys:
@@ -182,33 +191,12 @@ class SelectableChannel(InterruptibleChannel):
                 key._selector._cancelled.append(key)
             raise
 
-    def _gone_at_once(self) -> bool:
-        with self._state_lock:
-            key = self._registered
-            if (
-                key is None
-                or isinstance(key, tuple)
-                or not self._open
-                or self._reading
-                or self._writing
-                or self._wakeup
-            ):
-                return False
-            selector = key._selector
-            if not key._valid or not selector._unwatch(key):
-                return False
-            self._open = key._valid = False
-            self._be_quick()
-            try:
-                self._end.close()
-            except OSError:
-                pass  # somebody has closed the descriptor before
-            selector._selected_key_set._drop(key)
-            selector._keys.pop(key, None)
-            self._registered = None  # last: an interruption finds the key here
-        if selector.on_cancel is not None:
-            selector.on_cancel(key)
-        return True
+    def _close_end(self) -> None:
+        self._be_quick()
+        try:
+            self._end.close()
+        except OSError:
+            pass  # somebody has closed the descriptor before
 
     def _finish_close(self) -> None:
         super()._finish_close()
@@ -239,7 +227,7 @@ class SelectableChannel(InterruptibleChannel):
     @staticmethod
     def _are_done(keys: tuple[SelectionKey, ...]) -> bool:
         """Whether no selection is using the descriptor now, nor will; the keys stay until the next, as in the JDK."""
-        unwatched = [key._selector._unwatch(key) for key in keys]
+        unwatched = [key._selector._tell(key, 0) for key in keys]
         return all(unwatched)
 
     def _give_back(self, *, may_wait: bool) -> None:

@@ -125,7 +125,8 @@ class SelectionKey:
     @property
     def interest_ops(self) -> int:
         """The interest set; a new one is checked against the channel's ``valid_ops``, the next selection sees it."""
-        self._ensure_valid()
+        if not self._valid:
+            self._ensure_valid()
         return self._interest
 
     @interest_ops.setter

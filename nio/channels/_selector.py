@@ -2,9 +2,9 @@
 
 **The order of a selection** is what makes it safe from every thread: interest sets changed since the last one are told
 to the kernel, cancelled keys are flushed, the kernel is asked (this alone may sleep), cancelled keys are flushed again,
-then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues.
-What the kernel is told of the keys and what it answers stands in ``_watch.py``, what ends a sleep in ``_waking.py``.
-The wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
+then the answer is sorted into keys. Other threads never touch the poller or the sets; they append to two queues. What
+an action registers is told at once. See ``_watch.py`` for what the kernel is told and answers, ``_waking.py`` for what
+ends a sleep. A wake-up is cleared before any key is handed over, so a wake-up from an action is the next selection's.
 
 **An exception between any two steps loses nothing**, and a signal handler may raise anywhere: a key leaves a queue only
 after all was done for it, and what is done twice does no harm.
@@ -30,7 +30,7 @@ from nio.channels._per_kernel import shared_by_fork
 from nio.channels._selectable_channel import SelectableChannel
 from nio.channels._selection_key import SelectionKey, check_action
 from nio.channels._waking import Waking
-from nio.channels._watch import Events, Watch
+from nio.channels._watch import MASKS, Events, Watch
 from nio.errors import ClosedSelectorError, ForkedSelectorError, IllegalStateError
 from nio.spi import READABLE, SelectorProvider
 
@@ -68,13 +68,12 @@ class Selector:
 
     A key whose descriptor the kernel refuses to watch, or that somebody closed other than by ``channel.close()``, is
     *lost*: step 1 cancels it, closes its channel, writes a line to the log ``nio.channels`` and calls ``on_lost_key``.
-    That selection does not sleep. All other keys are as they were.
 
     In a forked child a selector of the parent's is dead, and the parent's goes on undisturbed: its keys are invalid,
     its channels are registered no more and can be used and registered anew; ``close()`` closes the child's descriptors
     only. ``close()`` on the selector does nothing; all else raises :class:`~nio.errors.ForkedSelectorError`.
 
-    A signal handler's exception may come out of any method. The selector can be used after it, and nothing is lost.
+    An exception that a signal handler raises may come out of any method; nothing that was done before it is lost.
 
     Concurrency: one thread selects at a time, a second waits. From any thread, at any time and without waiting for the
     selecting one: ``wakeup``, ``close``, ``channel.register``, ``channel.close`` and everything on a key. Such changes
@@ -105,18 +104,14 @@ class Selector:
         self._provider = chosen(provider)
         self._key_class = self._provider.key_class(SelectionKey)
         self._lock = self._provider.rlock()
-        self._open = True
-        self._forked = False
+        self._open, self._forked, self._selecting = True, False, _IDLE
         self.on_cancel: Action | None = None  # called with each key that is cancelled, in whatever thread
-        self._selecting = _IDLE
         self._keys: dict[SelectionKey, None] = {}  # a set, in half the memory
         self._selected: set[SelectionKey] = set()
-        self._key_set = KeySet(self._keys)
-        self._selected_key_set = SelectedKeySet(self._selected)
+        self._key_set, self._selected_key_set = KeySet(self._keys), SelectedKeySet(self._selected)
         self._cancelled: deque[SelectionKey] = deque()
         self._watch: Watch[SelectionKey] = Watch(self._provider)
-        self._poller = self._watch.poller
-        self._updates = self._watch.updates
+        self._poller, self._updates = self._watch.poller, self._watch.updates
         self._waking = Waking(self._provider, self._poller)
         self._watch.on_unknown = self._waking.silence
         self._watch.check_limit(self._waking.fd)
@@ -159,8 +154,7 @@ class Selector:
     def on_lost_key(self) -> OnLostKey | None:
         """Called as ``on_lost_key(key, error)`` for each key that the kernel would not watch; None at first.
 
-        The key is cancelled and its channel closed by then. The call may do what an ``action`` may; its exception is
-        logged to ``nio.channels``.
+        The key is cancelled and its channel closed by then. It may do what an action may; what it raises is logged.
         """
         return self._watch.on_lost
 
@@ -189,8 +183,7 @@ class Selector:
     def select(self, timeout: float | None = None, action: Action | None = None) -> int:
         """Wait until something is ready, at most ``timeout`` seconds (None for ever, 0 polls); the count of step 4.
 
-        Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError when called
-        from an ``action`` of this selector.
+        Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError in an action.
         """
         if action is None:
             return self.serve(timeout, None)
@@ -323,13 +316,15 @@ class Selector:
             pass  # a kqueue is not passed on to a child
 
     def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
-        self._ensure_open()
-        self._watch.check_limit(channel._fd)
+        if not self._open or self._poller.limit is not None:
+            self._ensure_open()
+            self._watch.check_limit(channel._fd)
         key: SelectionKey = self._key_class(channel, self, ops, attachment)
         try:
-            channel._gain(key)
+            channel._registered = key if channel._registered is None else (*channel._keys, key)
             self._keys[key] = None
-            key._changed()
+            if self._selecting != _HANDING_OVER or not self._tell(key, MASKS[ops]):
+                key._changed()
         except BaseException:
             key.cancel()
             raise
@@ -340,15 +335,16 @@ class Selector:
             raise ClosedSelectorError("the selector was closed during the registration")
         return key
 
-    def _unwatch(self, key: SelectionKey) -> bool:
-        """Have the kernel forget a cancelled key now, if nobody is in the middle of a selection; whether it has."""
+    def _tell(self, key: SelectionKey, mask: int) -> bool:
+        """Have the kernel watch for ``mask`` now, unless somebody is in the middle of a selection; whether it does."""
         if not self._lock.acquire(False):
             return False
         try:
-            if self._selecting == _SELECTING:
-                return False
-            self._watch.arm(key, 0)
-            return True
+            if self._selecting != _SELECTING:
+                self._watch.arm(key, mask)
+            return self._selecting != _SELECTING
+        except OSError:
+            return False  # the next selection tells why
         finally:
             self._lock.release()
 
@@ -374,12 +370,16 @@ class Selector:
             cancelled.popleft()
 
     def _deregister(self, key: SelectionKey) -> None:
-        self._selected_key_set._drop(key)
         try:
             key._channel._deregistered(key)
         except OSError:
             pass  # the channel is closed, and somebody has closed its descriptor before
-        self._keys.pop(key, None)  # last: until then a second close() finds it
+        self._drop(key)  # last: until then a second close() finds it
+
+    def _drop(self, key: SelectionKey) -> None:
+        if self._selected:
+            self._selected_key_set._drop(key)
+        self._keys.pop(key, None)
 
     def _refuse_to_select(self) -> NoReturn:
         self._ensure_open()

@@ -129,16 +129,17 @@ class ServerSocketChannel(NetworkChannel):
                 self._ensure_open()
             if not self._bound:
                 raise NotYetBoundError(f"{self!r} is not bound")
-            accepted = self._attempt(READABLE, self._provider.accept, self._sock)
+            provider = self._provider
+            accepted = self._attempt(READABLE, provider.accept, self._sock)
             if not blocking and self._accepted_lock is None:
                 shared_by_fork(self._provider).add(self)
                 self._accepted_lock = self._provider.rlock()
         if accepted is None:
             return None
         sock, address = accepted
-        address = self._provider.told_address(address)
+        address = provider.told_address(address)
         lock = None if blocking else self._accepted_lock
-        channel = SocketChannel._of_connected(self._provider, sock, self._family, address, self._is_strange, lock)
+        channel = SocketChannel._of_connected(provider, sock, self._family, address, self._is_strange, lock)
         channel._blocking = blocking
         return channel
 

@@ -39,7 +39,7 @@ _LAZY = (READABLE, BROKEN)  # what the poller goes on watching for when the inte
 FAULTS = BROKEN | HUNG_UP
 _QUIET = 1_000_000_000  # nanoseconds after a line in the log
 # Interest set to kernel mask: read and accept wait for input, write and connect for output.
-_MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
+MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
 
 
 class Channel(Protocol):
@@ -137,7 +137,7 @@ class Watch(Generic[K]):
         for _ in range(len(updates)):
             key = updates[0]
             key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid and ((mask := _MASKS[key._interest]) or not _waits(key)):
+            if key._valid and ((mask := MASKS[key._interest]) or not _waits(key)):
                 try:
                     self.arm(key, mask or self._mask_of_nothing(key))
                 except OSError as error:
@@ -159,7 +159,12 @@ class Watch(Generic[K]):
             return
         key._kernel_mask = _UNKNOWN
         if not mask:
-            self._remove(key, fd)
+            if self.by_fd.get(fd) is key:  # else somebody has closed it, and the number is another channel's now
+                try:
+                    self.poller.remove(fd)
+                except (OSError, KeyError):
+                    pass  # whoever closed the descriptor has removed it
+                del self.by_fd[fd]
         elif armed > 0:
             if self.by_fd.get(fd) is not key:
                 raise _closed(fd)
@@ -178,15 +183,6 @@ class Watch(Generic[K]):
         self.by_fd.clear()
         self.updates.clear()
         self._lost.clear()
-
-    def _remove(self, key: K, fd: int) -> None:
-        if self.by_fd.get(fd) is not key:
-            return  # somebody has closed the descriptor, and the number stands for another channel now
-        try:
-            self.poller.remove(fd)
-        except (OSError, KeyError):
-            pass  # whoever closed the descriptor has removed it
-        del self.by_fd[fd]
 
     # what the poller answers
 

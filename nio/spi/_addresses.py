@@ -46,12 +46,12 @@ class AddressDoor:
 
     def told_address(self, address: Address) -> Address:
         """The address as users are told it: a path as ``str``, and of IPv4 what is IPv4."""
-        if isinstance(address, bytes):
-            return os.fsdecode(address)
-        host = address[0] if type(address) is tuple else ""
-        if host.startswith(_MAPPED) and "." in host:
-            return host.removeprefix(_MAPPED), cast("int", address[1])
-        return address
+        if type(address) is tuple:
+            host = address[0]
+            if host[:1] == ":" and host.startswith(_MAPPED) and "." in host:
+                return host.removeprefix(_MAPPED), address[1]
+            return address
+        return os.fsdecode(address) if isinstance(address, bytes) else address
 
     def is_served(self, path: str) -> bool | None:
         """Asked with a datagram socket: that connects to nobody, and tells a server that does not listen yet, too."""

@@ -129,7 +129,8 @@ class SystemProvider(
         return sock
 
     def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
-        fd, address = cast("Any", listener)._accept()  # socket.accept() makes enums of two numbers, which costs more
+        door: Any = listener
+        fd, address = door._accept()  # socket.accept() makes enums of two numbers, which costs more
         sock = socket.socket(_family_of(listener), _STREAM, 0, fd)
         if fd < FIRST_FREE:
             return _settled(sock), address

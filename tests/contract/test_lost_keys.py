@@ -111,6 +111,23 @@ def test_D20_what_the_kernel_will_not_watch_costs_its_key(
         assert pair[1].read(bytearray(1)) == -1  # the peer is told, too
 
 
+def test_D20_what_an_action_registers_is_refused_in_the_next_selection(
+    selector: Selector, refusing: Refusing, pair: Pair, told: Told
+) -> None:
+    refusing.refused[pair[1]._fd] = errno.ENOSPC
+    pair[0].register(selector, W)
+    made: list[SelectionKey] = []
+    assert selector.select(action=lambda _: made.append(pair[1].register(selector, R))) == 1
+    assert not told
+    assert made[0].is_valid
+    assert selector.select_now() == 1
+    assert {key.channel for key in selector.selected_keys} == {pair[0]}
+    ((lost, error),) = told
+    assert lost is made[0]
+    assert error.errno == errno.ENOSPC
+    assert not pair[1].is_open
+
+
 def test_D20_a_selection_that_lost_its_only_key_does_not_sleep(
     selector: Selector, refusing: Refusing, pair: Pair, told: Told
 ) -> None:

@@ -217,9 +217,8 @@ PLANTS = [
     Plant(
         "a copy of a closed descriptor goes on reporting",
         "channels/_watch.py",
-        "        try:\n            self.poller.remove(fd)\n        except (OSError, KeyError):\n"
-        "            pass  # whoever closed the descriptor has removed it\n",
-        "",
+        "                    self.poller.remove(fd)\n",
+        "                    pass\n",
     ),
     Plant(
         "a descriptor beyond FD_SETSIZE ends the loop",

@@ -55,7 +55,7 @@ def serves_on(world: World, other: Peer) -> None:
     assert counts.connections == counts.open + sum(counts.closed.values())
     peers = world.reactor.admission.peers
     counted = counts.open if world.acceptor.per_peer else 0
-    assert sum(peers._counts.values()) == len(peers._networks) == counted
+    assert sum(peers._counts.values()) == len(peers.networks) == counted
     for handler in opened:
         assert len(handler.reasons) == (handler not in handlers)
 

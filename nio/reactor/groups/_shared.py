@@ -64,7 +64,7 @@ class SharedPeers(Peers):
             return super().enter(channel, most)
 
     def leave(self, channel: SelectableChannel) -> None:
-        if channel in self._networks:
+        if channel in self.networks:
             with self._lock:
                 super().leave(channel)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
@@ -46,6 +47,7 @@ class Acceptor(Handler):
         "_comes_alone",
         "_handler",
         "_maker",
+        "_makes_new",
         "_served_at",
         "_starving",
         "_timer",
@@ -72,8 +74,10 @@ class Acceptor(Handler):
             raise TypeError(
                 f"an Acceptor takes what makes a handler, a class: Acceptor({name}), not Acceptor({name}())"
             )
+        self._makes_new = False  # handlers that never had a key
         if isinstance(handler, type) and issubclass(handler, Handler):
             handler.check_class()
+            self._makes_new = type(handler) is type and handler.__new__ is object.__new__
         self._handler = handler
         self._maker = handler if transport is None else carried(handler, transport)
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
@@ -98,7 +102,8 @@ class Acceptor(Handler):
     def _accept(self, most: int) -> int:
         """Accept at most so many; how many came."""
         key, channel, admission = self.key, self.channel, self.reactor.admission
-        ops = key.interest_ops if key.is_valid else 0
+        alone = most == 1 and admission.taken + 1 < admission.limit
+        ops = 0 if alone or not key.is_valid else key.interest_ops
         for came in range(most):
             if admission.taken >= admission.limit:
                 self._suspend()
@@ -123,7 +128,12 @@ class Acceptor(Handler):
             if accepted is None:
                 return came
             self._starving = False
-            self._admit(accepted)
+            if self.per_peer is None:
+                self.reactor.deal(self.admit_to, accepted)
+            else:
+                self._admit(accepted)
+            if alone:
+                return 1
             if not (key.is_valid and key.interest_ops == ops):
                 return came + 1  # the handler made just now has closed this listener, or told it to wait
             if admission.taken >= admission.limit:
@@ -170,7 +180,10 @@ class Acceptor(Handler):
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
         try:
-            reactor.admit(channel, _READ, self._maker())
+            handler: Any = self._maker()
+            if self._makes_new:
+                handler.key = None  # it will be asked: what is not there costs more than all else that is asked
+            reactor.admit(channel, _READ, handler)
         except BaseException as error:
             reactor.admission.peers.leave(channel)
             channel.close()

@@ -105,6 +105,7 @@ class Agenda:
         entry = (when, next_number(), fn, queue)
         timer = Timer(entry + args if args else entry)  # as in schedule(), without the call
         queue.live += 1
+        queue.first = None
         queue.new.append(timer)
         return timer
 
@@ -218,6 +219,7 @@ class Agenda:
             or self._selector.has_changes
         ):
             return 0.0
+        self._timers.first = None  # exactly
         due = self._timers.next_due()
         return None if due is None else max(0, due - self.provider.clock()) / 1e9
 

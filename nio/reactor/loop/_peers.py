@@ -13,10 +13,10 @@ from nio.channels import SelectableChannel, SocketChannel
 class Peers:
     """The connections that are counted; for the reactor's thread."""
 
-    __slots__ = ("_counts", "_networks")
+    __slots__ = ("_counts", "networks")
 
     def __init__(self) -> None:
-        self._networks: dict[SelectableChannel, str | int] = {}
+        self.networks: dict[SelectableChannel, str | int] = {}
         self._counts: dict[str | int, int] = {}  # how many there are of each network
 
     def enter(self, channel: SocketChannel, most: int) -> bool:
@@ -28,16 +28,16 @@ class Peers:
         if count >= most:
             return False
         self._counts[network] = count + 1  # nothing is called between this and the next
-        self._networks[channel] = network
+        self.networks[channel] = network
         return True
 
     def leave(self, channel: SelectableChannel) -> None:
         """The connection is at its end, whether it was counted or not; again is nothing."""
-        network = self._networks.get(channel)
+        network = self.networks.get(channel)
         if network is not None:
             left = self._counts[network] - 1
             self._counts[network] = left
-            del self._networks[channel]
+            del self.networks[channel]
             if not left:
                 del self._counts[network]
 

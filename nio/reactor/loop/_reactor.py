@@ -100,6 +100,7 @@ class Reactor(Stopping):
         self._clock = self.provider.clock
         self._take: Take = self._hand_over
         self.serves: bool = False  # a handler has brought a loop of its own
+        self._checked: type | None = None  # the class that came last: its objects are handlers
         self.guarded: Guarded = self._registry.guarded
         self._start_agenda()
         self._start_stopping(Drain(self._registry, self.tally, self._clock, partial(self.post, self._drained)))
@@ -183,14 +184,14 @@ class Reactor(Stopping):
         if self._arrived:
             moved, timeout, tally.woke = True, 0.0, self._clock()
             tally.timers += self._signals.deliver()
-        due = 0 if self._due else self._timers.next_due()
+        due = 0 if self._due else self._timers.first or self._timers.next_due()
         if due is not None:
             left = (due - (now := self._clock())) / 1e9
             if left <= 0:
                 timeout, tally.woke = 0.0, tally.woke or now
-                timers = self._run_timers()
-                tally.timers += timers
-                moved = moved or timers > 0
+                fired = self._run_timers()
+                tally.timers += fired
+                moved = moved or fired > 0
             elif timeout is None or left < timeout:
                 timeout, end = left, due
         try:
@@ -310,7 +311,13 @@ class Reactor(Stopping):
 
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
-        key = self._attach(channel, ops, handler)
+        owner = self.owner
+        foreign = owner.thread is not None and owner.thread != self._thread_id()
+        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel.is_blocking:
+            key = self._attach(channel, ops, handler)
+            self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
+        else:
+            key = channel.register(self._selector, ops, handler)
         try:
             self._registry.admit(key, handler)
             self._open(handler, key)

@@ -113,7 +113,8 @@ class Registry(Generic[H]):
         handler = self._connections.get(key)
         if handler is not None:
             tally, admission = self._tally, self._admission
-            admission.peers.leave(key.channel)
+            if admission.peers.networks:
+                admission.peers.leave(key.channel)
             before = tally.closed.get(reason, 0)
             tally.closed[reason] = before + 1
             tally.open -= 1

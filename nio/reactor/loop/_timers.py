@@ -8,6 +8,11 @@ equal. A negative number says that the timer is not queued: it has fired, or fir
 **What was set since the loop last looked stands in a list**, ``new``. The loop puts it on the heap when it asks what is
 due. What was cancelled before that has cost the heap nothing, and many together are put there in one pass.
 
+**Deadlines of connections** nearly always are cancelled, long before they are due, and there is one for each. So they
+wait in ``new`` until one of them may be due: until then ``first`` is all that a turn asks for. It is not later than any
+timer, and may be earlier than all of them when the deadline that it was has been cancelled: one turn is woken for
+nothing then.
+
 A cancelled timer stays where it is until it is due or half of all are dead, which is when the dead are swept: both
 adding and cancelling stay cheap, and timers that are mostly cancelled stay few. Equal deadlines fire in the order they
 were made. Only what was due when the turn began fires in it, so that a timer that sets another of no delay cannot
@@ -82,7 +87,7 @@ class Timer(list[Any]):
                 queue.first = None
             if len(self) > 4:
                 del self[4:]
-            if queue.dead > _SWEEP_ABOVE and queue.dead > queue.live:
+            if (dead := queue.dead) > _SWEEP_ABOVE and dead > queue.live:
                 queue.sweep()
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
@@ -125,6 +130,18 @@ class Deadline(Timer):
 
     __slots__ = ()
 
+    def cancel(self) -> None:
+        """As any timer's, for its connection, which asks on the right thread: ``first`` stays as it is."""
+        expecting = self[2]
+        if expecting is not None:
+            self[2] = None
+            if self[1] > 0:
+                queue: TimerQueue = self[3]
+                queue.dead = dead = queue.dead + 1
+                queue.live -= 1
+                if dead > _SWEEP_ABOVE and dead > queue.live:
+                    queue.sweep()
+
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
         expecting: Expecting | None = self[_FN]
         self[_FN] = None
@@ -148,7 +165,7 @@ class TimerQueue:
         self.new: list[Timer] = []
         self.live: int = 0
         self.dead: int = 0  # cancelled while they were queued, and still here
-        self.first: int | None = None  # when the first on the heap is due, which each turn asks; None: look there
+        self.first: int | None = None  # nothing is due before, which each turn asks; None: look for it
         self.now: int = 0  # when what is due was taken last
 
     def __len__(self) -> int:
@@ -158,6 +175,7 @@ class TimerQueue:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Timer([when, next_number(), fn, self, *args])
         self.live += 1
+        self.first = None
         self.new.append(timer)
         return timer
 
@@ -165,6 +183,8 @@ class TimerQueue:
         """Call ``expecting.deadline_has_come()`` in the first turn that begins at ``when`` nanoseconds or later."""
         timer = Deadline((when, next_number(), expecting, self))
         self.live += 1
+        if self.first is not None and when < self.first:
+            self.first = when
         self.new.append(timer)
         return timer
 
@@ -179,14 +199,15 @@ class TimerQueue:
         """Have the timer fire at its ``when``."""
         timer[_NUMBER] = number
         self.live += 1
+        self.first = None
         self.new.append(timer)
 
     def next_due(self) -> int | None:
-        """When the earliest timer is due, None when there is none."""
+        """When the earliest timer is due, or a little earlier; None when there is none."""
+        if self.first is not None:
+            return self.first
         if self.new:
             self._settle()
-        elif self.first is not None:
-            return self.first
         heap = self.heap
         while heap:
             timer = heap[0]
@@ -199,7 +220,7 @@ class TimerQueue:
 
     def take_due(self, now: int, due: deque[Timer]) -> None:
         """Put what is due behind ``due``, earliest first; the caller fires each. An exception in between loses none."""
-        self.now = now
+        self.now, self.first = now, None
         while (when := self.next_due()) is not None and when <= now:
             timer = self.heap[0]
             timer[_NUMBER] = -timer[_NUMBER]

@@ -15,6 +15,7 @@ line that asks for TLS would count as protected. Who sends such bytes loses the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from nio.channels import SelectionKey, SocketChannel
 from nio.errors import IllegalStateError, ProtocolError
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, PROCESSING, READING, SUSPENDED
@@ -76,6 +78,17 @@ class Carried(Outlet):
             self._start_change(transport)
 
     # for the reactor
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        """No connection came about: ``on_close`` is all that is called."""
+        super().handle_unconnected(reactor, reason, error)
+        self._state = self._rest = CLOSED
+        self._reason, self._error, self._ending = reason, error, None
+        self._outbox, self._steady = Outbox(), None
+        self._transport, self._secure = NOT_CONNECTED, None
+        self._half_closed = self._output_ends = False
+        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
+        reactor.guarded(self.on_close, reason)
 
     def carry_on(self) -> None:
         """A tick that the transport has asked for."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from nio.channels import SocketChannel
 from nio.errors import DelimiterInRecordError, IllegalArgumentError
-from nio.framing import Decoder, Framing
+from nio.framing import Decoder, Framing, Lines
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
-_NUMBERS: dict[int, int] = {}
+_SAME: dict[int, int] = {}
 
 
 def check_framing(owner: str, framing: object) -> None:
@@ -47,19 +48,23 @@ def decoder_for(framing: Framing, channel: SocketChannel) -> Decoder:
 
 def encode_of(framing: Framing) -> Callable[[bytes], bytes]:
     """``framing.encode``, one object for all the connections that open in a row with one framing."""
-    latest = _Latest.encoding
+    latest = Latest.encoding
     if latest is None or latest[0] is not framing:
-        latest = _Latest.encoding = framing, framing.encode
+        latest = Latest.encoding = framing, framing.encode
     return latest[1]
 
 
-def shared(number: int) -> int:
-    """One object of each number, for all connections."""
-    return _NUMBERS.setdefault(number, number)
+def longest_of(framing: Lines, read_size: int) -> int:
+    """Bytes of the longest line, with its LF, that one read may bring alone; one object for all connections."""
+    longest = min(framing.max_length + 1, read_size - 1)
+    return _SAME.setdefault(longest, longest)
 
 
-class _Latest:
+class Latest:
+    """What the connections that opened last have got, for the next of the same kind; changed as a whole."""
+
     encoding: tuple[Framing, Callable[[bytes], bytes]] | None = None
+    lines: tuple[Any, Any, Any, int, int] = (None, None, None, 0, 0)  # class, framing, encode, the two lengths
 
 
 def peer_of(channel: SocketChannel) -> object:

@@ -17,11 +17,12 @@ from typing import Any
 
 from nio.channels import SelectionKey, StandardSocketOptions
 from nio.errors import IllegalStateError
+from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._carried import NOT_CONNECTED, Carried
+from nio.reactor.streams._carried import Carried
 from nio.reactor.streams._checks import check_limits
 from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
@@ -30,6 +31,7 @@ from nio.reactor.streams._steady import Steady
 from nio.reactor.streams._transport import Needs, PlainTransport
 
 _READ = int(SelectionKey.OP_READ)
+_LOCAL = CloseReason.LOCAL  # an enum's member is looked up in Python
 _READ_SIZE = 65536
 _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
@@ -176,18 +178,32 @@ class Connection(Carried):
         check_names(cls)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        """All in one piece: this is done for every connection."""
+        if getattr(self, "key", None) is not None:
+            Handler.handle_open(self, reactor, key)  # which refuses it, maybe
+        channel: Any = key.channel
+        self.reactor, self.key, self.channel = reactor, key, channel
+        self._transport = transport = self.transport(channel)
+        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
+        self._tally, self._clock = reactor.tally, reactor.provider.clock
+        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
+        self._outbox, self._writable = Outbox(), True
+        self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
+        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
+        self._all_deadlines = self._idle_timer = self._error = self._ending = self._secure = None
+        self._eof = self._handling = self._half_closed = self._output_ends = False
+        self._replies = self._at_end = ()
+        self._opened_at = now = self._clock()
+        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
         self._read_size, self._longest = _FIRST_READ, -1
-        self._drain_began = 0  # 0: not draining
+        self._lingered = self._drain_began = 0  # 0: not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
-        own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
-        plain = type(self._transport) is PlainTransport
-        may_serve = plain or hasattr(self._transport, "begin")
-        if may_serve and not own_way and getattr(self.channel, "is_connected", False):
-            self._serves = True
-            self._steady = self if plain and self._ops == _READ else None
-        self._watch_deadlines()
+        plain, self._ops = type(transport) is PlainTransport, key.interest_ops
+        usual = getattr(self.handle_read, "__func__", None) is Connection.handle_read
+        self._serves = usual and (plain or hasattr(transport, "begin")) and getattr(channel, "is_connected", False)
+        self._steady = self if plain and self._serves and self._ops == _READ else None
+        self._watch_deadlines(now)
         try:
             self._prepare(reactor)
             self.on_open()
@@ -196,17 +212,6 @@ class Connection(Carried):
             raise
         if not plain:
             self._begin_transport()
-
-    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
-        """No connection came about: ``on_close`` is all that is called."""
-        super().handle_unconnected(reactor, reason, error)
-        self._state = self._rest = CLOSED
-        self._reason, self._error, self._ending = reason, error, None
-        self._outbox, self._steady = Outbox(), None
-        self._transport, self._secure = NOT_CONNECTED, None
-        self._half_closed = self._output_ends = False
-        reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
-        reactor.guarded(self.on_close, reason)
 
     def handle_read(self) -> None:
         """Bytes, the end of the stream or an error."""
@@ -265,7 +270,7 @@ class Connection(Carried):
         if self._replies:
             self._put_replies()
         self._state, self._steady = CLOSED, None
-        self._cancel_deadlines()
+        self._deadlines.cancel()
         outbox, self._outbox = self._outbox, Outbox()
         if outbox.size:
             try:

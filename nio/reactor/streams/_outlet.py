@@ -23,14 +23,13 @@ from collections.abc import Callable
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
-from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._reactor import Reactor
+from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._checks import copied
-from nio.reactor.streams._outbox import NOWHERE, Outbox
+from nio.reactor.streams._outbox import NOWHERE
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
 from nio.reactor.streams._transport import PlainTransport, Transport
@@ -59,9 +58,19 @@ class Outlet(Timed):
         "_writable",
     )
 
+    _transport: Transport
+    _recv: Callable[[int], bytes]
+    _send: Callable[[bytes | memoryview, int], int]
+    _tally: Tally
     _rest: State
-    _ending: CloseReason | None
+    _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
+    _eof: bool
+    _serves: bool  # it may be steady
+    _writable: bool
+    _mark: int
+    _ops: int
+    _lingered: int
     _output_ends: bool  # end_output() was called
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
@@ -131,16 +140,17 @@ class Outlet(Timed):
                 return
         except AttributeError:
             raise no_channel(self) from None
-        if self.reactor.owner.is_elsewhere:
-            self.reactor.post(self.close, reason)
+        reactor, secure, owner = self.reactor, self._secure, self.reactor.owner
+        if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
+            reactor.post(self.close, reason)
             return
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
             who = f"{type(self).__name__} of {self.channel!r}"
-            self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
+            reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        reactor, secure = self.reactor, self._secure
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            self._cancel_deadlines()
+            if (watched := self._all_deadlines or self._idle_timer) is not None:
+                watched.cancel()
             if secure is not None:
                 secure.end(not self._outbox.size)
         finally:
@@ -155,41 +165,20 @@ class Outlet(Timed):
                     raise
                 finally:
                     try:
-                        self._leave_all()
+                        if self._at_end:
+                            self._leave_all()
                     finally:
                         try:
                             self.on_close(reason)
                         except LEAVING:
                             raise
                         except BaseException as error:
-                            name = self.on_close.__qualname__
-                            reactor.report("callback", logging.ERROR, "%s raised", name, error=error)
+                            self._tell_raised(error)
+
+    def _tell_raised(self, error: BaseException) -> None:
+        self.reactor.report("callback", logging.ERROR, "%s raised", self.on_close.__qualname__, error=error)
 
     # for the reactor
-
-    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        Handler.handle_open(self, reactor, key)
-        self._transport = transport = self.transport(self.channel)
-        self._secure = None
-        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
-        self._tally = reactor.tally
-        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox = Outbox()
-        self._ops = key.interest_ops
-        self._all_deadlines = self._idle_timer = None
-        self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = CloseReason.LOCAL, ""  # and what the peer or the system did, for the log
-        self._error = None
-        self._ending = None  # why to finish once everything received was dealt with
-        self._eof = self._handling = self._serves = False
-        self._steady, self._replies = None, ()
-        self._writable = True
-        self._clock = reactor.provider.clock
-        self._opened_at = now = self._clock()
-        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
-        self._lingered = 0
-        self._at_end = ()
-        self._half_closed = self._output_ends = False
 
     def handle_fault(self) -> None:
         """The peer has reset the connection while a worker has its record, say: nobody waits for the reply any more."""

@@ -42,6 +42,7 @@ from nio.spi import NO_SIGNAL, READABLE
 _LF, _CR = b"\n\r"
 _PEER_FIN = CloseReason.PEER_FIN  # an enum's member is looked up in Python
 _ENDING = b"\n"
+_ACCEPT = 16  # SelectionKey.OP_ACCEPT, as a plain int
 _MANY = 64  # lines in a row
 _READING, _PROCESSING, _AFTER, _SENDING = _STEPS = range(4)
 _AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, *_STEPS)  # a look at a global costs three of a local
@@ -79,7 +80,7 @@ class Steady:
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
-                    passed += not watch.hand_over([(fd, mask)], self._dispatch)
+                    passed += not self._serve_other(key, fd, mask, watch)
                     continue
                 recv, step, key._ready = handler._recv, reading, mask
                 try:
@@ -106,6 +107,14 @@ class Steady:
         finally:
             self._note(heard, requests, received, sent)
         return len(events) - passed
+
+    def _serve_other(self, key: Any, fd: int, mask: int, watch: Watch) -> bool:
+        """A key that is not steady, a listener's in the usual case; whether there was anything for it."""
+        if key._interest == _ACCEPT and mask == READABLE and key._valid:
+            key._ready = _ACCEPT
+            self._dispatch(key, key._attachment, _ACCEPT)
+            return True
+        return watch.hand_over([(fd, mask)], self._dispatch) > 0
 
     def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
         """What the loop has counted, and when it ended."""
@@ -165,18 +174,21 @@ class Steady:
         """Process the lines; the first thing that is not usual ends the row, and the rest is the handler's."""
         process, short = handler._process, handler._mark // _MANY
         replies: list[bytes] = []
-        rest, put, reply, kind, plain, size = iter(lines), replies.append, None, type, bytes, len
+        rest, kind, plain, size = iter(lines), type, bytes, len
         handler._replies = replies
         try:
             for line in rest:
                 reply = process(line)
                 if kind(reply) is plain and size(reply) < short:
-                    put(reply)
+                    replies.append(reply)
+                    if handler._steady is handler:
+                        continue
                     reply = None
-                elif reply is not None:
                     break
-                if handler._steady is not handler:
+                if reply is not None or handler._steady is not handler:
                     break
+            else:
+                reply = None
         except LEAVING:
             raise
         except BaseException as error:

@@ -18,15 +18,16 @@ from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
-from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
+from nio.reactor.handlers._slips import no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of, shared
+from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
+from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
-from nio.reactor.streams._units import check_hook, hook_of, unit_of
+from nio.reactor.streams._units import check_handler, hook_of, unit_of
 from nio.spi import NO_SIGNAL
 
 _BATCH = 64  # records decoded at a time
@@ -123,7 +124,7 @@ class StreamHandler(Completions):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         try:
-            super().close(reason)
+            Outlet.close(self, reason)
         finally:
             if getattr(self, "_state", None) is CLOSED and self._process is not None:
                 self._let_go(reason)
@@ -162,30 +163,32 @@ class StreamHandler(Completions):
 
     @classmethod
     def check_class(cls) -> None:
-        hook = hook_of(cls, StreamHandler)
-        callbacks = ("on_open", "on_secure", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
-        check_callbacks(cls, hook, *callbacks)
-        check_settings(cls, StreamHandler)
-        check_limits(cls)
-        check_names(cls)
-        check_framing(cls.__name__, static(cls, "framing"))
-        check_hook(cls.__name__, hook, static(cls, "framing"))
+        check_handler(cls, StreamHandler)
 
     def _prepare(self, reactor: Reactor) -> None:
-        self._job = self._late = self._owed = None
+        # What the class holds is looked up in two places at every use; these are read with every request.
+        self._job = self._late = self._owed = self._unit = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        framing, cls = self.framing, type(self)
-        if cls.process_batch is StreamHandler.process_batch and cls.process_block is StreamHandler.process_block:
-            self._unit, self._process = None, self.process
-            self._cut_by(framing)
-        else:
+        framing, cls, hand_off = self.framing, type(self), reactor.hand_off
+        if hand_off is None and (latest := Latest.lines)[0] is cls and latest[1] is framing:
+            _, _, self._encode, self._max_length, self._longest = latest
+            self._decoding, self._process = framing, self.process
+            return
+        if cls.process_batch is not StreamHandler.process_batch or cls.process_block is not StreamHandler.process_block:
             check_framing(cls.__name__, framing)
             self._encode = encode_of(framing)
-            self._process = self._unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
-            self._decoding, self._longest = self._unit.decoder(self.channel), 0
-        if reactor.hand_off is not None:
-            self._job = reactor.hand_off.job(self, self._process if self._unit is None else self._unit.process)
-            if self._unit is None and self.process_timeout is None:
+            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
+            self._decoding, self._longest = unit.decoder(self.channel), 0
+            if hand_off is not None:
+                self._job, self._longest = hand_off.job(self, unit.process), -1
+            return
+        self._process = process = self.process
+        self._cut_by(framing)
+        if self._longest > 0:
+            Latest.lines = cls, framing, self._encode, self._max_length, self._longest
+        if hand_off is not None:
+            self._job = hand_off.job(self, process)
+            if self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1
@@ -198,7 +201,7 @@ class StreamHandler(Completions):
         self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
         if type(framing) is Lines and framing.ending == b"\n":
             self._max_length = framing.max_length
-            self._longest = shared(min(framing.max_length + 1, self._read_size - 1))
+            self._longest = longest_of(framing, self._read_size)
 
     # records
 

@@ -46,12 +46,13 @@ class Timed(Standing):
         """Bytes that the kernel has taken and the peer's has not; None where nobody can tell."""
         return self.reactor.provider.unacknowledged(self.channel.socket)
 
-    def _watch_deadlines(self) -> None:
+    def _watch_deadlines(self, now: int) -> None:
         """From the opening on."""
-        if due := self._idle_due():
-            self._idle_timer = self.reactor.expect(due, self)
-        else:
+        idle = self.idle_timeout
+        if idle is None or self.ping_after is not None or self.read_timeout is not None:
             self._deadlines.watch()
+        else:
+            self._idle_timer = self.reactor.expect(now + int(idle * 1e9), self)
 
     def _idle_due(self) -> int:
         """When the peer will have been silent for too long; 0 if that is not all there is to watch."""
@@ -69,9 +70,3 @@ class Timed(Standing):
                 deadlines.cancel()
             self._all_deadlines = deadlines
         return deadlines
-
-    def _cancel_deadlines(self) -> None:
-        if self._all_deadlines is not None:
-            self._all_deadlines.cancel()
-        elif self._idle_timer is not None:
-            self._idle_timer.cancel()

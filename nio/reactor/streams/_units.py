@@ -15,10 +15,17 @@ from typing import Any, Protocol
 from nio.channels import SocketChannel
 from nio.errors import FramingError
 from nio.framing import Decoder, Framing, Lines
-from nio.reactor.handlers._slips import BadReplyError, no_reply
+from nio.reactor.handlers._slips import (
+    BadReplyError,
+    check_callbacks,
+    check_names,
+    check_settings,
+    no_reply,
+    static,
+)
 from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import decoder_for, explained
+from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, explained
 
 HOOKS = ("process", "process_batch", "process_block")
 _LF, _CR = b"\n\r"
@@ -227,10 +234,17 @@ def hook_of(cls: type, base: type) -> str:
     return hooks[0]
 
 
-def check_hook(name: str, hook: str, framing: object) -> None:
-    """TypeError where the hook and the framing do not go together; a descriptor is judged when a connection opens."""
+def check_handler(cls: type, base: type) -> None:
+    """Refuse a class of record handlers that cannot work; a descriptor is judged when a connection opens."""
+    hook, framing = hook_of(cls, base), static(cls, "framing")
+    callbacks = ("on_open", "on_secure", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+    check_callbacks(cls, hook, *callbacks)
+    check_settings(cls, base)
+    check_limits(cls)
+    check_names(cls)
+    check_framing(cls.__name__, framing)
     if hook == "process_block" and not hasattr(framing, "__get__"):
-        check_blocks(name, framing)
+        check_blocks(cls.__name__, framing)
 
 
 def unit_of(handler: Any, hook: str, framing: Framing, tally: Tally) -> Unit:

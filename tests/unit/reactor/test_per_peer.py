@@ -39,7 +39,7 @@ def refused(world: World) -> int:
 
 def no_count_is_left(world: World) -> bool:
     admission = world.reactor.admission
-    return not (admission.peers._counts or admission.peers._networks or admission.taken)
+    return not (admission.peers._counts or admission.peers.networks or admission.taken)
 
 
 def leave(world: World, peer: Peer) -> None:
@@ -165,7 +165,7 @@ def test_without_the_limit_nobody_is_counted() -> None:
     with crowd(per_peer=None) as world:
         for _ in range(5):
             world.connect()
-        assert not world.reactor.admission.peers._networks
+        assert not world.reactor.admission.peers.networks
         assert refused(world) == 0
 
 

@@ -60,7 +60,7 @@ def test_N02_many_come_and_go_in_several_threads_and_the_count_is_exact() -> Non
         statistics = server.group.statistics()
         assert statistics.connections + statistics.refused == 200
         peers = server.group.admission.peers
-        server.until(lambda: not peers._counts and not peers._networks)
+        server.until(lambda: not peers._counts and not peers.networks)
         assert 0 < sum(served) <= statistics.connections
 
 

@@ -240,6 +240,61 @@ def test_the_first_is_asked_for_between_all_that_can_change_it() -> None:
     assert calls == [20]
 
 
+class Waiting:
+    """What has a deadline."""
+
+    def __init__(self) -> None:
+        self.came = 0
+
+    def deadline_has_come(self) -> None:
+        self.came += 1
+
+
+def test_nothing_is_due_before_what_a_queue_of_deadlines_says() -> None:
+    queue, waiting = timer_queue(), [Waiting() for _ in range(4)]
+    late, first, second, last = (queue.expect(when, one) for when, one in zip((50, 10, 20, 60), waiting, strict=True))
+    assert queue.next_due() == 10
+    earlier = queue.expect(5, waiting[1])
+    assert queue.next_due() == 5
+    earlier.cancel()
+    earlier.cancel()
+    first.cancel()
+    assert len(queue) == 3
+    fire_all(queue, 5)  # one look for nothing, and all is exact again
+    assert queue.next_due() == 20
+    fire_all(queue, 20)
+    assert not second.is_active
+    assert queue.next_due() == 50
+    fire_all(queue, 60)
+    assert [one.came for one in waiting] == [1, 0, 1, 1]
+    assert not late.is_active
+    assert not last.is_active
+    assert kept(queue) == len(queue) == 0
+
+
+def test_a_deadline_that_is_cancelled_while_it_fires_does_not() -> None:
+    queue, waiting = timer_queue(), Waiting()
+    deadline = queue.expect(10, waiting)
+    due: deque[Timer] = deque()
+    queue.take_due(10, due)
+    deadline.cancel()
+    fire(deadline)
+    assert not waiting.came
+    assert kept(queue) == len(queue) == queue.dead == 0
+
+
+def test_cancelled_deadlines_do_not_pile_up() -> None:
+    queue = timer_queue()
+    kept_alive = queue.expect(7, Waiting())
+    assert queue.next_due() == 7
+    for when in range(1000):
+        queue.expect(1000 + when, Waiting()).cancel()
+        assert kept(queue) < 100
+    assert queue.next_due() == 7
+    assert kept_alive.is_active
+    assert len(queue) == 1
+
+
 # on a reactor
 
 

@@ -161,6 +161,7 @@ def test_a_framing_that_cuts_no_blocks(framing: Any) -> None:
     kind = type("Framed", (Blocks,), {"framing": framing})
     with pytest.raises(TypeError, match=rf"{type(framing).__name__} cuts no blocks"):
         Acceptor(kind)
+    Acceptor(type("Single", (SwitchingHandler,), {"process": lambda self, record: record}))
     with World(lambda: kind()) as world:
         assert world.connect().read_to_end() == b""
 
