@@ -19,7 +19,6 @@ session of each of 256 servers, and offers it the next time.
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +30,10 @@ from nio._numbers import check_count, check_seconds
 from nio.channels import SocketChannel
 from nio.reactor import Reactor, SignalWatch
 from nio.tls._engine import SSLEngine
+from nio.tls._files import Path, load_authorities, load_pair
 from nio.tls._gate import Gate
 from nio.tls._transport import TlsTransport
 
-Path: TypeAlias = str | os.PathLike[str]
 Pair: TypeAlias = tuple[Path, Path]
 _SESSIONS = 256
 _NO_SUCH_NAME = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
@@ -62,9 +61,7 @@ class TlsContext:
         handshake_timeout: float = 10.0,
         handshakes_per_turn: int = 4,
     ) -> None:
-        if not isinstance(context, ssl.SSLContext) and not callable(context):
-            raise TypeError(f"a TlsContext is made of an ssl.SSLContext or of what makes one, not of {context!r:.60}")
-        self._make = context if callable(context) else lambda: context
+        self._make: Callable[[], Any] = context if callable(context) else lambda: context
         self._server_side = server_side
         self._server_name = server_name
         self.handshake_timeout: float = check_seconds("handshake_timeout", handshake_timeout)
@@ -98,6 +95,9 @@ class TlsContext:
         if client_certificate not in ("required", "optional"):
             raise ValueError(f'client_certificate is "required" or "optional", not {client_certificate!r:.60}')
         optional = client_certificate == "optional"
+        for name, pair in (names or {}).items():
+            if isinstance(pair, str) or len(pair) != 2:
+                raise TypeError(f"names[{name!r}] is a pair (certificate, key), not {pair!r:.100}")
         pairs: dict[str, tuple[Path, Path | None]] = {name.lower(): pair for name, pair in (names or {}).items()}
         pairs[""] = certificate, key
 
@@ -127,9 +127,10 @@ class TlsContext:
         """
 
         def make() -> ssl.SSLContext:
-            context = ssl.create_default_context(cafile=None if ca is None else os.fspath(ca))
+            make = ssl.create_default_context
+            context = make() if ca is None else load_authorities(lambda file: make(cafile=file), ca)
             if certificate is not None:
-                context.load_cert_chain(certificate, key)
+                load_pair(context, certificate, key)
             return _with_protocols(context, protocols)
 
         return cls(make, server_side=False, server_name=server_name, handshake_timeout=handshake_timeout)
@@ -148,6 +149,8 @@ class TlsContext:
 
     def for_server(self, name: str) -> Callable[[SocketChannel], TlsTransport]:
         """What makes the transport of a connection to the server of that name, unless this context has a name."""
+        if self._server_side:
+            raise ValueError("a server's TlsContext makes no transport of a client: TlsContext.client()")
         return partial(self._carry, self._server_name or name)
 
     def create_ssl_engine(self, peer_host: str | None = None) -> SSLEngine:
@@ -179,6 +182,13 @@ class TlsContext:
 
     def _made(self) -> ssl.SSLContext:
         context = self._make()
+        if not isinstance(context, ssl.SSLContext):
+            raise TypeError(f"a TlsContext is made of an ssl.SSLContext or of what makes one, not of {context!r:.60}")
+        wrong = ssl.PROTOCOL_TLS_CLIENT if self._server_side else ssl.PROTOCOL_TLS_SERVER
+        if context.protocol == wrong:
+            raise ValueError(
+                f"a context of {wrong.name} is of no use to a {'server' if self._server_side else 'client'}"
+            )
         context.sslobject_class = _Object
         return context
 
@@ -222,9 +232,9 @@ def _server_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.load_cert_chain(*pair)
+    load_pair(context, *pair)
     if client_ca is not None:
-        context.load_verify_locations(client_ca)
+        load_authorities(context.load_verify_locations, client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     return _with_protocols(context, protocols)
 

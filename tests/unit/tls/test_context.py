@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import pytest
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, CloseReason, Connection, Reactor, StreamHandler
 from nio.tls import TlsContext, session_of
-from tests.certificates import Pair
+from tests.certificates import Pair, openssl
 from tests.unit.reactor.support import Greeter, World
 from tests.unit.tls.support import Client, Hello, Pki, over
 
@@ -161,6 +162,63 @@ def test_what_cannot_be_loaded_is_refused_at_once(pki: Pki, tmp_path: Path) -> N
         TlsContext.server(pki.pair.certificate, pki.trusted.issue("a.example").key)
     with pytest.raises(TypeError, match=r"made of an ssl\.SSLContext"):
         TlsContext("cert.pem", server_side=True)  # type: ignore[arg-type]
+
+
+def test_a_file_that_cannot_be_used_is_named(pki: Pki, tmp_path: Path) -> None:
+    certificate, key = pki.pair.both
+    other, none, garbage = pki.trusted.issue("a.example").key, tmp_path / "none.pem", tmp_path / "garbage.pem"
+    garbage.write_text("-----BEGIN NOTHING-----")
+    half = tmp_path / "half.pem"
+    half.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----")
+    for pair, words in (
+        ((none, key), f"No such file or directory: '{none}'"),
+        ((certificate, none), f"No such file or directory: '{none}'"),
+        ((certificate, tmp_path), f"Is a directory: '{tmp_path}'"),
+        ((certificate, other), f"the key in '{other}' is not that of the certificate in '{certificate}'"),
+        ((garbage, key), f"'{garbage}' holds no certificate in PEM form"),
+        ((certificate, garbage), f"'{garbage}' holds no private key in PEM form"),
+        ((certificate, None), f"'{certificate}' holds no private key in PEM form"),
+        ((half, key), f"the certificate in '{half}' or the key in '{key}' cannot be used"),
+    ):
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.server(*pair)
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.client(certificate=pair[0], key=pair[1])
+    for ca, words in (
+        (none, f"No such file or directory: '{none}'"),
+        (garbage, f"'{garbage}' holds no certificate in PEM form"),
+        (half, f"'{half}' cannot be used"),
+    ):
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.server(certificate, key, client_ca=ca)
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.client(ca=ca)
+
+
+def test_a_key_with_a_password_asks_nobody_at_the_terminal(pki: Pki, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.key"
+    openssl("pkey", "-in", str(pki.pair.key), "-aes128", "-passout", "pass:secret", "-out", str(locked))
+    with pytest.raises(ssl.SSLError, match=f"the key in '{locked}' has a password"):
+        TlsContext.server(pki.pair.certificate, locked)
+
+
+def test_a_name_has_two_files(pki: Pki) -> None:
+    with pytest.raises(TypeError, match=r"names\['a.example'\] is a pair \(certificate, key\), not 'cert.pem'"):
+        TlsContext.server(*pki.pair.both, names={"a.example": "cert.pem"})  # type: ignore[dict-item]
+
+
+def test_what_a_maker_makes_is_looked_at() -> None:
+    with pytest.raises(TypeError, match=r"made of an ssl\.SSLContext .*, not of None"):
+        TlsContext(lambda: None, server_side=True)  # type: ignore[arg-type,return-value]
+
+
+def test_a_context_of_the_wrong_side_is_refused_at_once(pki: Pki) -> None:
+    with pytest.raises(ValueError, match=r"a server's TlsContext makes no transport of a client"):
+        pki.server().for_server("localhost")
+    with pytest.raises(ValueError, match=r"PROTOCOL_TLS_CLIENT is of no use to a server"):
+        TlsContext(pki.client(), server_side=True)
+    with pytest.raises(ValueError, match=r"PROTOCOL_TLS_SERVER is of no use to a client"):
+        TlsContext(pki.server().context, server_side=False)
 
 
 def test_a_context_of_one_s_own(pki: Pki) -> None:
