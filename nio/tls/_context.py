@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -67,7 +66,7 @@ class TlsContext:
         self.handshake_timeout: float = check_seconds("handshake_timeout", handshake_timeout)
         self.handshakes_per_turn: int = check_count("handshakes_per_turn", handshakes_per_turn, 1)
         self._gates: WeakKeyDictionary[Reactor, Gate] = WeakKeyDictionary()
-        self._sessions: OrderedDict[str | None, ssl.SSLSession] = OrderedDict()
+        self._sessions: dict[str | None, ssl.SSLSession] = {}
         self._context = self._made()
 
     @classmethod
@@ -214,10 +213,11 @@ class TlsContext:
     def _keep_session(self, context: ssl.SSLContext, name: str | None, tls: ssl.SSLObject) -> None:
         session = tls.session
         if session is not None and session.has_ticket and context is self._context:
-            self._sessions[name] = session
-            self._sessions.move_to_end(name)
-            while len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
+            sessions = self._sessions  # other threads change it, too: no step relies on the one before
+            sessions.pop(name, None)
+            sessions[name] = session
+            for oldest in list(sessions)[:-_SESSIONS]:
+                sessions.pop(oldest, None)
 
     def _gate_of(self, reactor: Any) -> Gate:
         gate = self._gates.get(reactor)

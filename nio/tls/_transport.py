@@ -168,8 +168,10 @@ class TlsTransport:
         return not self._waiting
 
     def end(self, in_order: bool) -> None:
-        if self._connection is None:
+        connection, gate = self._connection, self._gate
+        if connection is None or gate is None:
             return
+        gate.leave(connection)
         self._connection, self.due = None, 0
         if self._stage in _STANDS and self._keep_session is not None:
             self._keep_session(self._object)

@@ -357,6 +357,24 @@ def test_of_sessions_the_last_ones_are_kept(pki: Pki, monkeypatch: pytest.Monkey
         assert list(context._sessions) == ["127.0.0.1"]
 
 
+def test_a_reload_in_another_thread_while_a_session_is_kept_costs_nothing(pki: Pki) -> None:
+    """Between any two steps of the one the other may run: here it runs in the middle of each."""
+    context = TlsContext.client(ca=pki.trusted.certificate)
+
+    class Sessions(dict[str | None, Any]):
+        def __setitem__(self, name: str | None, session: Any) -> None:
+            super().__setitem__(name, session)
+            self.clear()
+
+    class Shaken:
+        class session:
+            has_ticket = True
+
+    context._sessions = Sessions()
+    context._keep_session(context.context, "a.example", Shaken)  # type: ignore[arg-type]
+    assert context._sessions == {}
+
+
 def test_a_client_of_a_server_that_is_none(pki: Pki) -> None:
     with World(Greeter) as world:  # whose reply is a line
         handler = Caller()
