@@ -282,6 +282,18 @@ def test_two_readers_at_a_time(provider: TracingProvider) -> None:
     assert list(first) == []
 
 
+def test_two_readers_of_a_thread_that_has_ended(provider: TracingProvider) -> None:
+    """Both find that it has, and each would take its ring away: a program's own new thread may be the second one."""
+    log = provider.recording
+    thread = threading.Thread(target=log.put, args=((READ, 1, 1, 1, 1),))
+    thread.start()
+    thread.join()
+    slow = log.take()
+    first = next(slow)
+    quick = list(log.take())
+    assert [first[0], *(record[0] for record in quick), *(record[0] for record in slow)] == [THREAD, THREAD, READ]
+
+
 def test_a_thread_that_lives_keeps_its_ring(provider: TracingProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nio.trace._recording._MOST_RINGS", 1)
     log = provider.recording
