@@ -28,7 +28,7 @@ from nio.trace._text import as_lines, in_order
 
 _PERIOD = 0.1  # seconds
 _PATIENCE = 10  # periods that a fork waits for what is being written, and a hurried end for a reader
-_PIECE = 1024  # characters: 4 KiB at most, which a pipe takes at once where it takes anything
+_PIECE = 2048  # characters: a pipe with room takes 4 KiB at once, and the program's last words have room behind it
 
 
 class Sink(Protocol):
@@ -120,7 +120,10 @@ class Keeper:
         self._provider.own_threads = 1
 
     def close(self, *, hurry: bool = False) -> None:
-        """Write what there is, and finish; a second call does nothing. In a ``hurry`` nobody is waited for for long."""
+        """Write what there is, and finish; a second call does nothing.
+
+        In a ``hurry`` it waits for nobody for long. A Ctrl-C says so, too.
+        """
         if self._over.is_set():
             return
         self._over.set()
@@ -131,7 +134,6 @@ class Keeper:
         except KeyboardInterrupt:
             self._hurry()
             self._finish()
-            raise
 
     def _hurry(self) -> None:
         for sink in tuple(self._sinks):

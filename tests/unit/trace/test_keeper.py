@@ -161,8 +161,8 @@ def test_a_reader_who_is_slow_is_waited_for_until_there_is_a_hurry(
 ) -> None:
     room, got = [False, False, True, True], list[str]()
     sink = FollowSink(got.append, 0, lambda seconds: room.pop(0) if room else False)
-    sink.write([ONE] * 40)
-    assert [len(piece) for piece in got] == [1024, 40 * len("    0.000000 ?            read(1, 8) = 5\n") - 1024]
+    sink.write([ONE] * 60)
+    assert [len(piece) for piece in got] == [2048, 60 * len("    0.000000 ?            read(1, 8) = 5\n") - 2048]
     keeper = Keeper(provider, [sink])
     provider.recording.put(ONE)
     keeper.close(hurry=True)
@@ -183,6 +183,5 @@ def test_ctrl_c_while_the_end_waits_for_a_reader_is_a_hurry(provider: TracingPro
     sink.hurry = lambda: hurried.append("hurry")  # type: ignore[method-assign]
     sink.close = close  # type: ignore[method-assign]
     keeper = Keeper(provider, [sink])
-    with pytest.raises(KeyboardInterrupt):
-        keeper.close()
+    keeper.close()
     assert hurried == ["hurry", "closed"]
