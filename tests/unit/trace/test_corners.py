@@ -256,11 +256,18 @@ class Handle:
         """Nothing."""
 
 
-def test_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_on_stderr(
+    provider: TracingProvider, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nio.trace._command import _to_stderr
 
-    _to_stderr("a line\n")
+    put, _, has_room = _to_stderr(provider)
+    assert has_room(0)
+    put("a line\n")
     assert capsys.readouterr().err == "a line\n"
+    monkeypatch.setattr("sys.stderr", None)
+    _, _, has_room = _to_stderr(provider)
+    assert has_room(0)  # and whoever writes hears what is wrong
 
 
 def test_a_forked_recording_begins_anew(provider: TracingProvider) -> None:
