@@ -118,9 +118,9 @@ def test_a_handler_that_raises_as_the_signals_are_held_leaves_them_as_they_were(
             raise KeyboardInterrupt
         return held  # type: ignore[return-value]
 
-    monkeypatch.setattr(signal, "pthread_sigmask", struck)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(signal, "pthread_sigmask", struck)
             provider.fork()
         assert real(signal.SIG_BLOCK, ()) == before
     finally:
