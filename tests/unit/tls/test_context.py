@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -366,12 +367,9 @@ def test_a_reload_in_another_thread_while_a_session_is_kept_costs_nothing(pki: P
             super().__setitem__(name, session)
             self.clear()
 
-    class Shaken:
-        class session:
-            has_ticket = True
-
+    shaken: Any = SimpleNamespace(session=SimpleNamespace(has_ticket=True))
     context._sessions = Sessions()
-    context._keep_session(context.context, "a.example", Shaken)  # type: ignore[arg-type]
+    context._keep_session(context.context, "a.example", shaken)
     assert context._sessions == {}
 
 

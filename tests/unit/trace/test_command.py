@@ -276,7 +276,8 @@ print("done", flush=True)
 def test_a_reader_of_the_lines_who_has_stopped_reading_stops_neither_a_fork_nor_ctrl_c(program: Path) -> None:
     program.write_text(STUCK)
     with started("--follow", program) as child:
-        assert child.stdout is not None and child.stderr is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
         assert child.stdout.readline() == "done\n"
         child.send_signal(signal.SIGINT)
         child.wait(30)  # and only then is somebody there to read

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +278,27 @@ def test_a_forked_recording_begins_anew(provider: TracingProvider) -> None:
     log.forget()
     log.put((READ, 2, 1, 1, 1))
     assert [record[1] for record in log.take() if record[0] != THREAD] == [2]
+
+
+def test_a_recording_that_nobody_has_is_let_go_with_its_records(provider: TracingProvider) -> None:
+    log = provider.recording
+    log.put((READ, 1, 1, 1, 1))
+    known = weakref.ref(log)
+    del log, provider.recording
+    gc.collect()
+    assert known() is None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_every_recording_of_a_forked_child_begins_anew(provider: TracingProvider) -> None:
+    logs = [provider.recording, TracingProvider(provider.inner).recording]
+    for log in logs:
+        log.put((READ, 1, 1, 1, 1))
+    child = os.fork()
+    if not child:
+        os._exit(sum(record[0] == READ for log in logs for record in log.take()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [sum(record[0] == READ for record in log.take()) for log in logs] == [1, 1]
 
 
 def test_two_readers_at_a_time(provider: TracingProvider) -> None:
