@@ -35,6 +35,7 @@ from nio.tls._transport import TlsTransport
 
 Pair: TypeAlias = tuple[Path, Path]
 _SESSIONS = 256
+_LONGEST_PROTOCOL = 255
 _NO_SUCH_NAME = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
 
@@ -78,7 +79,7 @@ class TlsContext:
         names: Mapping[str, Pair] | None = None,
         strict_names: bool = False,
         client_ca: Path | None = None,
-        client_certificate: str = "required",
+        client_certificate: str | None = None,
         protocols: Sequence[str] = (),
         handshake_timeout: float = 10.0,
         handshakes_per_turn: int = 4,
@@ -89,10 +90,13 @@ class TlsContext:
         refused. With ``client_ca`` the client must show a certificate that is signed by one of these, or may, with
         ``client_certificate="optional"``. ``protocols`` are those of ALPN, the best first. TLS 1.2 and up.
 
-        Raises OSError for a file that cannot be read, ``ssl.SSLError`` for what is no certificate, or no key of it.
+        Raises OSError for a file that cannot be read, ``ssl.SSLError`` for what is no certificate, or no key of it,
+        ValueError for a ``client_certificate`` without ``client_ca``.
         """
-        if client_certificate not in ("required", "optional"):
+        if client_certificate not in (None, "required", "optional"):
             raise ValueError(f'client_certificate is "required" or "optional", not {client_certificate!r:.60}')
+        if client_certificate is not None and client_ca is None:
+            raise ValueError(f"client_certificate={client_certificate!r} needs client_ca: who has signed it?")
         optional = client_certificate == "optional"
         for name, pair in (names or {}).items():
             if isinstance(pair, str) or len(pair) != 2:
@@ -241,6 +245,11 @@ def _server_context(
 
 def _with_protocols(context: ssl.SSLContext, protocols: Sequence[str]) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if isinstance(protocols, str):
+        raise ValueError(f"protocols is a list of names, not {protocols!r:.60}")
+    for name in protocols:
+        if not (isinstance(name, str) and name.isascii() and 1 <= len(name) <= _LONGEST_PROTOCOL):
+            raise ValueError(f"{name!r} in protocols is no name of 1 to 255 bytes of ASCII")
     if protocols:
         context.set_alpn_protocols(list(protocols))
     return context

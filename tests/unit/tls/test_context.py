@@ -203,6 +203,30 @@ def test_a_key_with_a_password_asks_nobody_at_the_terminal(pki: Pki, tmp_path: P
         TlsContext.server(pki.pair.certificate, locked)
 
 
+@pytest.mark.parametrize(
+    ("protocols", "words"),
+    [
+        ("h2", "protocols is a list of names, not 'h2'"),
+        ([b"h2"], "b'h2' in protocols is no name of 1 to 255 bytes of ASCII"),
+        (["h2", ""], "'' in protocols is no name"),
+        (["x" * 256], "x' in protocols is no name"),
+        (["\xe9"], "\xe9' in protocols is no name"),
+    ],
+)
+def test_protocols_that_are_none(pki: Pki, protocols: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        pki.server(protocols=protocols)
+    with pytest.raises(ValueError, match=words):
+        TlsContext.client(protocols=protocols)
+
+
+@pytest.mark.parametrize("word", ["required", "optional"])
+def test_a_client_s_certificate_is_signed_by_somebody(pki: Pki, word: str) -> None:
+    """Or else a server that asks for "required" ones would let everybody in."""
+    with pytest.raises(ValueError, match=r"client_certificate=.* needs client_ca"):
+        pki.server(client_certificate=word)
+
+
 def test_a_name_has_two_files(pki: Pki) -> None:
     with pytest.raises(TypeError, match=r"names\['a.example'\] is a pair \(certificate, key\), not 'cert.pem'"):
         TlsContext.server(*pki.pair.both, names={"a.example": "cert.pem"})  # type: ignore[dict-item]
