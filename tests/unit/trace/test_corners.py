@@ -28,6 +28,7 @@ from nio.channels import (
 from nio.reactor import CloseReason, Handler, Reactor
 from nio.spi import ProtocolFamily, SelectorProvider
 from nio.trace import CHANNEL, CLOSED, CONNECT, INTEREST, READ, THREAD, WRITE, TracingProvider
+from nio.trace._provider import _begin_anew
 from nio.trace._reactor import TracedReactor, traced_class
 from nio.trace._sockets import failure, spelled
 from tests.helpers import LOOPBACK, R, connected_pair
@@ -292,6 +293,10 @@ def test_a_recording_that_nobody_has_is_let_go_with_its_records(provider: Tracin
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_every_recording_of_a_forked_child_begins_anew(provider: TracingProvider) -> None:
     logs = [provider.recording, TracingProvider(provider.inner).recording]
+    for log in logs:
+        log.put((READ, 1, 1, 1, 1))
+    _begin_anew()  # what the child below calls, out of sight of who counts the lines
+    assert [list(log.take()) for log in logs] == [[], []]
     for log in logs:
         log.put((READ, 1, 1, 1, 1))
     child = os.fork()
