@@ -37,9 +37,10 @@ class ProcessDoor:
 
     def fork(self) -> int:
         _flush()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         pid = -1
         try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # where a handler may still raise
             pid = os.fork()
         finally:
             if pid:

@@ -19,9 +19,7 @@ session of each of 256 servers, and offers it the next time.
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -31,12 +29,13 @@ from nio._numbers import check_count, check_seconds
 from nio.channels import SocketChannel
 from nio.reactor import Reactor, SignalWatch
 from nio.tls._engine import SSLEngine
+from nio.tls._files import Path, load_authorities, load_pair
 from nio.tls._gate import Gate
 from nio.tls._transport import TlsTransport
 
-Path: TypeAlias = str | os.PathLike[str]
 Pair: TypeAlias = tuple[Path, Path]
 _SESSIONS = 256
+_LONGEST_PROTOCOL = 255
 _NO_SUCH_NAME = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
 
@@ -62,15 +61,13 @@ class TlsContext:
         handshake_timeout: float = 10.0,
         handshakes_per_turn: int = 4,
     ) -> None:
-        if not isinstance(context, ssl.SSLContext) and not callable(context):
-            raise TypeError(f"a TlsContext is made of an ssl.SSLContext or of what makes one, not of {context!r:.60}")
-        self._make = context if callable(context) else lambda: context
+        self._make: Callable[[], Any] = context if callable(context) else lambda: context
         self._server_side = server_side
         self._server_name = server_name
         self.handshake_timeout: float = check_seconds("handshake_timeout", handshake_timeout)
         self.handshakes_per_turn: int = check_count("handshakes_per_turn", handshakes_per_turn, 1)
         self._gates: WeakKeyDictionary[Reactor, Gate] = WeakKeyDictionary()
-        self._sessions: OrderedDict[str | None, ssl.SSLSession] = OrderedDict()
+        self._sessions: dict[str | None, ssl.SSLSession] = {}
         self._context = self._made()
 
     @classmethod
@@ -82,7 +79,7 @@ class TlsContext:
         names: Mapping[str, Pair] | None = None,
         strict_names: bool = False,
         client_ca: Path | None = None,
-        client_certificate: str = "required",
+        client_certificate: str | None = None,
         protocols: Sequence[str] = (),
         handshake_timeout: float = 10.0,
         handshakes_per_turn: int = 4,
@@ -93,11 +90,17 @@ class TlsContext:
         refused. With ``client_ca`` the client must show a certificate that is signed by one of these, or may, with
         ``client_certificate="optional"``. ``protocols`` are those of ALPN, the best first. TLS 1.2 and up.
 
-        Raises OSError for a file that cannot be read, ``ssl.SSLError`` for what is no certificate, or no key of it.
+        Raises OSError for a file that cannot be read, ``ssl.SSLError`` for what is no certificate, or no key of it,
+        ValueError for a ``client_certificate`` without ``client_ca``.
         """
-        if client_certificate not in ("required", "optional"):
+        if client_certificate not in (None, "required", "optional"):
             raise ValueError(f'client_certificate is "required" or "optional", not {client_certificate!r:.60}')
+        if client_certificate is not None and client_ca is None:
+            raise ValueError(f"client_certificate={client_certificate!r} needs client_ca: who has signed it?")
         optional = client_certificate == "optional"
+        for name, pair in (names or {}).items():
+            if isinstance(pair, str) or len(pair) != 2:
+                raise TypeError(f"names[{name!r}] is a pair (certificate, key), not {pair!r:.100}")
         pairs: dict[str, tuple[Path, Path | None]] = {name.lower(): pair for name, pair in (names or {}).items()}
         pairs[""] = certificate, key
 
@@ -127,9 +130,10 @@ class TlsContext:
         """
 
         def make() -> ssl.SSLContext:
-            context = ssl.create_default_context(cafile=None if ca is None else os.fspath(ca))
+            make = ssl.create_default_context
+            context = make() if ca is None else load_authorities(lambda file: make(cafile=file), ca)
             if certificate is not None:
-                context.load_cert_chain(certificate, key)
+                load_pair(context, certificate, key)
             return _with_protocols(context, protocols)
 
         return cls(make, server_side=False, server_name=server_name, handshake_timeout=handshake_timeout)
@@ -148,6 +152,8 @@ class TlsContext:
 
     def for_server(self, name: str) -> Callable[[SocketChannel], TlsTransport]:
         """What makes the transport of a connection to the server of that name, unless this context has a name."""
+        if self._server_side:
+            raise ValueError("a server's TlsContext makes no transport of a client: TlsContext.client()")
         return partial(self._carry, self._server_name or name)
 
     def create_ssl_engine(self, peer_host: str | None = None) -> SSLEngine:
@@ -179,6 +185,13 @@ class TlsContext:
 
     def _made(self) -> ssl.SSLContext:
         context = self._make()
+        if not isinstance(context, ssl.SSLContext):
+            raise TypeError(f"a TlsContext is made of an ssl.SSLContext or of what makes one, not of {context!r:.60}")
+        wrong = ssl.PROTOCOL_TLS_CLIENT if self._server_side else ssl.PROTOCOL_TLS_SERVER
+        if context.protocol == wrong:
+            raise ValueError(
+                f"a context of {wrong.name} is of no use to a {'server' if self._server_side else 'client'}"
+            )
         context.sslobject_class = _Object
         return context
 
@@ -204,10 +217,11 @@ class TlsContext:
     def _keep_session(self, context: ssl.SSLContext, name: str | None, tls: ssl.SSLObject) -> None:
         session = tls.session
         if session is not None and session.has_ticket and context is self._context:
-            self._sessions[name] = session
-            self._sessions.move_to_end(name)
-            while len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
+            sessions = self._sessions  # other threads change it, too: no step relies on the one before
+            sessions.pop(name, None)
+            sessions[name] = session
+            for oldest in list(sessions)[:-_SESSIONS]:
+                sessions.pop(oldest, None)
 
     def _gate_of(self, reactor: Any) -> Gate:
         gate = self._gates.get(reactor)
@@ -222,15 +236,20 @@ def _server_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.load_cert_chain(*pair)
+    load_pair(context, *pair)
     if client_ca is not None:
-        context.load_verify_locations(client_ca)
+        load_authorities(context.load_verify_locations, client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     return _with_protocols(context, protocols)
 
 
 def _with_protocols(context: ssl.SSLContext, protocols: Sequence[str]) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if isinstance(protocols, str):
+        raise ValueError(f"protocols is a list of names, not {protocols!r:.60}")
+    for name in protocols:
+        if not (isinstance(name, str) and name.isascii() and 1 <= len(name) <= _LONGEST_PROTOCOL):
+            raise ValueError(f"{name!r} in protocols is no name of 1 to 255 bytes of ASCII")
     if protocols:
         context.set_alpn_protocols(list(protocols))
     return context

@@ -2,12 +2,13 @@
 
 A step of a handshake computes for up to a few milliseconds, a thousand times what a request of an established
 connection costs. So the steps of a storm of new connections are spread over turns; each of these serves everybody else,
-too. Whoever is not let in waits here, in order, and hears of it in a tick.
+too. Whoever is not let in waits here, in order, and hears of it in a tick. Whoever ends meanwhile waits no more: a
+peer that says hello and resets, again and again, would else be waited for long after it has gone.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import Protocol
 
 from nio.reactor import Reactor
@@ -28,7 +29,7 @@ class Gate:
         self._reactor = reactor
         self._most = self._left = most
         self._turn = -1
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: OrderedDict[int, Waiting] = OrderedDict()  # by id: a user's class may have its own idea of ==
         self._is_posted = False
 
     def enter(self, connection: Waiting) -> bool:
@@ -37,9 +38,13 @@ class Gate:
         if self._left and not self._waiting:
             self._left -= 1
             return True
-        self._waiting.append(connection)
+        self._waiting[id(connection)] = connection
         self._post()
         return False
+
+    def leave(self, connection: Waiting) -> None:
+        """That connection ends, wherever it is."""
+        self._waiting.pop(id(connection), None)
 
     def _look_at_turn(self) -> None:
         turn = self._reactor.tally.turns
@@ -57,7 +62,8 @@ class Gate:
         try:
             while self._waiting and self._left:
                 self._left -= 1
-                self._reactor.guarded(self._waiting.popleft().carry_on)
+                _, connection = self._waiting.popitem(last=False)
+                self._reactor.guarded(connection.carry_on)
         finally:
             if self._waiting:
                 self._post()

@@ -32,6 +32,7 @@ from nio.tls._words import refuses_us, words_of
 _SOCKET_READ = 47 * 1024
 _RECORD = 16 * 1024  # the most that one record holds
 _AT_A_TIME = 64 * 1024  # bytes encrypted before the kernel is asked whether it takes them
+_MOST_WAITING = 2 * _AT_A_TIME  # with the answers to a peer that reads none of them
 _FREE, _WRITES, _READS, _WAITS, _HOLDS = Needs.FREE, Needs.WRITES, Needs.READS, Needs.WAITS, Needs.HOLDS
 _SHAKING, _DONE, _OPEN, _BROKEN, _DEAF = range(5)
 _STANDS = (_DONE, _OPEN)
@@ -130,7 +131,7 @@ class TlsTransport:
             plain = self._decrypt(_RECORD)
         except ssl.SSLError as error:
             plain = self._not_decrypted(error, len(data))
-        return self._whole(plain) if self._incoming.pending else plain
+        return self._whole(plain) if self._incoming.pending or self._outgoing.pending else plain
 
     def send(self, data: bytes | memoryview, flags: int) -> int:
         before = self._stage != _OPEN or self._waiting or self._ahead or not data
@@ -168,8 +169,10 @@ class TlsTransport:
         return not self._waiting
 
     def end(self, in_order: bool) -> None:
-        if self._connection is None:
+        connection, gate = self._connection, self._gate
+        if connection is None or gate is None:
             return
+        gate.leave(connection)
         self._connection, self.due = None, 0
         if self._stage in _STANDS and self._keep_session is not None:
             self._keep_session(self._object)
@@ -223,11 +226,20 @@ class TlsTransport:
     def _not_decrypted(self, error: ssl.SSLError, count: int) -> bytes:
         if isinstance(error, ssl.SSLWantReadError):
             self._moved(count)
+            self._answer()
             raise BlockingIOError from None  # half a record, say
         if isinstance(error, ssl.SSLZeroReturnError):
             return b""  # both sides have said that they end
         reason = CloseReason.TLS_HANDSHAKE if refuses_us(error) else CloseReason.PROTOCOL_ERROR
         raise self._broken(reason, error) from None
+
+    def _answer(self) -> None:
+        """What OpenSSL has to say to what was read: no, to a peer of TLS 1.2 that wants to negotiate anew."""
+        if self._outgoing.pending and self._stage == _OPEN:
+            self._push()
+            if len(self._waiting) > _MOST_WAITING:
+                words = "the peer asks again and again to negotiate anew, and does not read the answers"
+                raise self._broken(CloseReason.PROTOCOL_ERROR, ssl.SSLError(ssl.SSL_ERROR_SSL, words))
 
     def _whole(self, plain: bytes) -> bytes:
         """All records that came; an end or an error behind them is for the next read."""
@@ -246,6 +258,7 @@ class TlsTransport:
                     break
         if pieces and not plain:
             self._later.append(b"")
+        self._answer()
         if self._later:
             self._note()
             self._connection.reactor.post(self._connection.look_in)

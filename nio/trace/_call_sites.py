@@ -7,6 +7,7 @@ reactor's handlers change by themselves happens in no line of the program, and h
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.trace._recording import Recording
 from nio.trace._records import INTEREST, IO
 
-_NIO = str(Path(__file__).parent.parent)
+_NIO = str(Path(__file__).parent.parent) + os.sep
 _THREADS = threading.__file__
 _LOOPS = {"run", "turn", "in_thread"}  # what calls these has not asked for what happens in them
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from nio.errors import IllegalArgumentError, ProviderUnavailableError
-from nio.spi import SelectorProvider
+from nio.spi import WRITABLE, SelectorProvider
 from nio.trace._buffers import telling_buffers
 from nio.trace._chrome import as_chrome_json
 from nio.trace._file import Trace, read
@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
     try:
         return _run_program(program, args, is_module=options.module is not None)
     except KeyboardInterrupt:
-        keeper.close()
+        keeper.close(hurry=True)
         raise
 
 
@@ -120,13 +120,25 @@ def _sinks(options: argparse.Namespace, provider: TracingProvider, program: str)
     if options.out is not None:
         sinks.append(FileSink(options.out, header_for(provider, program)))
     if options.follow or (options.out is None and options.inspect is None):
-        sinks.append(FollowSink(_to_stderr, provider.recording.began))
+        sinks.append(FollowSink(*_to_stderr(provider)))
     return sinks
 
 
-def _to_stderr(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+def _to_stderr(provider: TracingProvider) -> tuple[Callable[[str], None], int, Callable[[float], bool]]:
+    """How to write on stderr as it is now: the program may give that name to something of its own."""
+    stream = sys.stderr
+
+    def put(text: str) -> None:
+        stream.write(text)
+        stream.flush()
+
+    def has_room(seconds: float) -> bool:
+        try:
+            return provider.wait_for(stream.fileno(), WRITABLE, None, seconds)
+        except (AttributeError, OSError, ValueError):
+            return True  # it has no descriptor; put() says what is wrong, if anything is
+
+    return put, provider.recording.began, has_room
 
 
 def _inspector() -> Callable[[TracingProvider, int], object]:
@@ -143,7 +155,7 @@ def _close_before_exit(provider: TracingProvider, keeper: Keeper) -> None:
     leave: Any = provider.inner.exit_process
 
     def exit_process(code: int) -> None:
-        keeper.close()
+        keeper.close(hurry=True)
         leave(code)
 
     provider.exit_process = exit_process  # type: ignore[method-assign,assignment]
@@ -165,9 +177,19 @@ def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
+        if isinstance(error, ImportError) and _is_of_runpy(error.__traceback__):
+            tell(f"cannot run {program!r}: {error}")
+            return _USAGE
         traceback.print_exception(type(error), error, _of_the_program(error.__traceback__))
         return 1
     return 0
+
+
+def _is_of_runpy(trace: TracebackType | None) -> bool:
+    """Nothing of the program has run: there is no such module, or no ``__main__`` in that directory."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename in ("<frozen runpy>", runpy.__file__)
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:

@@ -3,6 +3,10 @@
 **What goes wrong with the writing is not the program's affair.** A disk that is full, a reader of stderr that has gone:
 it is told once, in one sentence, and the program goes on without being written down.
 
+**A reader who is slow** (``less``, say) is waited for, but never inside a write: the lines go out in pieces for which
+the pipe has room. Meanwhile the rings drop what is old, and a fork waits for a second at most. At the end of the
+program the reader has all the time he wants, unless somebody is in a hurry: Ctrl-C, or a child that must go.
+
 **A fork** comes while nothing is being written, so that no lock and no half of a line is copied. The child has a keeper
 of its own, with a file of its own: the name, a dot, the process's number. It is there when there is something to write.
 
@@ -11,6 +15,7 @@ A process that is ended by ``os._exit`` or a signal loses what came since the la
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +27,8 @@ from nio.trace._records import THREAD, Record
 from nio.trace._text import as_lines, in_order
 
 _PERIOD = 0.1  # seconds
+_PATIENCE = 10  # periods that a fork waits for what is being written, and a hurried end for a reader
+_PIECE = 2048  # characters: a pipe with room takes 4 KiB at once, and the program's last words have room behind it
 
 
 class Sink(Protocol):
@@ -31,7 +38,13 @@ class Sink(Protocol):
 
     def close(self) -> None: ...
 
+    def hurry(self) -> None: ...
+
     def in_child(self, process: int) -> Sink: ...
+
+
+class NobodyReads(Exception):
+    """A reader who is slow, and there is no time left; nobody would read that, either."""
 
 
 class FileSink:
@@ -51,6 +64,9 @@ class FileSink:
         if self._writer is not None:
             self._writer.close()
 
+    def hurry(self) -> None:
+        """A file takes what it is given."""
+
     def in_child(self, process: int) -> Sink:
         if self._writer is not None:
             self._writer.give_up()
@@ -58,16 +74,27 @@ class FileSink:
 
 
 class FollowSink:
-    """Lines of text on a stream, stderr for one, as they come."""
+    """Lines of text on a stream, stderr for one, as they come; ``has_room(seconds)`` waits until it takes a piece."""
 
-    def __init__(self, put: Callable[[str], object], clock: int) -> None:
+    def __init__(self, put: Callable[[str], object], clock: int, has_room: Callable[[float], object] = bool) -> None:
         self._put, self._clock = put, clock
+        self._has_room = has_room
+        self._left: float = math.inf  # periods that it may still wait
 
     def write(self, records: list[Record]) -> None:
-        self._put("".join(f"{line}\n" for line in as_lines(in_order(records), self._clock)))
+        text = "".join(f"{line}\n" for line in as_lines(in_order(records), self._clock))
+        for start in range(0, len(text), _PIECE):
+            while not self._has_room(_PERIOD):
+                self._left -= 1
+                if self._left <= 0:
+                    raise NobodyReads
+            self._put(text[start : start + _PIECE])
 
     def close(self) -> None:
         """The stream is somebody else's."""
+
+    def hurry(self) -> None:
+        self._left = _PATIENCE
 
     def in_child(self, process: int) -> Sink:
         return self
@@ -87,14 +114,32 @@ class Keeper:
     def _begin(self) -> None:
         self._lock = self._provider.lock()
         self._over = self._provider.event()
+        self._pause = self._provider.event()  # that nobody sets
+        self._holders: set[int] = set()  # threads that fork, and have the lock
         self._thread = self._provider.start_thread(self._run, name="nio-trace")
         self._provider.own_threads = 1
 
-    def close(self) -> None:
-        """Write what there is, and finish; a second call does nothing."""
+    def close(self, *, hurry: bool = False) -> None:
+        """Write what there is, and finish; a second call does nothing.
+
+        In a ``hurry`` it waits for nobody for long. A Ctrl-C says so, too.
+        """
         if self._over.is_set():
             return
         self._over.set()
+        if hurry:
+            self._hurry()
+        try:
+            self._finish()
+        except KeyboardInterrupt:
+            self._hurry()
+            self._finish()
+
+    def _hurry(self) -> None:
+        for sink in tuple(self._sinks):
+            sink.hurry()
+
+    def _finish(self) -> None:
         self._thread.join()
         self._provider.own_threads = 0
         self._write()
@@ -115,6 +160,8 @@ class Keeper:
     def _guarded(self, sink: Sink, call: Callable[[], object]) -> None:
         try:
             call()
+        except NobodyReads:
+            self._sinks.remove(sink)
         except Exception as error:
             self._sinks.remove(sink)
             tell(f"the trace ends here: {error}")
@@ -122,13 +169,21 @@ class Keeper:
     # around a fork
 
     def _hold(self) -> None:
-        self._lock.acquire()
+        for _ in range(_PATIENCE):
+            if self._lock.acquire(False):
+                self._holders.add(self._provider.thread_id())
+                return
+            self._pause.wait(_PERIOD)
 
     def _let_go(self) -> None:
-        self._lock.release()
+        thread = self._provider.thread_id()
+        if thread in self._holders:
+            self._holders.discard(thread)
+            self._lock.release()
 
     def _in_child(self) -> None:
         if self._over.is_set():
+            self._let_go()
             return
         self._process = os.getpid()
         self._sinks[:] = [sink.in_child(self._process) for sink in self._sinks]

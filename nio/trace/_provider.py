@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from nio.errors import IllegalArgumentError
 from nio.spi import (
@@ -52,6 +53,15 @@ _AS_IT_IS = (
     *("cpu_count", "find_interface", "check_group", "open_file", "after_fork", "process_id", "fork"),
     *("exit_process", "ended_child", "signal_process", "handling_signals", "notify", "shared_memory"),
 )
+
+
+_recordings: WeakSet[Recording] = WeakSet()  # a hook that is called after a fork stays for ever: it must keep none
+_told: WeakSet[SelectorProvider] = WeakSet()
+
+
+def _begin_anew() -> None:
+    for recording in tuple(_recordings):
+        recording.forget()
 
 
 def _inner(sock: Any) -> Any:
@@ -100,7 +110,10 @@ class TracingProvider(SelectorProvider):
         for name in _OF_SOCKETS:
             setattr(self, name, partial(_of_socket, getattr(self.inner, name)))
         self.own_threads: int = 0  # of whoever writes the records down; a program need not know of them
-        self.inner.after_fork(self.recording.forget)
+        _recordings.add(self.recording)
+        if self.inner not in _told:
+            _told.add(self.inner)
+            self.inner.after_fork(_begin_anew)
 
     @property
     def kernel(self) -> object:

@@ -107,9 +107,16 @@ class TracedReactor(Reactor):
 
     def _open(self, handler: EventHandler, key: SelectionKey) -> None:
         super()._open(handler, key)
-        connection: Any = handler
+        if self._sees_records:
+            try:
+                self._see_records(handler, key)
+            except BaseException:
+                handler.close(CloseReason.HANDLER_ERROR)  # it is open, and whoever called would only forget it
+                raise
+
+    def _see_records(self, connection: Any, key: SelectionKey) -> None:
         process = getattr(connection, "_process", None)
-        if self._sees_records and process is not None:
+        if process is not None:
             connection._process = _processing(process, self._recording, self._recording.channels.get(key._fd, 0))
 
     def _telling(self, serve: Serve) -> Serve:

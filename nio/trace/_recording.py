@@ -84,14 +84,14 @@ class Recording:
         self.lines: dict[int, str] = {}  # descriptors, to the line that changed the interest set last
         self.keys: dict[int, ref[SelectionKey]] = {}  # by descriptor
         self.skipped: int = 0  # records that no reader has seen
-        self._rings: deque[Ring] = deque()
+        self._rings: dict[int, Ring] = {}  # by their numbers, the oldest first; any thread takes one out
         self._ring_numbers = itertools.count()
         self._channel_numbers = itertools.count(1)
         self.here: _Here = _Here(self)
 
     def forget(self) -> None:
         """In a forked child, which has one thread: its parent tells what was recorded until now."""
-        self._rings = deque()
+        self._rings = {}
         self._ring_numbers = itertools.count()
         self.skipped = 0
         self.here.begin(self)
@@ -129,11 +129,11 @@ class Recording:
 
         A SKIPPED record tells how many records of that thread nobody will see.
         """
-        for ring in tuple(self._rings):
+        for ring in tuple(self._rings.values()):
             is_over = ring.is_over
             yield from self._take_ring(ring)
             if is_over:
-                self._rings.remove(ring)
+                self._rings.pop(ring.number, None)
 
     def _take_ring(self, ring: Ring) -> Iterator[Record]:
         lost = ring.written - ring.taken - len(ring.records)
@@ -154,11 +154,10 @@ class Recording:
 
     def _new_ring(self) -> Ring:
         ring = Ring(next(self._ring_numbers), threading.current_thread())
-        self._rings.append(ring)
+        self._rings[ring.number] = ring
         if len(self._rings) > _MOST_RINGS:
-            for old in tuple(self._rings):
-                if old.is_over:
-                    self._rings.remove(old)
+            for old in tuple(self._rings.values()):
+                if old.is_over and self._rings.pop(old.number, None) is not None:
                     self.skipped += old.written - old.taken
                     break
         return ring

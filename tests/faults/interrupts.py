@@ -12,7 +12,7 @@ from typing import Any
 import nio
 
 NIO = Path(nio.__file__).parent
-CODE = tuple(str(NIO / package) for package in ("reactor", "channels", "executors"))
+CODE = tuple(str(NIO / package) for package in ("reactor", "channels", "executors", "trace"))
 
 
 class Interrupt:

@@ -149,8 +149,12 @@ class Acceptor(Handler):
             self.close(CloseReason.DRAIN)
 
     def resume(self) -> None:
-        """Accept again; nothing once the listener is closed or its key cancelled."""
-        if self.key.is_valid:
+        """Accept again, when there is room; nothing once the listener is closed or its key cancelled."""
+        if not self.key.is_valid:
+            return
+        if self.reactor.admission.is_full:
+            self._suspend()
+        else:
             self.key.interest_ops = _ACCEPT
 
     def after_interrupt(self, fn: Callable[..., object], args: tuple[object, ...]) -> None:

@@ -196,3 +196,20 @@ def test_I07_who_is_full_waits_for_no_more_before_another_connection_wakes_it() 
     family.accept()
     assert not family.is_waiting
     family.close()
+
+
+def test_who_is_full_when_the_others_have_caught_up_goes_on_waiting_for_room() -> None:
+    """The kernel would wake it for a connection that it cannot take, and leave the brother, who could, asleep."""
+    family = Family(limit=2)
+    family.brother.tell(0, 0)
+    family.accept(2)
+    assert not family.is_waiting
+    family.brother.tell(2, 2)
+    family.wait(3)
+    assert not family.is_waiting
+    family.clients.pop().close()
+    while family.taken() == 2:
+        family.reactor.turn(None)
+    family.reactor.turn(0)
+    assert family.is_waiting
+    family.close()

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,29 @@ def test_a_fork_that_fails_leaves_the_signals_as_they_were(
     with pytest.raises(BlockingIOError):
         provider.fork()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_handler_that_raises_as_the_signals_are_held_leaves_them_as_they_were(
+    provider: SystemProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs the handlers of what has come as the system call returns: the signals are held by then."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    real = signal.pthread_sigmask
+
+    def struck(how: int, mask: Iterable[int]) -> set[signal.Signals]:
+        held = real(how, mask)
+        if mask and how == signal.SIG_BLOCK:
+            raise KeyboardInterrupt
+        return held  # type: ignore[return-value]
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(signal, "pthread_sigmask", struck)
+            with pytest.raises(KeyboardInterrupt):
+                provider.fork()
+        assert real(signal.SIG_BLOCK, ()) == before
+    finally:
+        real(signal.SIG_SETMASK, before)
 
 
 def test_the_end_of_this_process_empties_the_buffers_that_there_are(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, CloseReason, Connection, Reactor, StreamHandler
 from nio.tls import TlsContext, session_of
-from tests.certificates import Pair
+from tests.certificates import Pair, openssl
 from tests.unit.reactor.support import Greeter, World
 from tests.unit.tls.support import Client, Hello, Pki, over
 
@@ -163,6 +165,87 @@ def test_what_cannot_be_loaded_is_refused_at_once(pki: Pki, tmp_path: Path) -> N
         TlsContext("cert.pem", server_side=True)  # type: ignore[arg-type]
 
 
+def test_a_file_that_cannot_be_used_is_named(pki: Pki, tmp_path: Path) -> None:
+    certificate, key = pki.pair.both
+    other, none, garbage = pki.trusted.issue("a.example").key, tmp_path / "none.pem", tmp_path / "garbage.pem"
+    garbage.write_text("-----BEGIN NOTHING-----")
+    half = tmp_path / "half.pem"
+    half.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----")
+    for pair, words in (
+        ((none, key), f"No such file or directory: '{none}'"),
+        ((certificate, none), f"No such file or directory: '{none}'"),
+        ((certificate, tmp_path), f"Is a directory: '{tmp_path}'"),
+        ((certificate, other), f"the key in '{other}' is not that of the certificate in '{certificate}'"),
+        ((garbage, key), f"'{garbage}' holds no certificate in PEM form"),
+        ((certificate, garbage), f"'{garbage}' holds no private key in PEM form"),
+        ((certificate, None), f"'{certificate}' holds no private key in PEM form"),
+        ((half, key), f"the certificate in '{half}' or the key in '{key}' cannot be used"),
+    ):
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.server(*pair)
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.client(certificate=pair[0], key=pair[1])
+    for ca, words in (
+        (none, f"No such file or directory: '{none}'"),
+        (garbage, f"'{garbage}' holds no certificate in PEM form"),
+        (half, f"'{half}' cannot be used"),
+    ):
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.server(certificate, key, client_ca=ca)
+        with pytest.raises(OSError, match=re.escape(words)):
+            TlsContext.client(ca=ca)
+
+
+def test_a_key_with_a_password_asks_nobody_at_the_terminal(pki: Pki, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.key"
+    openssl("pkey", "-in", str(pki.pair.key), "-aes128", "-passout", "pass:secret", "-out", str(locked))
+    with pytest.raises(ssl.SSLError, match=f"the key in '{locked}' has a password"):
+        TlsContext.server(pki.pair.certificate, locked)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "words"),
+    [
+        ("h2", "protocols is a list of names, not 'h2'"),
+        ([b"h2"], "b'h2' in protocols is no name of 1 to 255 bytes of ASCII"),
+        (["h2", ""], "'' in protocols is no name"),
+        (["x" * 256], "x' in protocols is no name"),
+        (["\xe9"], "\xe9' in protocols is no name"),
+    ],
+)
+def test_protocols_that_are_none(pki: Pki, protocols: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        pki.server(protocols=protocols)
+    with pytest.raises(ValueError, match=words):
+        TlsContext.client(protocols=protocols)
+
+
+@pytest.mark.parametrize("word", ["required", "optional"])
+def test_a_client_s_certificate_is_signed_by_somebody(pki: Pki, word: str) -> None:
+    """Or else a server that asks for "required" ones would let everybody in."""
+    with pytest.raises(ValueError, match=r"client_certificate=.* needs client_ca"):
+        pki.server(client_certificate=word)
+
+
+def test_a_name_has_two_files(pki: Pki) -> None:
+    with pytest.raises(TypeError, match=r"names\['a.example'\] is a pair \(certificate, key\), not 'cert.pem'"):
+        TlsContext.server(*pki.pair.both, names={"a.example": "cert.pem"})  # type: ignore[dict-item]
+
+
+def test_what_a_maker_makes_is_looked_at() -> None:
+    with pytest.raises(TypeError, match=r"made of an ssl\.SSLContext .*, not of None"):
+        TlsContext(lambda: None, server_side=True)  # type: ignore[arg-type,return-value]
+
+
+def test_a_context_of_the_wrong_side_is_refused_at_once(pki: Pki) -> None:
+    with pytest.raises(ValueError, match=r"a server's TlsContext makes no transport of a client"):
+        pki.server().for_server("localhost")
+    with pytest.raises(ValueError, match=r"PROTOCOL_TLS_CLIENT is of no use to a server"):
+        TlsContext(pki.client(), server_side=True)
+    with pytest.raises(ValueError, match=r"PROTOCOL_TLS_SERVER is of no use to a client"):
+        TlsContext(pki.server().context, server_side=False)
+
+
 def test_a_context_of_one_s_own(pki: Pki) -> None:
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(*pki.pair.both)
@@ -297,6 +380,21 @@ def test_of_sessions_the_last_ones_are_kept(pki: Pki, monkeypatch: pytest.Monkey
         monkeypatch.setattr("nio.tls._context._SESSIONS", 1)
         called(world, context).close()
         assert list(context._sessions) == ["127.0.0.1"]
+
+
+def test_a_reload_in_another_thread_while_a_session_is_kept_costs_nothing(pki: Pki) -> None:
+    """Between any two steps of the one the other may run: here it runs in the middle of each."""
+    context = TlsContext.client(ca=pki.trusted.certificate)
+
+    class Sessions(dict[str | None, Any]):
+        def __setitem__(self, name: str | None, session: Any) -> None:
+            super().__setitem__(name, session)
+            self.clear()
+
+    shaken: Any = SimpleNamespace(session=SimpleNamespace(has_ticket=True))
+    context._sessions = Sessions()
+    context._keep_session(context.context, "a.example", shaken)
+    assert context._sessions == {}
 
 
 def test_a_client_of_a_server_that_is_none(pki: Pki) -> None:

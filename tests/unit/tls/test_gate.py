@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nio.reactor import CloseReason
+from nio.reactor import CloseReason, Needs
 from tests.unit.reactor.support import World
 from tests.unit.tls.support import Client, Hello, Pki, crowd, over
 
@@ -79,3 +79,18 @@ def test_who_waits_at_the_gate_may_be_gone_when_its_turn_comes(pki: Pki) -> None
             handler.close()
         storm[4].shake().ask(b"ann")
         assert world.closed() == {CloseReason.LOCAL: 3}
+
+
+def test_who_goes_while_it_waits_at_the_gate_takes_nobody_s_step(pki: Pki) -> None:
+    """Else a peer that says hello and resets, again and again, fills the gate with connections that are long closed."""
+    with World(over(pki.server(handshakes_per_turn=1), Hello)) as world:
+        storm = crowd(world, pki, 6)
+        world.turns(1)
+        waiting = [index for index, each in enumerate(world.handlers) if each.carrier.needs == Needs.WAITS]
+        assert len(waiting) >= 4
+        for index in waiting[:-1]:
+            world.handlers[index].close()
+        last = storm[waiting[-1]]
+        world.turns(1)
+        assert last.pull()
+        last.shake().ask(b"ann")

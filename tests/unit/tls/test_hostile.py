@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ssl
+import subprocess
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from nio.channels import SelectionKey
+from nio.channels import SelectionKey, ServerSocketChannel
 from nio.errors import ProtocolError
-from nio.reactor import CloseReason, Group, State, StreamHandler
+from nio.reactor import Acceptor, CloseReason, Group, Reactor, State, StreamHandler
 from tests.unit.reactor.support import Blob, World, in_a_thread
 from tests.unit.tls.support import Client, Diary, Hello, Mirror, Pki, over
 
@@ -238,3 +239,54 @@ def test_nothing_is_left_for_the_garbage_collector(pki: Pki, end: str) -> None:
             assert [ref() for ref in made] == [None]
         finally:
             gc.enable()
+
+
+def test_who_asks_to_negotiate_anew_is_told_no_at_once(pki: Pki) -> None:
+    """TLS 1.2: the answer is an alert, made while the request is read; nothing else may ever be sent behind it."""
+    reasons: list[CloseReason] = []
+
+    class Quiet(StreamHandler):
+        idle_timeout = 5.0
+
+        def process(self, record: bytes) -> bytes:
+            return b"Hello " + record
+
+        def on_close(self, reason: CloseReason) -> None:
+            reasons.append(reason)
+            self.reactor.stop()
+
+    with Reactor.open() as reactor, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+        reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Quiet, transport=pki.server()))
+        command = ("openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{server.port}")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with reactor.in_thread(), subprocess.Popen(command, **pipes) as client:  # type: ignore[call-overload]
+            client.stdin.write(b"ann\n")
+            client.stdin.flush()
+            while client.stdout.readline() != b"Hello ann\n":
+                pass
+            client.stdin.write(b"R\n")  # the command's own word for it
+            client.stdin.flush()
+            assert b"no renegotiation" in client.stdout.read()
+    assert CloseReason.IDLE_TIMEOUT not in reasons
+
+
+def test_who_asks_again_and_again_and_reads_no_answer_is_left(pki: Pki) -> None:
+    """OpenSSL's answers are played: no client at hand asks twice."""
+    with World(over(pki.server(), Hello)) as world:
+        client = Client(world, pki.client()).shake()
+        client.ask(b"ann")
+        carrier = world.handler.carrier
+        world.kernel.room = 0  # the peer has stopped reading
+
+        def asked_anew(size: int) -> bytes:
+            carrier._incoming.read()
+            carrier._outgoing.write(b"no" * 16 * 1024)
+            raise ssl.SSLWantReadError
+
+        carrier._decrypt = asked_anew
+        for _ in range(30):
+            client.send(b"anew\n")
+            world.turns(1)
+        assert carrier.unsent <= 192 * 1024
+        assert world.handler.state is State.CLOSING
+        assert "asks again and again" in str(world.handler.close_error)

@@ -259,6 +259,51 @@ def test_stderr_that_nobody_reads(program: Path) -> None:
     assert run("--follow", program) == (0, "done\n", "")
 
 
+STUCK = """
+import os, sys
+from nio import Selector
+with Selector.open() as selector:
+    for _ in range(5000):
+        selector.select_now()
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+print("done", flush=True)
+"""
+
+
+def test_a_reader_of_the_lines_who_has_stopped_reading_stops_neither_a_fork_nor_ctrl_c(program: Path) -> None:
+    program.write_text(STUCK)
+    with started("--follow", program) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline() == "done\n"
+        child.send_signal(signal.SIGINT)
+        child.wait(30)  # and only then is somebody there to read
+        child.stderr.read()
+
+
+def test_what_cannot_be_run_is_told_in_one_sentence(tmp_path: Path) -> None:
+    code, output, errors = run("--follow", "-m", "no.such.module")
+    assert (code, output) == (2, "")
+    assert errors.startswith("nio.trace: cannot run 'no.such.module': ")
+    assert errors.count("\n") == 1
+    code, output, errors = run("--follow", tmp_path)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "__main__" in errors
+
+
+def test_the_lines_go_where_stderr_was_when_the_program_began(program: Path) -> None:
+    program.write_text("import contextlib, io, time\nown = io.StringIO()\nwith contextlib.redirect_stderr(own):\n")
+    with program.open("a") as more:
+        more.write("".join(f"    {line}\n" for line in PIPE.strip().split("\n")) + "    time.sleep(0.3)\n")
+        more.write("print(repr(own.getvalue()))\n")
+    code, output, errors = run("--follow", program)
+    assert (code, output) == (0, "''\n")
+    assert "= 5" in errors
+
+
 def test_no_inspector_is_told_in_one_sentence(program: Path) -> None:
     pytest.importorskip("nio.trace")
     program.write_text("print('ran')\n")

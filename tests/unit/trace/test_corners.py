@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from nio.channels import (
 from nio.reactor import CloseReason, Handler, Reactor
 from nio.spi import ProtocolFamily, SelectorProvider
 from nio.trace import CHANNEL, CLOSED, CONNECT, INTEREST, READ, THREAD, WRITE, TracingProvider
+from nio.trace._provider import _begin_anew
 from nio.trace._reactor import TracedReactor, traced_class
 from nio.trace._sockets import failure, spelled
 from tests.helpers import LOOPBACK, R, connected_pair
@@ -256,11 +259,18 @@ class Handle:
         """Nothing."""
 
 
-def test_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_on_stderr(
+    provider: TracingProvider, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nio.trace._command import _to_stderr
 
-    _to_stderr("a line\n")
+    put, _, has_room = _to_stderr(provider)
+    assert has_room(0)
+    put("a line\n")
     assert capsys.readouterr().err == "a line\n"
+    monkeypatch.setattr("sys.stderr", None)
+    _, _, has_room = _to_stderr(provider)
+    assert has_room(0)  # and whoever writes hears what is wrong
 
 
 def test_a_forked_recording_begins_anew(provider: TracingProvider) -> None:
@@ -269,6 +279,31 @@ def test_a_forked_recording_begins_anew(provider: TracingProvider) -> None:
     log.forget()
     log.put((READ, 2, 1, 1, 1))
     assert [record[1] for record in log.take() if record[0] != THREAD] == [2]
+
+
+def test_a_recording_that_nobody_has_is_let_go_with_its_records(provider: TracingProvider) -> None:
+    log = provider.recording
+    log.put((READ, 1, 1, 1, 1))
+    known = weakref.ref(log)
+    del log, provider.recording
+    gc.collect()
+    assert known() is None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_every_recording_of_a_forked_child_begins_anew(provider: TracingProvider) -> None:
+    logs = [provider.recording, TracingProvider(provider.inner).recording]
+    for log in logs:
+        log.put((READ, 1, 1, 1, 1))
+    _begin_anew()  # what the child below calls, out of sight of who counts the lines
+    assert [list(log.take()) for log in logs] == [[], []]
+    for log in logs:
+        log.put((READ, 1, 1, 1, 1))
+    child = os.fork()
+    if not child:
+        os._exit(sum(record[0] == READ for log in logs for record in log.take()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [sum(record[0] == READ for record in log.take()) for log in logs] == [1, 1]
 
 
 def test_two_readers_at_a_time(provider: TracingProvider) -> None:
@@ -280,6 +315,18 @@ def test_two_readers_at_a_time(provider: TracingProvider) -> None:
     assert next(first)[1] == 0
     assert [record[1] for record in log.take() if record[0] == READ] == [1, 2, 3]
     assert list(first) == []
+
+
+def test_two_readers_of_a_thread_that_has_ended(provider: TracingProvider) -> None:
+    """Both find that it has, and each would take its ring away: a program's own new thread may be the second one."""
+    log = provider.recording
+    thread = threading.Thread(target=log.put, args=((READ, 1, 1, 1, 1),))
+    thread.start()
+    thread.join()
+    slow = log.take()
+    first = next(slow)
+    quick = list(log.take())
+    assert [first[0], *(record[0] for record in quick), *(record[0] for record in slow)] == [THREAD, THREAD, READ]
 
 
 def test_a_thread_that_lives_keeps_its_ring(provider: TracingProvider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,8 @@ def test_flows_pair_and_begin_and_end_in_slices(real: list[Record]) -> None:
 def test_threads_have_names_and_every_event_its_place(real: list[Record]) -> None:
     events = events_of(real)
     named = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
-    assert {"reactor", "worker-1"} <= set(named.values())
+    assert "reactor" in named.values()
+    assert any(name.startswith("worker-") for name in named.values())  # whichever was awake first
     for event in events:
         assert event["pid"] == 7
         assert event["tid"] in named

@@ -32,6 +32,8 @@ class ListSink:
     def close(self) -> None:
         self.closed += 1
 
+    def hurry(self) -> None: ...
+
     def in_child(self, process: int) -> Sink:
         self.children.append(process)
         return self
@@ -135,3 +137,50 @@ def test_following() -> None:
     assert sink.in_child(7) is sink
     sink.close()
     assert lines == ["    0.000000 loop         read(2, 8) = 1\n    0.000000 loop         read(1, 8) = 5\n"]
+
+
+def test_a_fork_while_the_last_word_was_said_leaves_the_child_free_to_fork(keeper: Keeper) -> None:
+    keeper.close()
+    keeper._hold()
+    keeper._in_child()
+    assert keeper._lock.acquire(False)
+    keeper._lock.release()
+
+
+def test_a_fork_does_not_wait_for_ever_for_a_reader(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nio.trace._keeper._PERIOD", 0.001)
+    with keeper._lock:  # which is being written
+        keeper._hold()
+        keeper._let_go()  # and is not given back by whoever never had it
+        assert not keeper._lock.acquire(False)
+
+
+def test_a_reader_who_is_slow_is_waited_for_until_there_is_a_hurry(
+    provider: TracingProvider, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, got = [False, False, True, True], list[str]()
+    sink = FollowSink(got.append, 0, lambda seconds: room.pop(0) if room else False)
+    sink.write([ONE] * 60)
+    assert [len(piece) for piece in got] == [2048, 60 * len("    0.000000 ?            read(1, 8) = 5\n") - 2048]
+    keeper = Keeper(provider, [sink])
+    provider.recording.put(ONE)
+    keeper.close(hurry=True)
+    assert len(got) == 2
+    assert capsys.readouterr().err == ""
+    assert keeper._sinks == []
+
+
+def test_ctrl_c_while_the_end_waits_for_a_reader_is_a_hurry(provider: TracingProvider, sink: ListSink) -> None:
+    struck = [KeyboardInterrupt()]
+    hurried: list[str] = []
+
+    def close() -> None:
+        if struck:
+            raise struck.pop()
+        hurried.append("closed")
+
+    sink.hurry = lambda: hurried.append("hurry")  # type: ignore[method-assign]
+    sink.close = close  # type: ignore[method-assign]
+    keeper = Keeper(provider, [sink])
+    keeper.close()
+    assert hurried == ["hurry", "closed"]
