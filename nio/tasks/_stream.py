@@ -110,6 +110,7 @@ class Stream(Resumed):
 
     async def wait_closed(self) -> CloseReason:
         """Wait until the connection has ended; why it has."""
+        self.reactor.owner.check("wait_closed")
         if self._state is not CLOSED:
             await pause(Waiting(self._parted))
         return self._reason

@@ -73,7 +73,12 @@ def test_an_address_that_is_taken_is_told_and_nothing_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "words"),
-    [(print, r"serving\(\) takes a coroutine function"), (5, "got 5"), (dict, "takes a coroutine function")],
+    [
+        (print, r"listen\(\) takes a coroutine function, async def fn\(\.\.\.\), or a class of Stream; got <built-in"),
+        (5, "got 5"),
+        (dict, "takes a coroutine function"),
+        (Patient, r"Patient has no serve\(\): write async def serve\(self\), or Patient\.serving\(fn\)"),
+    ],
 )
 def test_what_cannot_serve_is_refused(serve: Any, words: str) -> None:
     async def main() -> None:
