@@ -255,3 +255,40 @@ def test_a_stream_that_a_reactor_cannot_connect_and_nobody_awaits() -> None:
         stage.reactor.connect(("127.0.0.1", port), made)
         stage.until(lambda: made.reasons)
         assert made.reasons == [CloseReason.CONNECT_FAILED]
+
+
+class Raising(Stream):
+    def on_open(self) -> None:
+        raise KeyError("on_open")
+
+
+class Closing(Stream):
+    def on_open(self) -> None:
+        self.close()
+
+
+def no_transport(channel: object) -> Any:
+    raise KeyError("transport")
+
+
+class WithoutTransport(Stream):
+    transport = staticmethod(no_transport)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "cause"),
+    [
+        (Raising, CloseReason.HANDLER_ERROR, KeyError),
+        (WithoutTransport, CloseReason.HANDLER_ERROR, KeyError),
+        (Closing, CloseReason.LOCAL, type(None)),
+    ],
+)
+def test_whoever_awaits_a_connection_that_does_not_open_is_told(
+    kind: type[Stream], reason: CloseReason, cause: type[object]
+) -> None:
+    with Stage() as stage, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+        with pytest.raises(StreamClosedError) as caught:
+            stage.ended(connect, ("127.0.0.1", server.port), kind)
+        assert caught.value.reason is reason
+        assert type(caught.value.__cause__) is cause
+        assert stage.reactor.connections() == ()
