@@ -31,7 +31,7 @@ class Work(Suspension):
         self._future = task.reactor.defer(self._fn, *self._args, then=self._done, executor=self._executor)
 
     def _give_up(self) -> None:
-        future, self._future = self._future, None
+        future, self._future, self._task = self._future, None, None
         if future is not None:
             future.cancel()
 
@@ -49,6 +49,7 @@ class Work(Suspension):
         except LEAVING:
             self.after_interrupt(self._settle, (result, error))
             raise
+        self._task = None  # whoever keeps the call keeps no task
 
 
 async def to_worker(fn: Callable[..., T], /, *args: object, executor: Executor | None = None) -> T:
