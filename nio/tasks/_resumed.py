@@ -176,10 +176,10 @@ class Resumed(StreamHandler):
             raise IllegalStateError(
                 f"{self._waiter.name} awaits this stream already: {task.name} cannot, as one task awaits the records"
             )
-        if task.reactor is not self.reactor:
-            raise elsewhere(task.name, "a stream")
         if self._state in ENDED:
             raise self._closed_error()
+        if task.reactor is not self.reactor:
+            raise elsewhere(task.name, "a stream")
         if self._held is not None:
             record, self._held = self._held, None
             task._arrive(task._send, record)
