@@ -46,6 +46,7 @@ class Resumed(StreamHandler):
     _cutting: Framing  # the framing of now
 
     half_open = True
+    _owes_nothing = True  # that was not sent
 
     # for users
 
