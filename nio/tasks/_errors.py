@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nio.errors import ClosedChannelError
-from nio.reactor import CloseReason
+from nio.errors import ClosedChannelError, IllegalStateError
+from nio.reactor import CloseReason, Reactor
 
 
 class Cancelled(BaseException):
@@ -44,9 +44,41 @@ def foreign(found: object) -> TypeError:
     )
 
 
-def no_coroutine_function(what: str, fn: object) -> TypeError:
-    """The error of whoever gives what is no coroutine function."""
+def no_record(stream: object, record: object, error: TypeError) -> TypeError:
+    """The error of whoever sends what is no bytes."""
+    if isinstance(record, bytes | bytearray | memoryview):
+        return error
+    hint = "; use .encode()" if isinstance(record, str) else ""
+    return TypeError(f"{type(stream).__name__}.send() takes bytes, not {record!r:.60}{hint}")
+
+
+def not_for_workers(fn: object) -> TypeError:
+    """The error of whoever gives to_worker() what it cannot call, or could not await."""
+    if callable(fn):
+        return TypeError(f"to_worker() calls a function in a thread: write {fn!r:.60} with def, or await it here")
+    return TypeError(
+        f"to_worker() takes a function and its arguments, to_worker(fn, x) and not to_worker(fn(x)); got {fn!r:.60}"
+    )
+
+
+def check_reactor(what: str, reactor: object) -> None:
+    """TypeError for a function where the reactor belongs."""
+    if not isinstance(reactor, Reactor):
+        raise TypeError(f"{what}() takes a reactor first, {what}(reactor, ...); got {reactor!r:.100}")
+
+
+def elsewhere(task: str, what: str) -> IllegalStateError:
+    """The error of a task that awaits what another reactor resumes, in another thread maybe."""
+    return IllegalStateError(
+        f"{task} awaits {what} of another reactor, and a task awaits what is of its own: write suspend() here, and "
+        "resume it from there"
+    )
+
+
+def no_coroutine_function(what: str, fn: object, *others: str) -> TypeError:
+    """The error of whoever gives what is no coroutine function, nor one of the ``others``."""
     if hasattr(fn, "cr_frame") and hasattr(fn, "close"):
         fn.close()  # else Python warns that nobody awaits it
         return TypeError(f"{what}() takes a coroutine function and its arguments, {what}(fn, x) and not {what}(fn(x))")
-    return TypeError(f"{what}() takes a coroutine function, async def fn(...); got {fn!r:.100}")
+    wanted = ", or ".join(("a coroutine function, async def fn(...)", *others))
+    return TypeError(f"{what}() takes {wanted}; got {fn!r:.100}")

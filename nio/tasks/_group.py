@@ -40,9 +40,10 @@ class TaskGroup:
         IllegalStateError outside of the block; inside of one that is ending by an error the task is cancelled at once.
         """
         host = self._host
-        if host is None or self._is_over:
+        if host is None:
             when = "has ended" if self._is_over else "has not begun: async with TaskGroup() as group"
             raise IllegalStateError(f"this group {when}")
+        host.reactor.owner.check("spawn")
         coro = coroutine_of("spawn", fn, args)
         name = getattr(fn, "__qualname__", type(fn).__name__)
         task = tasks_of(host.reactor).begin(coro, name, self._ended, spawned=False)
@@ -53,13 +54,14 @@ class TaskGroup:
         return task
 
     def cancel(self) -> None:
-        """End the block and all its tasks, without an error."""
+        """End the block and all its tasks, without an error; from any thread."""
         if not self._is_cancelled and not self._is_over:
             self._is_cancelled = True
-            for child in self._children:
+            for child in tuple(self._children):
                 child._ask_to_end(self)
-            if self._host is not None:
-                self._host._ask_to_end(self)
+            host = self._host
+            if host is not None:
+                host._ask_to_end(self)
 
     def __repr__(self) -> str:
         state = "over" if self._is_over else "cancelled" if self._is_cancelled else "open"
@@ -68,7 +70,7 @@ class TaskGroup:
     # the block
 
     async def __aenter__(self) -> Self:
-        if self._host is not None:
+        if self._host is not None or self._is_over:
             raise IllegalStateError("a TaskGroup is good for one block: make another one")
         self._host = await current_task()
         return self
@@ -84,8 +86,7 @@ class TaskGroup:
                     outer = self._note(another) or outer
         finally:
             self._is_over = True
-            if self._host is not None:
-                self._host._forget_cancel(self)
+            self._let_go()
         errors, self._errors = self._errors, []
         if errors:
             raise BaseExceptionGroup("tasks of a TaskGroup have failed", errors)
@@ -94,6 +95,12 @@ class TaskGroup:
         if outer is not None and outer is not error:
             raise outer
         return outer is None
+
+    def _let_go(self) -> None:
+        """The host may keep an error that keeps this group."""
+        host, self._host, self._join = self._host, None, None
+        if host is not None:
+            host._forget_cancel(self)
 
     def _note(self, error: BaseException | None) -> BaseException | None:
         """What has ended the block, or its wait; returned if it goes on its way alone."""

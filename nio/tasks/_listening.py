@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
@@ -9,6 +10,7 @@ from typing import Any, Self
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.reactor import Acceptor, CloseReason
 from nio.spi import Address, ProtocolFamily
+from nio.tasks._errors import no_coroutine_function
 from nio.tasks._stream import Stream
 from nio.tasks._task import Waiting, current_task, pause
 
@@ -31,6 +33,7 @@ class Listener(Acceptor):
 
     async def wait_closed(self) -> None:
         """Wait until it listens no more; its connections may go on."""
+        self.reactor.owner.check("wait_closed")
         if self.channel.is_open:
             await pause(Waiting(self._parted))
 
@@ -63,6 +66,12 @@ async def listen(
     with one line in the log. OSError when the address is taken.
     """
     is_class = isinstance(serve, type) and issubclass(serve, Stream)
+    if is_class and serve.serve is Stream.serve:  # type: ignore[union-attr]
+        raise TypeError(
+            f"{serve.__name__} has no serve(): write async def serve(self), or {serve.__name__}.serving(fn)"
+        )
+    if not (is_class or inspect.iscoroutinefunction(serve)):
+        raise no_coroutine_function("listen", serve, "a class of Stream")
     handler: Any = serve if is_class else Stream.serving(serve)  # type: ignore[arg-type]  # which it checks
     reactor = (await current_task()).reactor
     listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)

@@ -22,7 +22,7 @@ from typing import Any
 from nio.errors import IllegalStateError, ProtocolError
 from nio.framing import Framing, Raw
 from nio.reactor import CloseReason, Connection, Reactor, State, StreamHandler
-from nio.tasks._errors import Cancelled, StreamClosedError, is_of_streams
+from nio.tasks._errors import Cancelled, StreamClosedError, elsewhere, is_of_streams, no_record
 from nio.tasks._task import CURRENT, LEAVING, Task, Waiting, pause
 from nio.tasks._tasks import tasks_of
 
@@ -46,6 +46,7 @@ class Resumed(StreamHandler):
     _cutting: Framing  # the framing of now
 
     half_open = True
+    _owes_nothing = True  # that was not sent
 
     # for users
 
@@ -173,9 +174,13 @@ class Resumed(StreamHandler):
     def _park(self, task: Task[Any]) -> None:
         """A task awaits a record."""
         if self._waiter is not None:
-            raise IllegalStateError(f"{self._waiter.name} awaits this stream already: {task.name} cannot")
+            raise IllegalStateError(
+                f"{self._waiter.name} awaits this stream already: {task.name} cannot, as one task awaits the records"
+            )
         if self._state in ENDED:
             raise self._closed_error()
+        if task.reactor is not self.reactor:
+            raise elsewhere(task.name, "a stream")
         if self._held is not None:
             record, self._held = self._held, None
             task._arrive(task._send, record)
@@ -214,8 +219,9 @@ class Resumed(StreamHandler):
     async def _send_slowly(self, record: bytes) -> None:
         if self._state in ENDED or self._output_ends:
             raise self._closed_error()
+        self.reactor.owner.check("send")
         self._queue_reply()
-        data = self._encode(record)
+        data = self._framed_record(record)
         while (size := self._outbox.size) and size + len(data) > self.max_output:
             await pause(Room(self, 0))
         if not self.write(data):
@@ -224,6 +230,13 @@ class Resumed(StreamHandler):
             await pause(Room(self, self.low_mark))
             if self._state is CLOSED:
                 raise self._closed_error()
+
+    def _framed_record(self, record: bytes) -> bytes:
+        try:
+            data: bytes = self._encode(record)
+        except TypeError as error:
+            raise no_record(self, record, error) from None
+        return data
 
     def _flush(self) -> None:
         super()._flush()

@@ -110,6 +110,7 @@ class Stream(Resumed):
 
     async def wait_closed(self) -> CloseReason:
         """Wait until the connection has ended; why it has."""
+        self.reactor.owner.check("wait_closed")
         if self._state is not CLOSED:
             await pause(Waiting(self._parted))
         return self._reason
@@ -135,8 +136,13 @@ class Stream(Resumed):
         check_stream(cls, Stream)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
-        super().handle_open(reactor, key)
+        try:
+            super().handle_open(reactor, key)
+        except BaseException as error:
+            self._not_open(StreamClosedError(CloseReason.HANDLER_ERROR, error))
+            raise
         if self._state is CLOSED:
+            self._not_open(self._closed_error())
             return
         asker = self._was_asked_by()
         if asker is not None:
@@ -154,6 +160,12 @@ class Stream(Resumed):
         asker = self._was_asked_by()
         if asker is not None:
             asker.fail(error or StreamClosedError(reason))
+
+    def _not_open(self, error: StreamClosedError) -> None:
+        """Whoever awaits the connection has waited in vain: ``on_open`` has ended it, or the transport is none."""
+        asker = self._was_asked_by()
+        if asker is not None:
+            asker.fail(error)
 
     def _was_asked_by(self) -> Asker | None:
         asker: Asker | None = getattr(self, "_asker", None)

@@ -27,7 +27,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from nio.errors import IllegalStateError
 from nio.reactor import Reactor, ReactorState
-from nio.tasks._errors import Cancelled, foreign
+from nio.tasks._errors import Cancelled, elsewhere, foreign
 
 T = TypeVar("T")
 
@@ -261,7 +261,9 @@ class Suspension:
             self._task._soon(self._settle, value, None)
 
     def fail(self, error: BaseException) -> None:
-        """Let ``error`` be raised where the task waits, soon."""
+        """Let ``error`` be raised where the task waits, soon. TypeError for what is no exception."""
+        if not isinstance(error, BaseException):
+            raise TypeError(f"fail() takes an exception, fail(OSError({error!r:.60})); got {error!r:.60}")
         if self._task is not None:
             self._task._soon(self._settle, None, error)
 
@@ -334,6 +336,8 @@ class Join(Waiting):
     def _begin(self, task: Task[Any]) -> None:
         if self._other is task:
             raise IllegalStateError(f"{task.name} awaits its own end")
+        if self._other.reactor is not task.reactor:
+            raise elsewhere(task.name, self._other.name)
         if self._other.is_done:
             self.resume()
         else:

@@ -19,10 +19,10 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
-from nio.errors import ClosedSelectorError
+from nio.errors import ClosedSelectorError, IllegalStateError
 from nio.reactor import CloseReason, Reactor, ReactorState
 from nio.spi import SelectorProvider
-from nio.tasks._errors import Cancelled, no_coroutine_function
+from nio.tasks._errors import Cancelled, check_reactor, no_coroutine_function
 from nio.tasks._task import LEAVING, Task
 
 T = TypeVar("T")
@@ -88,14 +88,25 @@ class Tasks:
         if leaving is not None:
             raise leaving
 
-    def block(self, until: Callable[[], bool]) -> None:
+    def block(self, what: str, until: Callable[[], bool]) -> None:
         """Run the reactor until that is true when a task has ended, or somebody stops the reactor."""
+        owner = self._reactor.owner
+        owner.check(what)
+        if owner.thread is not None:
+            raise IllegalStateError(
+                f"{what}() was called inside the reactor that it runs: await the task or a TaskGroup"
+            )
         if not until():
             self._until = until
             try:
                 self._reactor.run()
             finally:
                 self._until = _never
+
+    @property
+    def runs(self) -> bool:
+        """Somebody runs the reactor."""
+        return self._reactor.owner.thread is not None
 
     # generators
 
@@ -145,6 +156,7 @@ def spawn(reactor: Reactor, fn: CoroutineFunction[T], /, *args: object) -> Task[
     task raises is logged, and raised by ``await task``, too. A drain of the reactor cancels it. TypeError for what is
     no coroutine function, ClosedSelectorError once the reactor is closed.
     """
+    check_reactor("spawn", reactor)
     reactor.owner.check("spawn")
     if reactor.state is ReactorState.CLOSED:
         raise ClosedSelectorError("the reactor is closed: it resumes no task")
@@ -156,8 +168,9 @@ def spawn(reactor: Reactor, fn: CoroutineFunction[T], /, *args: object) -> Task[
 
 def block_on_all(reactor: Reactor) -> None:
     """Run the reactor until every spawned task has ended, or somebody stops it."""
+    check_reactor("block_on_all", reactor)
     tasks = tasks_of(reactor)
-    tasks.block(lambda: not tasks.spawned)
+    tasks.block("block_on_all", lambda: not tasks.spawned)
 
 
 def run(
@@ -172,18 +185,26 @@ def run(
 
     What is left then is drained: tasks are cancelled, connections get what they are owed, all in two seconds at most.
     What ``fn`` raises is raised here. A KeyboardInterrupt or SystemExit leaves at once. The other arguments are those
-    of :class:`~nio.reactor.Reactor`.
+    of :class:`~nio.reactor.Reactor`. Inside a reactor that tasks run on: IllegalStateError.
     """
+    _refuse_inside()
     with Reactor.open(workers=workers, max_connections=max_connections, provider=provider) as reactor:
         tasks = tasks_of(reactor)
         main = tasks.begin(coroutine_of("run", fn, args), _name(fn), tasks.ended, spawned=True)
         main._soon(main._go, main._send)
-        tasks.block(lambda: main.is_done)
+        tasks.block("run", lambda: main.is_done)
         _wind_up(reactor, tasks)
         if not main.is_done or isinstance(main._error, Cancelled):
             return None
         result: T = main._outcome()
         return result
+
+
+def _refuse_inside() -> None:
+    """A reactor whose tasks run here stands still while another one is run in one of its calls."""
+    outer = getattr(sys.get_asyncgen_hooks().finalizer, "__self__", None)
+    if isinstance(outer, Tasks) and outer.runs:
+        raise IllegalStateError("run() was called inside a reactor that runs: await the function, or spawn a task")
 
 
 def _wind_up(reactor: Reactor, tasks: Tasks) -> None:
@@ -193,7 +214,7 @@ def _wind_up(reactor: Reactor, tasks: Tasks) -> None:
     reactor.run()
     if tasks.live:  # the drain has not waited for those that have no connection
         reactor.call_later(_GRACE, reactor.stop)
-        tasks.block(lambda: not tasks.live)
+        tasks.block("run", lambda: not tasks.live)
 
 
 def _report(task: Task[Any]) -> None:

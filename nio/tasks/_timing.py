@@ -40,17 +40,19 @@ class Timeout:
     ``has_expired`` says whether it was. Blocks may be nested: each converts only the cancelling that it has asked for.
     """
 
-    __slots__ = ("_seconds", "_task", "_timer", "has_expired")
+    __slots__ = ("_is_used", "_seconds", "_task", "_timer", "has_expired")
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = None if seconds is None else check_seconds("seconds", seconds)
+        self._is_used = False
         self._task: Task[Any] | None = None
         self._timer: Timer | None = None
         self.has_expired: bool = False
 
     async def __aenter__(self) -> Self:
-        if self._task is not None:
+        if self._is_used:
             raise IllegalStateError("a timeout is good for one block: write timeout(seconds) anew")
+        self._is_used = True
         self._task = task = await current_task()
         if self._seconds is not None:
             self._timer = task.reactor.call_later(self._seconds, self._expire, task)
@@ -59,9 +61,11 @@ class Timeout:
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None:
-            self._task._forget_cancel(self)
+        task, self._task = self._task, None  # which may keep an error that keeps this
+        if task is not None:
+            task._forget_cancel(self)
         if isinstance(error, Cancelled) and error.by is self:
+            error.__traceback__ = None
             raise TimeoutError(f"the block took more than {self._seconds} s") from None
 
     def after_interrupt(self, fn: object, args: tuple[Task[Any]]) -> None:

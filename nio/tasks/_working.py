@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
+from nio.tasks._errors import not_for_workers
 from nio.tasks._task import LEAVING, Suspension, Task, pause
 
 T = TypeVar("T")
@@ -24,14 +26,18 @@ class Work(Suspension):
         self._future: Future[Any] | None = None
 
     def _begin(self, task: Task[Any]) -> None:
+        if inspect.iscoroutinefunction(self._fn) or not callable(self._fn):
+            raise not_for_workers(self._fn)
         self._future = task.reactor.defer(self._fn, *self._args, then=self._done, executor=self._executor)
 
     def _give_up(self) -> None:
-        if self._future is not None:
-            self._future.cancel()
+        future, self._future, self._task = self._future, None, None
+        if future is not None:
+            future.cancel()
 
     def _done(self, future: Future[Any]) -> None:
         """On the loop's thread, outside of any task."""
+        self._future = None
         error = future.exception()
         if isinstance(error, LEAVING):  # of the worker, which is no reason to leave here
             lost = RuntimeError(f"the call raised {type(error).__name__} in its worker")
@@ -43,6 +49,7 @@ class Work(Suspension):
         except LEAVING:
             self.after_interrupt(self._settle, (result, error))
             raise
+        self._task = None  # whoever keeps the call keeps no task
 
 
 async def to_worker(fn: Callable[..., T], /, *args: object, executor: Executor | None = None) -> T:

@@ -166,14 +166,18 @@ class DeferredCalls:
         job = Job(hand_off, deferred, _make)
         job.record = call
         hand_off.add(job)
-        deferred.future.add_done_callback(partial(self._ended, deferred, job))
+        deferred.future.add_done_callback(partial(self._ended, [(deferred, job)]))
         if hand_off is not self.loop.hand_off:
             hand_off.flush()
         elif self.loop.owner.thread is None:
             self.loop.wakeup()  # inside a turn there is a flush to come
 
-    def _ended(self, deferred: Deferred, job: Job, future: Future[Any]) -> None:
-        """In whatever thread cancels: a call that has not begun is not made, so no completion will come."""
+    def _ended(self, call: list[tuple[Deferred, Job]], future: Future[Any]) -> None:
+        """In whatever thread cancels: a call that has not begun is not made, so no completion will come.
+
+        The future keeps this callback, which must not keep the future: so it lets go of the call.
+        """
+        deferred, job = call.pop()
         if future.cancelled():
             job.abandon()
             self.unsettled.discard(deferred)
@@ -182,11 +186,18 @@ class DeferredCalls:
         try:
             future = executor.submit(fn, *args)
             future.add_done_callback(deferred.ended)
-            deferred.future.add_done_callback(lambda outcome: outcome.cancelled() and future.cancel())
+            deferred.future.add_done_callback(partial(_pass_on, [future]))
         except BaseException as error:  # shut down, full, or no executor at all
             self.loop.post(deferred.handle_failure, error)
             if isinstance(error, LEAVING):
                 raise
+
+
+def _pass_on(made: list[Future[Any]], outcome: Future[Any]) -> None:
+    """A call that nobody waits for any more need not be made; nothing is kept of it, as in ``_ended``."""
+    future = made.pop()
+    if outcome.cancelled():
+        future.cancel()
 
 
 def _make(call: Any) -> Any:

@@ -72,6 +72,7 @@ class Outlet(Timed):
     _ops: int
     _lingered: int
     _output_ends: bool  # end_output() was called
+    _owes_nothing = False  # in PROCESSING; else a reply comes before the end of the output
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
@@ -234,7 +235,7 @@ class Outlet(Timed):
     def _flush(self) -> None:
         """Send all the output there is; what the kernel does not take stays."""
         outbox, transport = self._outbox, self._transport
-        output_ends = self._output_ends and self._state is not PROCESSING  # else a reply is owed before
+        output_ends = self._output_ends and (self._state is not PROCESSING or self._owes_nothing)
         if output_ends:
             outbox.seal()
         if outbox.size or transport.unsent:

@@ -117,7 +117,7 @@ class Batch:
         if not isinstance(replies, list | tuple):
             raise no_reply(self._name, replies, "a list of replies is wanted")
         if len(replies) != self._due:
-            raise BadReplyError(f"{self._name} {len(replies)} replies to {self._due} records")
+            raise BadReplyError(f"{self._name} {len(replies)} replies to {self._due} records: give one each, or None")
         return self._one_by_one(replies)
 
     def _one_by_one(self, replies: Iterable[Any]) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -49,6 +51,21 @@ def place(request: pytest.FixtureRequest) -> Any:
         executor = {"executor=": threads, "executor=pool": pool}.get(request.param)
         with Reactor.open(workers=workers) as reactor:
             yield reactor, executor
+
+
+def test_an_outcome_is_freed_without_the_garbage_collector(place: Place) -> None:
+    reactor, executor = place
+    gc.collect()
+    gc.disable()
+    try:
+        kept = [Outcomes()]
+        future = reactor.defer(bytes, 1, then=kept[0], executor=executor)
+        turn_until(reactor, lambda: kept[0].futures)
+        gone = weakref.ref(kept.pop()), weakref.ref(future)
+        del future
+        turn_until(reactor, lambda: [ref() for ref in gone] == [None, None])
+    finally:
+        gc.enable()
 
 
 def test_the_outcome_comes_back_to_the_loop(place: Place) -> None:

@@ -187,9 +187,9 @@ POINTS: dict[str, list[Callable[[Set], Coroutine[Any, Any, None]]]] = {
     "Stream.serve": [],  # the user's
     "Stream.wait_closed": [wait_closed],
     "Task.__await__": [joining],
-    "TaskGroup.__aenter__": [passing(TaskGroup().__aenter__)],
+    "TaskGroup.__aenter__": [passing(lambda: TaskGroup().__aenter__())],
     "TaskGroup.__aexit__": [group_body, group_end],
-    "Timeout.__aenter__": [passing(Timeout(5).__aenter__)],
+    "Timeout.__aenter__": [passing(lambda: Timeout(5).__aenter__())],
     "Timeout.__aexit__": [in_a_timeout],
     "connect": [connecting],
     "current_task": [passing(current_task)],

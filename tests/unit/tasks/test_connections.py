@@ -73,7 +73,12 @@ def test_an_address_that_is_taken_is_told_and_nothing_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "words"),
-    [(print, r"serving\(\) takes a coroutine function"), (5, "got 5"), (dict, "takes a coroutine function")],
+    [
+        (print, r"listen\(\) takes a coroutine function, async def fn\(\.\.\.\), or a class of Stream; got <built-in"),
+        (5, "got 5"),
+        (dict, "takes a coroutine function"),
+        (Patient, r"Patient has no serve\(\): write async def serve\(self\), or Patient\.serving\(fn\)"),
+    ],
 )
 def test_what_cannot_serve_is_refused(serve: Any, words: str) -> None:
     async def main() -> None:
@@ -250,3 +255,40 @@ def test_a_stream_that_a_reactor_cannot_connect_and_nobody_awaits() -> None:
         stage.reactor.connect(("127.0.0.1", port), made)
         stage.until(lambda: made.reasons)
         assert made.reasons == [CloseReason.CONNECT_FAILED]
+
+
+class Raising(Stream):
+    def on_open(self) -> None:
+        raise KeyError("on_open")
+
+
+class Closing(Stream):
+    def on_open(self) -> None:
+        self.close()
+
+
+def no_transport(channel: object) -> Any:
+    raise KeyError("transport")
+
+
+class WithoutTransport(Stream):
+    transport = staticmethod(no_transport)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "cause"),
+    [
+        (Raising, CloseReason.HANDLER_ERROR, KeyError),
+        (WithoutTransport, CloseReason.HANDLER_ERROR, KeyError),
+        (Closing, CloseReason.LOCAL, type(None)),
+    ],
+)
+def test_whoever_awaits_a_connection_that_does_not_open_is_told(
+    kind: type[Stream], reason: CloseReason, cause: type[object]
+) -> None:
+    with Stage() as stage, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+        with pytest.raises(StreamClosedError) as caught:
+            stage.ended(connect, ("127.0.0.1", server.port), kind)
+        assert caught.value.reason is reason
+        assert type(caught.value.__cause__) is cause
+        assert stage.reactor.connections() == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 from nio.errors import DelimiterInRecordError
 from nio.framing import LengthPrefix, Lines, Raw
 from nio.reactor import Acceptor, CloseReason, Group
-from nio.tasks import Stream, StreamClosedError, current_task, sleep
+from nio.tasks import Stream, StreamClosedError, TaskGroup, current_task, sleep, timeout, to_worker
 from tests.unit.reactor.support import Manual, World
 from tests.unit.tasks.support import Diary, Greeting
 
@@ -262,6 +263,46 @@ def test_the_streams_memory_is_freed_without_the_garbage_collector() -> None:
             world.handlers.clear()
             assert gone() is None
     finally:
+        gc.enable()
+
+
+async def in_time(stream: Stream) -> None:
+    async with timeout(0.01):
+        await stream.receive()
+
+
+async def together_in_time(stream: Stream) -> None:
+    async with timeout(0.01), TaskGroup() as group:
+        group.spawn(sleep, 10)
+        await stream.receive()
+
+
+async def in_a_worker(stream: Stream) -> None:
+    await to_worker(bytes, 1)
+
+
+@pytest.mark.parametrize("serve", [in_time, together_in_time, in_a_worker])
+def test_a_stream_is_freed_without_the_garbage_collector_however_its_task_ends(serve: Any) -> None:
+    gc.collect()
+    gc.disable()
+    logging.disable()  # a record of the log is pytest's to keep, with its traceback
+    manual = Manual()
+    try:
+        with World(Diary.serving(serve), workers=manual) as world:
+            peer = world.connect()
+            world.turns()
+            gone = weakref.ref(world.handler), weakref.ref(world.handler._own)
+            world.advance(1)
+            while manual.waiting:
+                manual.run_one()
+            peer.read_to_end()
+            peer.close()
+            world.until(lambda: world.closed())
+            world.turns()
+            world.handlers.clear()
+            assert [ref() for ref in gone] == [None, None]
+    finally:
+        logging.disable(logging.NOTSET)
         gc.enable()
 
 

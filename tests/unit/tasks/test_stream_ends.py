@@ -429,3 +429,15 @@ def test_end_output_lets_the_peer_go_on() -> None:
         peer.close()
         world.until(lambda: world.handler.reasons)
         assert world.handler.seen == [b"ann", b"bob", b"carl"]
+
+
+def test_the_end_of_the_output_does_not_wait_until_the_task_awaits_a_record() -> None:
+    class Ending(Diary):
+        async def serve(self) -> None:
+            await sleep(0)
+            await self.send(b"all")
+            self.end_output()
+            await sleep(1e6)
+
+    with World(Ending) as world:
+        assert world.connect().read_to_end() == b"all\n"
