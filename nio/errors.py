@@ -120,6 +120,10 @@ class WorkerStartError(RuntimeError):
     """The pool has no worker and the system starts no thread; ``__cause__`` says why. A later job may be taken."""
 
 
+class WorkerLostError(RuntimeError):
+    """The worker that had this call is gone, or its batch was cancelled; the executor works on."""
+
+
 class WorkersLostError(RuntimeError):
     """The executor of a reactor is broken, and there is no factory of another one; raised by ``run()``."""
 

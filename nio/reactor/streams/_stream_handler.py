@@ -20,7 +20,7 @@ from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Lines
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._job import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
