@@ -53,7 +53,8 @@ class DaskExecutor(BatchExecutor):
     def factory(cls, connect: Callable[[], DaskClient], **settings: Any) -> Callable[[], Future[Executor]]:
         """For ``workers=``: each time one is needed, ``connect()`` is called in a thread of its own.
 
-        ``settings`` are those of the constructor. Give ``connect`` a time limit: ``partial(Client, address, timeout=5)``.
+        ``settings`` are those of the constructor. Give ``connect`` a time limit, such as
+        ``partial(Client, address, timeout=5)``.
         """
         pool = WorkerPool(1, minimum=0, keep_alive=1.0, name="dask-connect")
         return partial(pool.submit, _connected, cls, connect, settings)

@@ -2,9 +2,9 @@
 
 A connection has at most one record under way, so one :class:`Job` per connection serves for all its life. The jobs
 that one selection brings travel together: a :class:`~nio.executors.WorkerPool` gets them in one queue operation, any
-other executor one ``submit`` each, as long as it has room (``_strangers.py``). One that charges by the call has a method
-``collect``: it gets one each, and a ``flush`` behind the last. Whatever the pool's saturation policy says, the reactor
-itself never waits for room: with *block* it is the connections that wait, with their reading off.
+other executor one ``submit`` each, as long as it has room (``_strangers.py``). One that charges by the call has a
+method ``collect``: it gets one each, and a ``flush`` behind the last. Whatever the pool's saturation policy says, the
+reactor itself never waits for room: with *block* it is the connections that wait, with their reading off.
 
 **Executors are strangers.** Whatever one raises or answers costs the records that it was given, never the reactor. A
 broken one (a worker process was killed) takes no more work: where ``workers`` is a factory, it makes the next one, at

@@ -6,8 +6,8 @@ a table of classes; whoever derives from one of them is meant too. It goes by na
 find out. Any other executor is taken for one that works in this process. To ask it, by a job that tells its process,
 would start its workers and wait for them, and one that is busy would not answer.
 
-**How many records may it hold?** An attribute ``backlog``, or 1024. The queue of an executor of others has no bound, and
-what stands in it cannot be taken back for sure, so the rest waits on this side.
+**How many records may it hold?** An attribute ``backlog``, or 1024. The queue of an executor of others has no bound,
+and what stands in it cannot be taken back for sure, so the rest waits on this side.
 """
 
 from __future__ import annotations
