@@ -40,13 +40,14 @@ class DaskExecutor(BatchExecutor):
 
     ``options`` go to each task: ``workers``, ``allow_other_workers``, ``resources``, ``retries``. A task whose worker
     dies is done again by another one, so a record may be processed more than once; a scheduler with
-    ``allowed-failures`` of 0 never does that. The client stays its owner's, except that of a ``factory``.
+    ``allowed-failures`` of 0 never does that. ``shutdown()`` closes the client if ``owns_client`` is set, which a
+    ``factory`` does.
     """
 
     def __init__(self, client: DaskClient, *, batch: int = 64, backlog: int = 1024, **options: Any) -> None:
         super().__init__(client.get_executor(**{"pure": False, **options}), batch=batch, backlog=backlog)
         self.client: Final = client
-        self._owns_client = False
+        self.owns_client: bool = False  # whether shutdown() closes it
         self._aside = WorkerPool(1, minimum=0, keep_alive=1.0, saturation=Saturation.DISCARD, name="dask-aside")
 
     @classmethod
@@ -89,7 +90,7 @@ class DaskExecutor(BatchExecutor):
             if self.client.status == "running":
                 self.executor.shutdown(wait=wait)
         finally:
-            if self._owns_client:
+            if self.owns_client:
                 self.client.close()
 
 
@@ -100,5 +101,5 @@ def _connected(cls: type[DaskExecutor], connect: Callable[[], DaskClient], setti
     except BaseException:
         client.close()
         raise
-    executor._owns_client = True
+    executor.owns_client = True
     return executor

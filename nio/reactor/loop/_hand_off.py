@@ -29,7 +29,8 @@ from nio.reactor.loop._report import Report, logger
 from nio.reactor.loop._strangers import BACKLOG, is_plain, leaves_process, room_of
 from nio.spi import SelectorProvider
 
-Workers = Executor | Callable[[], Executor | Future[Executor]]
+Factory = Callable[[], Executor | Future[Executor]]
+Workers = Executor | Factory
 
 _RETRY = 0.01  # seconds, when a pool is full of somebody else's work or has no thread
 _PATIENCE = 5.0  # seconds for the workers of a pool of ours to end
@@ -88,7 +89,7 @@ class HandOff:
         self.add: Callable[[Job], None] = self.jobs.append  # sends the job off with the next flush()
         self._retrying = False
         self._pause = 0.0  # before the factory is asked again
-        self._factory: Callable[[], Executor] | None = None
+        self._factory: Factory | None = None
         self._owned = not isinstance(workers, Executor)
         if isinstance(workers, int):
             pool = WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=loop.provider)
@@ -205,7 +206,7 @@ class HandOff:
         if self._factory is not None:  # not closed meanwhile
             self._take(self._factory)
 
-    def _take(self, make: Callable[[], Executor | Future[Executor]]) -> None:
+    def _take(self, make: Factory) -> None:
         try:
             made = make()
             if isinstance(made, Future):

@@ -107,8 +107,10 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """On the reactor's thread: was it the record, or is the executor broken?"""
         executor = self.executor
-        is_broken = isinstance(error, BrokenExecutor) and executor is not None
-        if isinstance(error, WorkerLostError) or (is_broken and self.hand_off.has_lost(executor, error)):
+        is_lost = isinstance(error, WorkerLostError)
+        if isinstance(error, BrokenExecutor) and executor is not None:
+            is_lost = self.hand_off.has_lost(executor, error)
+        if is_lost:
             self.submitter.handle_loss(error)
         else:
             self.submitter.handle_failure(error)
