@@ -42,9 +42,7 @@ def outcome_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[st
     try:
         reply = fn(*args, **kwargs)
         if not is_plain(reply):
-            raise TypeError(
-                f"{name_of(fn)} returned a {type(reply).__name__}, which is no plain data: it cannot travel"
-            )
+            raise TypeError(f"{name_of(fn)} returned a {type(reply).__name__}: no plain data, it cannot travel")
     except BaseException as error:
         return False, portable(error)
     return True, reply

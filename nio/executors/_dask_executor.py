@@ -18,7 +18,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any, Final, Protocol
 
-from nio.errors import WorkerLostError
+from nio.errors import RejectedExecutionError, WorkerLostError
 from nio.executors._batch_executor import BatchExecutor
 from nio.executors._saturation import Saturation
 from nio.executors._worker_pool import WorkerPool
@@ -76,13 +76,17 @@ class DaskExecutor(BatchExecutor):
         return super().translate(error)
 
     def cancel(self, batch: Future[Any]) -> None:
-        self._aside.execute(batch.cancel)
+        try:
+            self._aside.execute(batch.cancel)
+        except RejectedExecutionError:  # shut down meanwhile, which cancels them all
+            pass
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls. Those under way are cancelled if nobody is to ``wait`` for them."""
-        self._is_shut = True
-        self.flush()
-        self._aside.execute(self._end, wait)
+        if not self._is_shut:
+            self._is_shut = True
+            self.flush()
+            self._aside.execute(self._end, wait)
         self._aside.shutdown(wait=wait)
 
     def _end(self, wait: bool) -> None:

@@ -59,6 +59,7 @@ def _cluster(address: str) -> Executor:
     distributed = imported("distributed", "dask")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the server says itself what is lost
     try:
+        importlib.import_module("distributed.comm").resolve_address(address)
         client = distributed.Client(address, timeout=_CONNECT_LIMIT, set_as_default=False)
     except (OSError, TimeoutError):
         within = f"within {_CONNECT_LIMIT:g} s"
