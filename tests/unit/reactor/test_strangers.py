@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -81,21 +82,22 @@ def test_a_client_that_goes_makes_room_for_the_next() -> None:
     executor = Narrow()
     with World(Plain, workers=executor) as world:
         peers = [world.connect() for _ in range(3)]
-        for peer in peers:
+        for number, peer in enumerate(peers):
             peer.send(b"ann\n")
-        world.until(lambda: world.reactor.statistics().requests == 3)
+            world.until(lambda number=number: world.reactor.statistics().requests == number + 1)  # type: ignore[misc]
+        world.turns()
         first = executor.waiting[0][0]
         peers[0].reset()
         world.until(lambda: executor.submitted == 3)
         assert first.cancelled()
 
 
-def test_clients_that_come_and_go_before_a_full_executor_are_forgotten() -> None:
+def test_clients_that_come_and_go_before_a_full_executor_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["nio.reactor.loop._hand_off"], "BACKLOG", 4)
     executor = Narrow()
     with World(Plain, workers=executor) as world:
         hand_off = world.reactor.hand_off
         assert hand_off is not None
-        hand_off._most = 4
         stuck = [world.connect() for _ in range(2)]
         for peer in stuck:
             peer.send(b"ann\n")
@@ -259,11 +261,13 @@ def test_any_other_is_taken_for_one_that_works_here() -> None:
 
 
 def refused(executor: Executor) -> None:
-    with Reactor.open(workers=executor) as reactor, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as listener:
-        with pytest.raises(
-            IllegalArgumentError, match=r"Bound\.process is bound to its handler, and \w+ runs it in an"
-        ):
-            reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(Bound))
+    words = r"Bound\.process is bound to its handler, and \w+ runs it in another"
+    with (
+        Reactor.open(workers=executor) as reactor,
+        ServerSocketChannel.open().bind(("127.0.0.1", 0)) as listener,
+        pytest.raises(IllegalArgumentError, match=words),
+    ):
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(Bound))
 
 
 def taken(executor: Executor) -> None:
