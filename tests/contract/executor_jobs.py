@@ -77,3 +77,8 @@ def die(path: str) -> None:
         if path != "-":
             touch(path)
         os._exit(3)
+
+
+def tasks_of(dask_worker: Any) -> int:
+    """How many tasks this worker of a cluster has, whether they run or wait."""
+    return len(dask_worker.state.tasks)
