@@ -32,11 +32,13 @@ WORKERS = 2
 
 
 class Kind(NamedTuple):
-    """An executor to test: who makes it, whether its work leaves the process, what has to be installed."""
+    """An executor to test: who makes it, whether its work leaves the process, what has to be installed, and which
+    record of the contract is beyond it, with the reason."""
 
     make: Callable[[], AbstractContextManager[Executor]]
     leaves: bool
     needs: str = ""
+    beyond: tuple[str, str] = ("", "")
 
     @property
     def missing(self) -> str:
@@ -143,16 +145,19 @@ def dask_bare() -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
+UNREAD = ("error", "an error that cannot be read at home breaks such a pool")
+FOR_EVER = ("lock", "dask's own executor never ends the future of a reply that cannot be read")
+
 KINDS = {
     "WorkerPool": Kind(partial(WorkerPool, WORKERS), False),
     "ThreadPoolExecutor": Kind(partial(ThreadPoolExecutor, WORKERS), False),
-    "spawn": Kind(partial(processes, "spawn"), True),
-    "forkserver": Kind(partial(processes, "forkserver"), True),
+    "spawn": Kind(partial(processes, "spawn"), True, beyond=UNREAD),
+    "forkserver": Kind(partial(processes, "forkserver"), True, beyond=UNREAD),
     "batches": Kind(batches, True),
     "interpreters": Kind(interpreters, True, "interpreters"),
-    "loky": Kind(loky, True, "loky"),
+    "loky": Kind(loky, True, "loky", UNREAD),
     "dask": Kind(dask, True, "distributed"),
-    "dask, one task each": Kind(dask_bare, True, "distributed"),
+    "dask, one task each": Kind(dask_bare, True, "distributed", FOR_EVER),
 }
 
 

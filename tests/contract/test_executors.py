@@ -91,21 +91,17 @@ def test_a_bound_process_is_refused_where_the_work_leaves_the_process(kind: Kind
     [("error", CloseReason.HANDLER_ERROR), ("peer", CloseReason.PROTOCOL_ERROR), ("lock", CloseReason.HANDLER_ERROR)],
 )
 def test_what_process_raises_or_cannot_send_back_costs_its_connection(
-    executor: Executor, record: str, reason: CloseReason
+    kind: Kind, executor: Executor, record: str, reason: CloseReason
 ) -> None:
     """``error`` is one that cannot be read at home, ``lock`` a reply that cannot travel."""
-    if record == "error" and breaks_by_an_error_that_cannot_be_read(executor):
-        pytest.skip("such an error breaks Python's own pool of processes")
+    if record == kind.beyond[0]:
+        pytest.skip(kind.beyond[1])
     with World(Worker, workers=executor) as world:
         victim = asked(world, record)
         assert victim.read_to_end() == b""
         victim.close()
         world.until(lambda: world.closed() == {reason: 1})
         answers(world)
-
-
-def breaks_by_an_error_that_cannot_be_read(executor: Executor) -> bool:
-    return type(executor).__name__ == "ProcessPoolExecutor"
 
 
 def test_a_call_that_cannot_travel_has_an_error(kind: Kind, executor: Executor) -> None:
