@@ -125,14 +125,14 @@ class HandOff:
         jobs, executor = self.jobs, self._executor
         if executor is None and self._factory is None:
             self._cancel_all()  # the executor is lost for good
+        if len(jobs) > self._most:
+            self._forget()
         if not jobs or executor is None:
             return
         if isinstance(executor, WorkerPool):
             self._offer(executor)
         else:
             self._give(executor)
-        if len(jobs) > self._most:
-            self._forget()
 
     def has_lost(self, executor: Executor, error: BaseException) -> bool:
         """A record's future says that this executor is broken: is it, or was that an executor of ``process``'s own?
@@ -176,7 +176,10 @@ class HandOff:
         executor, self._executor, self._factory = self._executor, None, None
         self.jobs.clear()
         if executor is not None and self._owned:
-            executor.shutdown(wait=False, cancel_futures=True)
+            try:
+                executor.shutdown(wait=False, cancel_futures=True)
+            except TypeError:  # an executor of others that knows no cancel_futures
+                executor.shutdown(wait=False)
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
 

@@ -228,6 +228,20 @@ def test_what_is_made_too_late_is_shut_down(outcome: str, caplog: pytest.LogCapt
     assert [record.message for record in caplog.records if "could be made" in record.message] == []
 
 
+@pytest.mark.parametrize("fault", [None, TypeError("no such argument")])
+def test_an_executor_that_cannot_cancel_is_shut_down_all_the_same(fault: TypeError | None) -> None:
+    calls: list[dict[str, bool]] = []
+
+    class Own(Manual):
+        def shutdown(self, wait: bool = True, **options: bool) -> None:  # type: ignore[override]  # as others do
+            calls.append(options)
+            if options and fault is not None:
+                raise fault
+
+    World(Plain, workers=Own).__exit__(None, None, None)
+    assert calls == ([{"cancel_futures": True}] if fault is None else [{"cancel_futures": True}, {}])
+
+
 # where the work is done
 
 
