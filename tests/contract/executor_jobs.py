@@ -79,6 +79,6 @@ def die(path: str) -> None:
         os._exit(3)
 
 
-def tasks_of(dask_worker: Any) -> int:
-    """How many tasks this worker of a cluster has, whether they run or wait."""
-    return len(dask_worker.state.tasks)
+def tasks_of(dask_scheduler: Any) -> int:
+    """How many tasks a cluster has, whether they run or wait."""
+    return len(dask_scheduler.tasks)

@@ -179,6 +179,7 @@ def test_the_server_on_a_cluster_and_without_one() -> None:
             other.sendall(b"\xff\n")
             assert lines(client, 2) == [b"Hello ann", b"Hello bob"]
             assert rest(other) == b""  # an error that came home from a worker
+            other.close()
             cluster.workers[0].kill()
             client.sendall(b"carl\n")
             until(lambda: has_read_all(server))
@@ -187,7 +188,6 @@ def test_the_server_on_a_cluster_and_without_one() -> None:
         ended = server.wait()
     assert (ended.code, ended.done["reason"]) == (7, "WORKERS_LOST")
     assert "PROTOCOL_ERROR 1" in ended.log
-    assert "WORKER_LOST 1" in ended.log
 
 
 @needs_dask
