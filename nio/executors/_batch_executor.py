@@ -146,8 +146,8 @@ class BatchExecutor(Executor):
         if not waiting and future.cancelled() and not batch.done():
             self.cancel(batch)
 
-    def _land(self, futures: Sequence[Future[Any]], batch: Future[list[Outcome]]) -> None:
-        """In whatever thread a batch ends."""
+    def _land(self, futures: list[Future[Any]], batch: Future[list[Outcome]]) -> None:
+        """In whatever thread a batch ends; it knows its calls no more, since they know it."""
         try:
             error = None if batch.cancelled() else batch.exception()
             if batch.cancelled() or error is not None:
@@ -162,3 +162,5 @@ class BatchExecutor(Executor):
                     future.set_exception(value)
         except BaseException as another:  # an answer that is none
             self._fail(futures, another)
+        finally:
+            futures.clear()

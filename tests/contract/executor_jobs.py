@@ -80,5 +80,5 @@ def die(path: str) -> None:
 
 
 def tasks_of(dask_scheduler: Any) -> int:
-    """How many tasks a cluster has, whether they run or wait."""
-    return len(dask_scheduler.tasks)
+    """How many tasks of a cluster run or wait."""
+    return sum(task.state in ("processing", "queued", "waiting", "no-worker") for task in dask_scheduler.tasks.values())

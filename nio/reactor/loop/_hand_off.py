@@ -26,7 +26,7 @@ from nio.executors import Saturation, WorkerPool
 from nio.reactor.loop._job import Job, Process, Submitter
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import Report, logger
-from nio.reactor.loop._strangers import BACKLOG, is_plain, leaves_process, room_of
+from nio.reactor.loop._strangers import BACKLOG, is_plain, leaves_process, room_of, ways_to
 from nio.spi import SelectorProvider
 
 Factory = Callable[[], Executor | Future[Executor]]
@@ -196,8 +196,7 @@ class HandOff:
             )
         self.leaves_process: bool = leaves_process(executor)
         self._room = room_of(executor)
-        self._submit: Callable[..., Any] = getattr(executor, "collect", executor.submit)
-        self._flush: Callable[[], object] | None = getattr(executor, "flush", None)
+        self._submit, self._flush = ways_to(executor)
         self._executor = executor
         self._born = self.loop.provider.clock()
 

@@ -6,6 +6,8 @@ a table of classes; whoever derives from one of them is meant too. It goes by na
 find out. Any other executor is taken for one that works in this process. To ask it, by a job that tells its process,
 would start its workers and wait for them, and one that is busy would not answer.
 
+**Does it charge by the call?** Then it has ``collect`` and ``flush``, as BatchExecutor has.
+
 **How many records may it hold?** An attribute ``backlog``, or 1024. The queue of an executor of others has no bound,
 and what stands in it cannot be taken back for sure, so the rest waits on this side.
 """
@@ -13,7 +15,9 @@ and what stands in it cannot be taken back for sure, so the rest waits on this s
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Any
 
 from nio.errors import IllegalArgumentError
 
@@ -48,6 +52,14 @@ def room_of(executor: Executor) -> Room:
     if not isinstance(backlog, int) or isinstance(backlog, bool) or backlog < 1:
         raise IllegalArgumentError(f"{type(executor).__name__}.backlog is a number of records, not {backlog!r:.60}")
     return deque([None] * backlog)
+
+
+def ways_to(executor: Executor) -> tuple[Callable[..., Any], Callable[[], object] | None]:
+    """How it takes a record, and what it is told behind the last one of a selection."""
+    collect, flush = getattr(executor, "collect", None), getattr(executor, "flush", None)
+    if callable(collect) and callable(flush):
+        return collect, flush
+    return executor.submit, None
 
 
 def is_plain(process: object) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -269,6 +271,20 @@ def test_shutdown_sends_off_what_was_collected_and_takes_no_more() -> None:
 def test_bounds_are_counts(name: str) -> None:
     with pytest.raises(IllegalArgumentError, match=name):
         BatchExecutor(Tasks(), **{name: 0})
+
+
+def test_no_garbage_collection_is_needed() -> None:
+    tasks = Tasks()
+    executor = BatchExecutor(tasks)
+    future = executor.submit(bytes.upper, b"a")
+    batch = ref(tasks.waiting[0][0])
+    gc.disable()
+    try:
+        tasks.run()
+        del future
+        assert batch() is None
+    finally:
+        gc.enable()
 
 
 def test_calls_are_one_object_that_travels() -> None:

@@ -172,6 +172,14 @@ class Broken(Manual):
         raise BrokenExecutor("lost")
 
 
+def asked_again(world: World, futures: list[Future[Executor]], times: int) -> Callable[[], bool]:
+    def has_been() -> bool:
+        world.advance(0.1)
+        return len(futures) == times
+
+    return has_been
+
+
 def test_a_factory_may_give_a_future_of_the_next_executor() -> None:
     futures: list[Future[Executor]] = []
 
@@ -184,9 +192,9 @@ def test_a_factory_may_give_a_future_of_the_next_executor() -> None:
     with World(Plain, workers=make) as world:
         peer = world.connect()
         peer.send(b"ann\n")
-        world.until(lambda: world.advance(0.1) or len(futures) == 2)
+        world.until(asked_again(world, futures, 2))
         futures[1].set_exception(OSError("no scheduler"))
-        world.until(lambda: world.advance(0.1) or len(futures) == 3)
+        world.until(asked_again(world, futures, 3))
         executor = Manual()
         futures[2].set_result(executor)
         world.until(lambda: executor.waiting)  # it was never begun
@@ -213,7 +221,7 @@ def test_what_is_made_too_late_is_shut_down(outcome: str, caplog: pytest.LogCapt
     late = Late()
     with World(Plain, workers=make) as world:
         world.connect().send(b"ann\n")
-        world.until(lambda: world.advance(0.1) or len(futures) == 2)
+        world.until(asked_again(world, futures, 2))
         hand_off = world.reactor.hand_off
         assert hand_off is not None
         hand_off.close()
