@@ -241,7 +241,7 @@ def test_an_executor_that_cannot_cancel_is_shut_down_all_the_same(fault: TypeErr
     calls: list[dict[str, bool]] = []
 
     class Own(Manual):
-        def shutdown(self, wait: bool = True, **options: bool) -> None:  # type: ignore[override]  # as others do
+        def shutdown(self, wait: bool = True, **options: bool) -> None:
             calls.append(options)
             if options and fault is not None:
                 raise fault
