@@ -240,38 +240,34 @@ class HandOff:
 
     def _give(self, executor: Executor) -> None:
         """To an executor of others, as far as it has room; what is left goes when a record comes home."""
-        jobs, room, flush = self.jobs, self._room, self._flush
+        jobs, room, submit, flush = self.jobs, self._room, self._submit, self._flush
         try:
             while jobs and room and executor is self._executor:
+                job = jobs[0]
                 try:
-                    self._give_one(executor, jobs[0])
+                    if job.process is not None:
+                        job.executor = executor
+                        future: Any = submit(job.process, job.record)
+                        room.pop()
+                        job.room = room
+                        future.add_done_callback(job.settle)
+                        job.future = future
                     jobs.popleft()
                 except BrokenExecutor as error:
                     self.replace(executor, error)  # it was not begun, and waits
+                except LEAVING:
+                    job.leave()
+                    self._lose(1)
+                    raise
+                except BaseException as error:  # shut down, full, or no executor at all
+                    job.leave()
+                    job.cancel()
+                    jobs.popleft()
+                    kind = type(executor).__name__
+                    self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
         finally:
             if flush is not None:
                 flush()
-
-    def _give_one(self, executor: Executor, job: Job) -> None:
-        if job.process is None:
-            return
-        job.executor = executor
-        try:
-            future: Any = self._submit(job.process, job.record)
-            self._room.pop()
-            job.room = self._room
-            future.add_done_callback(job.settle)
-            job.future = future
-        except BrokenExecutor:
-            raise
-        except LEAVING:
-            self._lose(1)
-            raise
-        except BaseException as error:  # shut down, full, or no executor at all
-            job.leave()
-            job.cancel()
-            kind = type(executor).__name__
-            self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
 
     def _forget(self) -> None:
         """So many wait for room: those whose connection is gone need not."""

@@ -91,8 +91,10 @@ class Job:
 
     def settle(self, future: Future[Reply]) -> None:
         """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
-        post = self._post
-        self.leave()
+        post, room = self._post, self.room
+        if room is not None:
+            self.room = None
+            room.append(None)
         try:
             error = None if future.cancelled() else future.exception()
             if error is not None:
@@ -116,7 +118,7 @@ class Job:
             self.submitter.handle_failure(error)
 
     def leave(self) -> None:
-        """From any thread, before the news: its executor has room for another one."""
+        """Its executor has not taken it, or nobody knows: there is room for another one, as when a future ends."""
         room, self.room = self.room, None
         if room is not None:
             room.append(None)
