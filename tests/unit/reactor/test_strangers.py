@@ -92,6 +92,28 @@ def test_a_client_that_goes_makes_room_for_the_next() -> None:
         assert first.cancelled()
 
 
+def test_a_future_that_ends_twice_gives_back_one_place() -> None:
+    class Twice(Narrow):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **kwargs)
+            add = future.add_done_callback
+            future.add_done_callback = lambda fn: (add(fn), add(fn))  # type: ignore[assignment, method-assign, return-value]
+            return future
+
+    executor = Twice()
+    with World(Plain, workers=executor) as world:
+        peer = world.connect()
+        peer.send(b"ann\n")
+        world.until(lambda: executor.waiting)
+        executor.run_one()
+        assert peer.read(4) == b"ANN\n"
+        for each in [world.connect() for _ in range(3)]:
+            each.send(b"bob\n")
+        world.until(lambda: world.reactor.statistics().requests == 4)
+        world.turns()
+        assert len(executor.waiting) == 2
+
+
 def test_clients_that_come_and_go_before_a_full_executor_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["nio.reactor.loop._hand_off"], "BACKLOG", 4)
     executor = Narrow()
@@ -109,6 +131,9 @@ def test_clients_that_come_and_go_before_a_full_executor_are_forgotten(monkeypat
             world.until(lambda: world.reactor.statistics().open == 2)
             world.turns()
         assert len(hand_off.jobs) <= 5
+        executor.run_one()
+        world.until(lambda: not hand_off.jobs)
+        assert executor.submitted == 2
 
 
 @pytest.mark.parametrize("backlog", [0, -1, True, "many", None])
