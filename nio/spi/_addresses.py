@@ -23,8 +23,9 @@ from nio.spi._base import Address, ProtocolFamily
 FAMILIES = {
     ProtocolFamily.INET: socket.AF_INET,
     ProtocolFamily.INET6: socket.AF_INET6,
-    ProtocolFamily.UNIX: socket.AF_UNIX,
 }
+if hasattr(socket, "AF_UNIX"):  # a browser's Python has none
+    FAMILIES[ProtocolFamily.UNIX] = socket.AF_UNIX
 
 _PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name
 _MAPPED = "::ffff:"

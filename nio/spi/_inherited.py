@@ -22,8 +22,9 @@ KINDS = {
     (socket.AF_INET, socket.SOCK_DGRAM): ProtocolFamily.INET,
     (socket.AF_INET6, socket.SOCK_STREAM): ProtocolFamily.INET6,
     (socket.AF_INET6, socket.SOCK_DGRAM): ProtocolFamily.INET6,
-    (socket.AF_UNIX, socket.SOCK_STREAM): ProtocolFamily.UNIX,
 }
+if hasattr(socket, "AF_UNIX"):
+    KINDS[socket.AF_UNIX, socket.SOCK_STREAM] = ProtocolFamily.UNIX
 
 
 class InheritedSocket(socket.socket):
