@@ -92,6 +92,35 @@ def test_a_client_that_goes_makes_room_for_the_next() -> None:
         assert first.cancelled()
 
 
+def test_slow_workers_and_a_full_backlog_end_the_clients_that_wait_too_long() -> None:
+    class Hurried(Plain):
+        process_timeout = 5.0
+
+    executor = Narrow()
+    with World(Hurried, workers=executor) as world:
+        peers = [world.connect() for _ in range(3)]
+        for peer in peers:
+            peer.send(b"ann\n")
+        world.until(lambda: len(executor.waiting) == 2)
+        for future, _ in executor.waiting:
+            assert future.set_running_or_notify_cancel()  # nobody can cancel it
+        world.advance(5.1)
+        for peer in peers:
+            assert peer.read_to_end() == b""
+            peer.close()
+        world.until(lambda: world.closed() == {CloseReason.PROCESS_TIMEOUT: 3})
+        late = world.connect()
+        late.send(b"bob\n")
+        world.until(lambda: world.reactor.statistics().requests == 4)
+        world.turns()
+        assert executor.submitted == 2  # those have not ended
+        executor.run_one()
+        world.until(lambda: executor.submitted == 3)
+        executor.run_one()
+        executor.run_one()
+        assert late.read(4) == b"BOB\n"
+
+
 def test_a_future_that_ends_twice_gives_back_one_place() -> None:
     class Twice(Narrow):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
