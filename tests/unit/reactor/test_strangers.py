@@ -126,7 +126,7 @@ def test_a_future_that_ends_twice_gives_back_one_place() -> None:
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             future = super().submit(fn, *args, **kwargs)
             add = future.add_done_callback
-            future.add_done_callback = lambda fn: (add(fn), add(fn))  # type: ignore[assignment, method-assign, return-value]
+            future.add_done_callback = lambda fn: (add(fn), add(fn))  # type: ignore[assignment, method-assign]
             return future
 
     executor = Twice()
