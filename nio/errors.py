@@ -23,6 +23,7 @@ catch. Errors of the operating system stay what Python makes of them (``Connecti
     ├── OverlappingFileLockError                this process holds or awaits a lock on part of the region
     └── RejectedExecutionError                  a pool that is full or shut down
     WorkerStartError (RuntimeError)             a pool without a worker, and the system starts no thread
+    WorkerLostError (RuntimeError)              a call whose worker is gone, while its executor works on
     WorkersLostError (RuntimeError)             raised by run(): the reactor's executor is broken, for good
     IllegalArgumentError (ValueError)           the value has the right type but is wrong
     ├── IllegalSelectorError                    a selector of another provider
@@ -118,6 +119,10 @@ class RejectedExecutionError(IllegalStateError):
 
 class WorkerStartError(RuntimeError):
     """The pool has no worker and the system starts no thread; ``__cause__`` says why. A later job may be taken."""
+
+
+class WorkerLostError(RuntimeError):
+    """The worker that had this call is gone, or its batch was cancelled; the executor works on."""
 
 
 class WorkersLostError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Threads that run jobs: ``WorkerPool``, Doug Lea's PooledExecutor as a ``concurrent.futures.Executor``."""
+"""Who runs jobs: ``WorkerPool``, Doug Lea's PooledExecutor as a ``concurrent.futures.Executor``; batches for others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from nio._later import door
 __all__, __getattr__, __dir__ = door(
     __name__,
     {
+        "_batch_executor": "BatchExecutor",
+        "_dask_executor": "DaskExecutor",
         "_saturation": "Saturation",
         "_statistics": "PoolStatistics",
         "_worker_pool": "WorkerPool",

@@ -44,7 +44,8 @@ stdout has a line READY when clients can come and a line DONE at the end; logs
 go to stderr. SIGTERM or SIGINT: take no more clients, answer what was received,
 close, exit 0; connections left when the drain time is over are cut, exit 5. A
 second SIGINT: exit 130 at once. A worker process that was killed breaks the
-pool, and nobody could be answered any more: exit 7, for a supervisor to see.
+pool, as a scheduler that is gone does with dask, and nobody could be answered
+any more: exit 7, for a supervisor to see. No scheduler at ADDRESS: exit 4.
 SIGHUP, with --reactor prefork: new processes take over, no client notices it.
 """
 
@@ -137,8 +138,8 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
         "--executor",
         type=_executor,
         metavar="E",
-        help="pooled, multi: what works: thread, process, or PKG:FACTORY, which is called, with N if --workers is "
-        "given, and returns a concurrent.futures.Executor (thread)",
+        help="pooled, multi: what works: thread, process, loky, dask:ADDRESS (of a scheduler), or PKG:FACTORY, which "
+        "is called, with N if --workers is given, and returns a concurrent.futures.Executor (thread)",
     )
     add(
         "--max-name",
@@ -184,6 +185,8 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
         options.executor = options.executor or "thread"
         if options.reactor == "pooled" and ":" not in options.executor:
             options.workers = options.workers or _WORKERS
+        if options.workers and options.executor.startswith("dask:"):
+            parser.error("--workers does not fit --executor dask: the cluster has its own")
         _complete_delay(parser, options)
 
     return complete
@@ -283,6 +286,6 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 
 def _executor(text: str) -> str:
     package, colon, name = text.partition(":")
-    if text not in ("thread", "process") and not (package and colon and name):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither thread nor process nor PKG:FACTORY")
+    if text not in ("thread", "process", "loky") and not (package and colon and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of thread, process, loky, dask:ADDRESS and PKG:FACTORY")
     return text

@@ -12,12 +12,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 
 from samples.hello_name._console import Exit, Failure
+from samples.hello_name._workers import imported
 
 _START_LIMIT = 60.0  # seconds
 _END_LIMIT = 0.5
@@ -56,6 +58,24 @@ def _start(pool: ProcessPoolExecutor, count: int) -> None:
         raise Failure(Exit.UNEXPECTED, f"the worker processes did not start: {error!r}") from error
 
 
+@contextmanager
+def loky(count: int) -> Iterator[Executor]:
+    """``count`` processes of loky's, the same way; one that dies breaks its pool, as those above do."""
+    package = imported("loky", "loky")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # which the processes inherit
+    try:
+        pool = package.ProcessPoolExecutor(count, initializer=_watch, initargs=(os.getpid(),))
+        ready = [pool.submit(os.getpid) for _ in range(count)]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        for each in ready:
+            each.result(_START_LIMIT)
+        yield pool
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+
+
 def _kill() -> None:
     for child in multiprocessing.active_children():
         child.kill()
@@ -74,6 +94,17 @@ def _meet() -> None:
     """Wait for all the others, so that it takes as many processes as there are jobs like this one."""
     if _everybody is not None:
         _everybody.wait(_START_LIMIT)
+
+
+def _watch(parent: int) -> None:
+    """Loky's processes know their parent by its number only."""
+    threading.Thread(target=_end_without, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
 
 
 def _end_with_parent() -> None:

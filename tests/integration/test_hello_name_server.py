@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -328,3 +329,34 @@ def test_executor_of_a_factory_that_is_none(factory: str, message: str, capsys: 
     told = refused(capsys, 2, "--port", "0", "--reactor", "pooled", "--executor", factory)
     assert told.startswith(f"hello_name server: --executor {factory}")
     assert message in told
+
+
+@pytest.mark.parametrize(
+    ("executor", "package", "extra"), [("loky", "loky", "loky"), ("dask:127.0.0.1:1", "distributed", "dask")]
+)
+def test_a_missing_package_is_one_sentence_that_names_the_extra(
+    executor: str,
+    package: str,
+    extra: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    told = refused(capsys, 2, "--port", "0", "--reactor", "pooled", "--executor", executor)
+    assert f"--executor {extra} needs {package}: pip install 'nio-reactor[{extra}]' (" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--executor", "daks"), "'daks' is none of thread, process, loky, dask:ADDRESS and PKG:FACTORY"),
+        (("--executor", "dask:"), "'dask:' is none of thread, process, loky, dask:ADDRESS and PKG:FACTORY"),
+        (("--executor", "dask:127.0.0.1:1", "--workers", "2"), "--workers does not fit --executor dask"),
+    ],
+)
+def test_executors_that_are_spelled_wrongly(
+    options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["server", "--reactor", "pooled", *options])
+    assert words in capsys.readouterr().err

@@ -28,7 +28,7 @@ from nio.channels import SelectionKey
 from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor.handlers._datagram_outlet import DatagramOutlet
 from nio.reactor.handlers._slips import bad_reply, check_callbacks, check_settings, static
-from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._job import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.spi import Address

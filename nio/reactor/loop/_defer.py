@@ -19,7 +19,8 @@ from typing import Any, Protocol, TypeVar
 from nio.errors import RejectedExecutionError
 from nio.executors import WorkerPool
 from nio.reactor.loop import _hand_off
-from nio.reactor.loop._hand_off import HandOff, Job
+from nio.reactor.loop._hand_off import HandOff
+from nio.reactor.loop._job import Job
 from nio.reactor.loop._owner import Owner
 from nio.reactor.loop._registry import LEAVING, each
 

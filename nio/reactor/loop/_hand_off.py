@@ -2,22 +2,20 @@
 
 A connection has at most one record under way, so one :class:`Job` per connection serves for all its life. The jobs
 that one selection brings travel together: a :class:`~nio.executors.WorkerPool` gets them in one queue operation, any
-other executor one ``submit`` each. Whatever the pool's saturation policy says, the reactor itself never waits for
-room: with *block* it is the connections that wait, with their reading off.
-
-A worker sees a record and gives back a reply, and nothing else of the connection. It posts the reply to the reactor as
-a completion; the reactor drops the reply when the connection is gone by then.
+other executor one ``submit`` each, as long as it has room (``_strangers.py``). One that charges by the call has a
+method ``collect``: it gets one each, and a ``flush`` behind the last. Whatever the pool's saturation policy says, the
+reactor itself never waits for room: with *block* it is the connections that wait, with their reading off.
 
 **Executors are strangers.** Whatever one raises or answers costs the records that it was given, never the reactor. A
 broken one (a worker process was killed) takes no more work: where ``workers`` is a factory, it makes the next one, at
-once at first, then after 0.1 s doubling to 5 s, and the records that were not begun wait. Where it is not, a server
-that cannot work says so: ``run()`` raises WorkersLostError.
+once at first, then after 0.1 s doubling to 5 s, and the records that were not begun wait. Making one may take its time
+elsewhere: a factory may return a future of one. Where there is no factory, a server that cannot work says so: ``run()``
+raises WorkersLostError.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -25,30 +23,20 @@ from typing import Any, Protocol
 
 from nio.errors import IllegalArgumentError, WorkersLostError, WorkerStartError
 from nio.executors import Saturation, WorkerPool
+from nio.reactor.loop._job import Job, Process, Submitter
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import Report, logger
+from nio.reactor.loop._strangers import BACKLOG, is_plain, leaves_process, room_of, ways_to
 from nio.spi import SelectorProvider
 
-Reply = bytes | None | Future[Any]  # a future is a late one: the submitter waits for it
-Process = Callable[[Any], Any]  # of a record, or of many; what is returned is a Reply, or that to many
-Workers = Executor | Callable[[], Executor]
+Factory = Callable[[], Executor | Future[Executor]]
+Workers = Executor | Factory
 
 _RETRY = 0.01  # seconds, when a pool is full of somebody else's work or has no thread
 _PATIENCE = 5.0  # seconds for the workers of a pool of ours to end
+_START_LIMIT = 60.0  # seconds, when a reactor is opened, for a factory whose executor comes later
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two executors that the factory makes
 _LIFETIME = 60_000_000_000  # nanoseconds after which one that breaks is replaced at once again
-
-
-class Submitter(Protocol):
-    """Whoever hands records off: a connection. Called on the reactor's thread."""
-
-    def handle_reply(self, reply: Reply) -> None: ...
-
-    def handle_failure(self, error: BaseException) -> None: ...
-
-    def handle_loss(self, error: BaseException) -> None: ...
-
-    def handle_rejection(self) -> None: ...
 
 
 class Loop(Protocol):
@@ -69,87 +57,6 @@ class Loop(Protocol):
         """Stop, and have ``run()`` raise ``error``."""
 
 
-class Job:
-    """One connection's current record, as a callable without arguments for a worker."""
-
-    __slots__ = ("_post", "executor", "future", "hand_off", "has_begun", "process", "record", "submitter")
-
-    def __init__(self, hand_off: HandOff, submitter: Submitter, process: Process) -> None:
-        self._post = hand_off.loop.post
-        self.hand_off: HandOff = hand_off
-        self.submitter: Submitter = submitter  # what is raised in a tick of this job is its error
-        self.process: Process | None = process  # None: the connection is gone
-        self.record: Any = b""
-        self.executor: Executor | None = None
-        self.has_begun: bool = False
-        self.future: Future[Reply] | None = None
-
-    def __call__(self) -> None:
-        """In a worker thread: process the record, post the completion."""
-        process, post = self.process, self._post
-        if process is None:
-            return
-        self.has_begun = True
-        try:
-            reply = process(self.record)
-        except BaseException as error:
-            post(self.submitter.handle_failure, error)
-        else:
-            post(self.submitter.handle_reply, reply)
-
-    def run_here(self) -> None:
-        """On the reactor's thread, where the pool's policy has the caller run the job: there Ctrl-C is no record's."""
-        process = self.process
-        try:
-            reply = None if process is None else process(self.record)
-        except BaseException as error:
-            self._post(self.submitter.handle_failure, error)
-            if isinstance(error, LEAVING):
-                raise
-        else:
-            self._post(self.submitter.handle_reply, reply)
-
-    def settle(self, future: Future[Reply]) -> None:
-        """In whatever thread a future ends: post its result. A future that cannot tell it has failed."""
-        post = self._post
-        try:
-            error = None if future.cancelled() else future.exception()
-            if error is not None:
-                post(self.fail, error)
-            elif future.cancelled():
-                self.cancel()
-            else:
-                post(self.submitter.handle_reply, future.result())
-        except BaseException as error:
-            post(self.submitter.handle_failure, error)
-
-    def fail(self, error: BaseException) -> None:
-        """On the reactor's thread: was it the record, or is the executor broken?"""
-        executor = self.executor
-        if isinstance(error, BrokenExecutor) and executor is not None and self.hand_off.has_lost(executor, error):
-            self.submitter.handle_loss(error)
-        else:
-            self.submitter.handle_failure(error)
-
-    def cancel(self) -> None:
-        """From any thread: nobody will process the record."""
-        self._post(self.submitter.handle_rejection)
-
-    def lose(self) -> None:
-        """On the reactor's thread: nobody knows whether a worker has the record."""
-        self._post(self.submitter.handle_loss, WorkersLostError("interrupted on the way to a worker"))
-
-    def abandon(self) -> bool:
-        """The connection is gone: a record that is not begun is not processed. True if a worker has it all the same."""
-        self.process, future, self.future = None, self.future, None  # which knows this job by its callback
-        if future is None:
-            return self.has_begun
-        try:
-            return not (future.cancel() or future.done())
-        except Exception:
-            return True  # a future that cannot tell
-
-
 class HandOff:
     """Collects the jobs of one selection; ``flush()`` sends them off. For the reactor's thread.
 
@@ -160,9 +67,13 @@ class HandOff:
         "_born",
         "_executor",
         "_factory",
+        "_flush",
+        "_most",
         "_owned",
         "_pause",
         "_retrying",
+        "_room",
+        "_submit",
         "add",
         "jobs",
         "leaves_process",
@@ -173,11 +84,12 @@ class HandOff:
         self.loop: Loop = loop
         self._executor: Executor | None = None
         self._born = 0
+        self._most = BACKLOG  # jobs that may wait before those of connections that are gone are looked for
         self.jobs: deque[Job] = deque()
         self.add: Callable[[Job], None] = self.jobs.append  # sends the job off with the next flush()
         self._retrying = False
         self._pause = 0.0  # before the factory is asked again
-        self._factory: Callable[[], Executor] | None = None
+        self._factory: Factory | None = None
         self._owned = not isinstance(workers, Executor)
         if isinstance(workers, int):
             pool = WorkerPool(workers, saturation=Saturation.BLOCK, prestart=True, provider=loop.provider)
@@ -186,7 +98,8 @@ class HandOff:
             self._adopt(workers)
         else:
             self._factory = workers
-            self._adopt(workers())
+            made = workers()
+            self._adopt(made.result(_START_LIMIT) if isinstance(made, Future) else made)
 
     @property
     def executor(self) -> Executor | None:
@@ -195,7 +108,7 @@ class HandOff:
 
     def job(self, submitter: Submitter, process: Process) -> Job:
         """A connection's job for all its records; IllegalArgumentError when ``process`` cannot leave this process."""
-        if not _is_plain(process):
+        if not is_plain(process):
             self.check_bound(f"{type(submitter).__name__}.{getattr(process, '__name__', 'process')}")
         return Job(self, submitter, process)
 
@@ -212,12 +125,14 @@ class HandOff:
         jobs, executor = self.jobs, self._executor
         if executor is None and self._factory is None:
             self._cancel_all()  # the executor is lost for good
+        if len(jobs) > self._most:
+            self._forget()
         if not jobs or executor is None:
             return
         if isinstance(executor, WorkerPool):
             self._offer(executor)
         else:
-            self._submit(executor)
+            self._give(executor)
 
     def has_lost(self, executor: Executor, error: BaseException) -> bool:
         """A record's future says that this executor is broken: is it, or was that an executor of ``process``'s own?
@@ -254,19 +169,17 @@ class HandOff:
             self._pause = 0.0
         self.loop.report("executor", logging.ERROR, "the %s is broken, another is made: %s", kind, error)
         self._make_later()
-        try:
-            broken.shutdown(wait=False)
-        except LEAVING:
-            raise
-        except BaseException as another:
-            self.loop.report("executor", logging.ERROR, "the %s cannot be shut down: %r", kind, another)
+        self._discard(broken)
 
     def close(self) -> None:
         """End an executor of our own; any other is its owner's to end."""
         executor, self._executor, self._factory = self._executor, None, None
         self.jobs.clear()
         if executor is not None and self._owned:
-            executor.shutdown(wait=False, cancel_futures=True)
+            try:
+                executor.shutdown(wait=False, cancel_futures=True)
+            except TypeError:  # an executor of others that knows no cancel_futures
+                executor.shutdown(wait=False)
             if isinstance(executor, WorkerPool) and (stuck := executor.join(_PATIENCE)):
                 logger.warning("workers still busy after %s s, left behind: %s", _PATIENCE, ", ".join(stuck))
 
@@ -276,15 +189,14 @@ class HandOff:
 
     # where the work goes
 
-    def _adopt(self, executor: Executor) -> None:
+    def _adopt(self, executor: object) -> None:
         if not isinstance(executor, Executor):
             raise TypeError(
                 f"workers are a number, an Executor or a factory of one; the factory made {executor!r:.200}"
             )
-        processes = sys.modules.get("concurrent.futures.process")
-        self.leaves_process: bool = processes is not None and isinstance(executor, processes.ProcessPoolExecutor)
-        if self.leaves_process:
-            _check_start_method(executor)
+        self.leaves_process: bool = leaves_process(executor)
+        self._room = room_of(executor)
+        self._submit, self._flush = ways_to(executor)
         self._executor = executor
         self._born = self.loop.provider.clock()
 
@@ -293,10 +205,16 @@ class HandOff:
         self.loop.call_later(pause, self._make)
 
     def _make(self) -> None:
-        if self._factory is None:
-            return  # closed meanwhile
+        if self._factory is not None:  # not closed meanwhile
+            self._take(self._factory)
+
+    def _take(self, make: Factory) -> None:
         try:
-            self._adopt(self._factory())
+            made = make()
+            if isinstance(made, Future):
+                made.add_done_callback(lambda future: self.loop.post(self._take_late, future))
+                return
+            self._adopt(made)
         except LEAVING:
             raise
         except BaseException as error:
@@ -305,27 +223,59 @@ class HandOff:
         else:
             self.flush()
 
-    def _submit(self, executor: Executor) -> None:
+    def _take_late(self, future: Future[Executor]) -> None:
+        if self._factory is not None:
+            self._take(future.result)
+        elif not future.cancelled() and future.exception() is None:
+            self._discard(future.result())  # closed meanwhile
+
+    def _discard(self, executor: Executor) -> None:
+        try:
+            executor.shutdown(wait=False)
+        except LEAVING:
+            raise
+        except BaseException as error:
+            kind = type(executor).__name__
+            self.loop.report("executor", logging.ERROR, "the %s cannot be shut down: %r", kind, error)
+
+    def _give(self, executor: Executor) -> None:
+        """To an executor of others, as far as it has room; what is left goes when a record comes home."""
+        jobs, room, submit, flush = self.jobs, self._room, self._submit, self._flush
+        try:
+            while jobs and room and executor is self._executor:
+                job = jobs[0]
+                try:
+                    if job.process is not None:
+                        job.executor = executor
+                        future: Any = submit(job.process, job.record)
+                        room.pop()
+                        job.room = room
+                        future.add_done_callback(job.settle)
+                        job.future = future
+                    jobs.popleft()
+                except BrokenExecutor as error:
+                    self.replace(executor, error)  # it was not begun, and waits
+                except LEAVING:
+                    job.leave()
+                    self._lose(1)
+                    raise
+                except BaseException as error:  # shut down, full, or no executor at all
+                    job.leave()
+                    job.cancel()
+                    jobs.popleft()
+                    kind = type(executor).__name__
+                    self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
+        finally:
+            if flush is not None:
+                flush()
+
+    def _forget(self) -> None:
+        """So many wait for room: those whose connection is gone need not."""
         jobs = self.jobs
-        while jobs and executor is self._executor:
-            job = jobs[0]
-            try:
-                if job.process is not None:
-                    job.executor = executor
-                    future: Any = executor.submit(job.process, job.record)
-                    future.add_done_callback(job.settle)
-                    job.future = future
-                jobs.popleft()
-            except BrokenExecutor as error:
-                self.replace(executor, error)  # it was not begun, and waits
-            except LEAVING:
-                self._lose(1)
-                raise
-            except BaseException as error:  # shut down, full, or no executor at all
-                job.cancel()
-                jobs.popleft()
-                kind = type(executor).__name__
-                self.loop.report("submit", logging.ERROR, "%s.submit took no record: %r", kind, error)
+        alive = [job for job in jobs if job.process is not None]
+        jobs.clear()
+        jobs.extend(alive)
+        self._most = max(BACKLOG, 2 * len(alive))
 
     def _offer(self, pool: WorkerPool) -> None:
         jobs = self.jobs
@@ -381,19 +331,3 @@ class HandOff:
     def _retry(self) -> None:
         self._retrying = False
         self.flush()
-
-
-def _is_plain(process: object) -> bool:
-    inner = getattr(process, "func", process)  # functools.partial
-    name = getattr(inner, "__qualname__", "")
-    return callable(inner) and getattr(inner, "__self__", None) is None and "<" not in name
-
-
-def _check_start_method(executor: object) -> None:
-    """Refuse worker processes that would be forked out of this one at the first request."""
-    context = getattr(executor, "_mp_context", None)
-    if context is not None and context.get_start_method() == "fork" and not getattr(executor, "_processes", None):
-        raise IllegalArgumentError(
-            "the worker processes would be forked at the first request and hold the port and the clients' connections: "
-            "use ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn'))"
-        )

@@ -49,8 +49,9 @@ class Reactor(Stopping):
     """Doug Lea's Reactor: one selector, one thread, handlers on keys, and optionally workers for ``process``.
 
     ``workers`` is a number of threads (0: ``process`` runs on the reactor's thread), a
-    :class:`~nio.executors.WorkerPool`, any ``concurrent.futures.Executor``, or a function that makes one, and the next
-    one when that is broken. What the reactor made is closed with it, any other executor is its owner's.
+    :class:`~nio.executors.WorkerPool`, any ``concurrent.futures.Executor``, or a function that makes one, or a future
+    of one, and the next one when that is broken. What the reactor made is closed with it, any other executor is its
+    owner's.
 
     ``max_connections`` is how many accepted connections there may be, 10 000 or what the descriptor limit leaves,
     whichever is less; above it accepting pauses.

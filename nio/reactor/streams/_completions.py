@@ -15,7 +15,7 @@ from typing import Any
 from nio.channels import SelectionKey
 from nio.framing import Framing, Lines
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import Job, Reply
+from nio.reactor.loop._job import Job, Reply
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import explained
 from nio.reactor.streams._connection import Connection

@@ -20,7 +20,7 @@ from nio.errors import DelimiterInRecordError, RecordTooLongError
 from nio.framing import Framing, Lines
 from nio.reactor.handlers._slips import no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._hand_off import Job
+from nio.reactor.loop._job import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of

@@ -102,7 +102,7 @@ def test_name_that_is_not_one_line(capsys: Capture, name: str) -> None:
 
 @pytest.mark.parametrize("executor", ["fork", ":", "pkg:", ":factory"])
 def test_executor_that_is_none(capsys: Capture, executor: str) -> None:
-    expected = f"argument --executor: {executor!r} is neither thread nor process nor PKG:FACTORY"
+    expected = f"argument --executor: {executor!r} is none of thread, process, loky, dask:ADDRESS and PKG:FACTORY"
     assert refusal(capsys, "server", "--reactor", "pooled", "--executor", executor) == expected
 
 
