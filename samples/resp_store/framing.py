@@ -2,9 +2,9 @@
 
 A client of Redis would have the same framing.
 
-**Requests come again.** Short ones that were cut and judged once are remembered, by what stands between their ``*`` and
-their last CRLF; so a read that consists of such is cut in two calls, whatever is pipelined. No request is the beginning
-of another one: if what is in front of a ``*`` is a request, then the decoder would have cut it there.
+**A read of whole requests** is cut where a ``*`` stands behind a CRLF, if what is in front is a request: no request is
+the beginning of another one, so there the decoder would have cut it, too. Short requests are remembered, as they come
+again; ``cut`` is for all else, and says what is wrong.
 """
 
 from nio.errors import FramingError, IllegalArgumentError, ProtocolError, RecordTooLongError
@@ -12,8 +12,10 @@ from nio.framing import BufferedDecoder
 
 HEAD, LINE, VALUES = 32, 4096, 1024  # bytes of a head and of a line, with their ends; values in a record
 SHORT, MANY = 256, 4096  # bytes of a request that is remembered, and how many are
-known: dict[bytes, bytes] = {}
 STAR, DOLLAR = b"*$"
+HEADS = {size: b"$%d" % size for size in range(SHORT)}
+LINES = {b"%d" % words: 2 * words for words in range(1, SHORT // 4)}  # behind the first, by what stands there
+known: dict[bytes, bytes] = {}  # requests, by themselves and by what is between their "*" and their last CRLF
 
 
 class Resp:
@@ -27,6 +29,11 @@ class Resp:
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         data = bytes(record)
+        head, _, rest = data.partition(b"\r\n")
+        if rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2):
+            return data
+        if not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head:
+            return data
         if RespDecoder(len(data)).feed(data, 2) != [data]:
             raise IllegalArgumentError("a record is one value of RESP2, with its ending")
         return data
@@ -39,10 +46,13 @@ class RespDecoder(BufferedDecoder):
         self.at, self.due, self.values = 0, 1, 0  # where the next value begins; values to come, and in arrays so far
 
     def feed(self, data: bytes | bytearray | memoryview, limit: int = 64) -> list[bytes]:
-        if self.clean and type(data) is bytes and data[:1] == b"*" and data[-2:] == b"\r\n" and limit > 0:
-            records = [*map(known.get, data[1:-2].split(b"\r\n*", limit))]
-            if len(records) <= limit and None not in records and len(data) <= self.max_length:
-                return records  # type: ignore[return-value]
+        if self.clean and type(data) is bytes and len(data) <= self.max_length and limit > 0:
+            if data in known:
+                return [data]
+            if data[:1] == b"*" and data[-2:] == b"\r\n":
+                records = [*map(judged, data[1:-2].split(b"\r\n*", limit))]
+                if len(records) <= limit and None not in records:
+                    return records  # type: ignore[return-value]
         return super().feed(data, limit)
 
     def cut(self, held: bytearray) -> bytes | None:
@@ -60,10 +70,6 @@ class RespDecoder(BufferedDecoder):
         record = bytes(held[: self.at])
         del held[: self.at]
         self.at, self.due, self.values = 0, 1, 0
-        if len(record) <= SHORT and record[0] == STAR:
-            if len(known) >= MANY:
-                known.clear()
-            known[record[1:-2]] = record
         return record
 
     def value(self, held: bytearray, kind: int) -> tuple[int, int]:
@@ -81,6 +87,24 @@ class RespDecoder(BufferedDecoder):
         return end, 0
 
 
+def judged(piece: bytes) -> bytes | None:
+    """The request, if it is a short one."""
+    record = known.get(piece)
+    if record is None and len(piece) < SHORT and words_in(piece):
+        if len(known) >= 2 * MANY:
+            known.clear()
+        record = b"*%b\r\n" % piece
+        known[piece] = known[record] = record
+    return record
+
+
+def words_in(piece: bytes) -> list[bytes] | None:
+    """Where all is as long as it says, and nothing in it looks like an ending."""
+    count, *lines = piece.split(b"\r\n")
+    words = lines[1::2]
+    return words if LINES.get(count) == len(lines) and [*map(HEADS.get, map(len, words))] == lines[::2] else None
+
+
 def size_of(head: bytearray) -> int:
     digits = head[:-2]
     if head[-2:] != b"\r\n" or not (digits.isdigit() or digits == b"-1"):
@@ -92,6 +116,8 @@ def words_of(record: bytes) -> list[bytes]:
     """The words of a request; ProtocolError for a value that is none."""
     if record[0] != STAR:
         return record.split()
+    if words := words_in(record[1:-2]):
+        return words
     words, at = [], record.index(b"\n") + 1
     while at < len(record):
         end = record.index(b"\n", at) + 1

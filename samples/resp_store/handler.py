@@ -21,7 +21,8 @@ class Client(StreamHandler):
     def __init__(self, store: Store) -> None:
         self.store, self.channels = store, dict[bytes, None]()
 
-    def process_batch(self, records: list[bytes]) -> None:
+    def process_batch(self, records: list[bytes]) -> list[bytes] | None:
+        """One value is returned, which costs least; several are one piece of output."""
         replies: list[bytes] = []
         for record in records:
             try:
@@ -35,7 +36,10 @@ class Client(StreamHandler):
                 break
             except ValueError as error:
                 replies.append(told(str(error)))
-        self.write(b"".join(replies))  # no values of a list: SUBSCRIBE has several replies, QUIT ends what it is in
+        if len(records) == 1 and replies[0][:1] not in (b"*", b""):
+            return replies
+        self.write(b"".join(replies))
+        return None
 
     def on_close(self, reason: CloseReason) -> None:
         for name in self.channels:
