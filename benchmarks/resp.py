@@ -1,4 +1,4 @@
-"""samples/resp_store beside the hello server, with 50 connections, one request at a time and 16: python3 -m benchmarks.resp
+"""samples.resp_store beside the hello server, one request at a time and 16: python3 -m benchmarks.resp
 
 The store is loaded by redis-benchmark (50 clients, SET and GET of 3 bytes; one key, and keys by chance out of 100 000),
 the hello server by the loader of this package: as many connections and requests in flight, names of 15 bytes. Server

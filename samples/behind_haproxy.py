@@ -8,7 +8,6 @@ connected to it, started again on its port, and put back. It ends with exit code
     python3 -m samples.behind_haproxy serve 9909        is one of the servers
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -122,7 +121,11 @@ def until(condition: Callable[[], object]) -> None:
 def main(seconds: float = 1.0) -> int:
     """So long under load before the restart, and so long after it; how many requests failed."""
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as door:
-        admin, configuration, servers = Path(name, "admin"), Path(name, "haproxy.cfg"), {"one": Server(), "two": Server()}
+        admin, configuration, servers = (
+            Path(name, "admin"),
+            Path(name, "haproxy.cfg"),
+            {"one": Server(), "two": Server()},
+        )
         ports = {name: server.port for name, server in servers.items()}
         configuration.write_text(CONFIGURATION.format(admin=admin, door=door.fileno(), **ports))
         proxy = subprocess.Popen(["haproxy", "-q", "-db", "-f", configuration], pass_fds=[door.fileno()])

@@ -1,6 +1,4 @@
-"""RESP2, the protocol of Redis, as a framing: a record is one value, or a line of words that somebody types, as it came.
-
-A client of Redis would have the same framing.
+"""RESP2, the protocol of Redis, as a framing: a record is one value, or a line of words that somebody types, as it is.
 
 **A read of whole requests** is cut where a ``*`` stands behind a CRLF, if what is in front is a request: no request is
 the beginning of another one, so there the decoder would have cut it, too. Short requests are remembered, as they come
@@ -11,8 +9,8 @@ from nio.errors import FramingError, IllegalArgumentError, ProtocolError, Record
 from nio.framing import BufferedDecoder
 
 HEAD, LINE, VALUES = 32, 4096, 1024  # bytes of a head and of a line, with their ends; values in a record
-SHORT, MANY = 256, 4096  # bytes of a request that is remembered, and how many are
-STAR, DOLLAR = b"*$"
+SHORT, MANY = 256, 256  # bytes of a request that is remembered, and how many are
+STAR, DOLLAR, NIL = b"*"[0], b"$"[0], b"$-1\r\n"
 HEADS = {size: b"$%d" % size for size in range(SHORT)}
 LINES = {b"%d" % words: 2 * words for words in range(1, SHORT // 4)}  # behind the first, by what stands there
 known: dict[bytes, bytes] = {}  # requests, by themselves and by what is between their "*" and their last CRLF
@@ -30,7 +28,7 @@ class Resp:
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         data = bytes(record)
         head, _, rest = data.partition(b"\r\n")
-        if rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2):
+        if data == NIL or (rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2)):
             return data
         if not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head:
             return data
@@ -46,10 +44,11 @@ class RespDecoder(BufferedDecoder):
         self.at, self.due, self.values = 0, 1, 0  # where the next value begins; values to come, and in arrays so far
 
     def feed(self, data: bytes | bytearray | memoryview, limit: int = 64) -> list[bytes]:
-        if self.clean and type(data) is bytes and len(data) <= self.max_length and limit > 0:
-            if data in known:
-                return [data]
-            if data[:1] == b"*" and data[-2:] == b"\r\n":
+        if self.clean and data[:1] == b"*" and type(data) is bytes and len(data) <= self.max_length and limit > 0:
+            record = known.get(data)
+            if record is not None:
+                return [record]
+            if data[-2:] == b"\r\n":
                 records = [*map(judged, data[1:-2].split(b"\r\n*", limit))]
                 if len(records) <= limit and None not in records:
                     return records  # type: ignore[return-value]
@@ -73,7 +72,7 @@ class RespDecoder(BufferedDecoder):
         return record
 
     def value(self, held: bytearray, kind: int) -> tuple[int, int]:
-        """Where the next value ends, 0 when nobody knows yet; how many are in it, for an array."""
+        """Where the next value ends, 0 when nobody knows yet; how many are in it."""
         most = HEAD if kind in (STAR, DOLLAR) else LINE
         end = held.find(b"\n", self.at, self.at + most) + 1
         if not end:
@@ -106,10 +105,9 @@ def words_in(piece: bytes) -> list[bytes] | None:
 
 
 def size_of(head: bytearray) -> int:
-    digits = head[:-2]
-    if head[-2:] != b"\r\n" or not (digits.isdigit() or digits == b"-1"):
+    if head[-2:] != b"\r\n" or not (head[:-2].isdigit() or head[:-2] == b"-1"):
         raise FramingError(f"no length: {bytes(head)!r}")
-    return int(digits)
+    return int(head)
 
 
 def words_of(record: bytes) -> list[bytes]:
@@ -129,9 +127,24 @@ def words_of(record: bytes) -> list[bytes]:
     return words
 
 
+def number(digits: bytes, least: int = -(2**63), most: int = 2**63 - 1) -> int:
+    value = int(digits) if len(digits) <= 20 and digits.removeprefix(b"-").isdigit() else most + 1
+    if not least <= value <= most:
+        raise ValueError("ERR value is not an integer or out of range")
+    return value
+
+
 def bulk(value: bytes | None) -> bytes:
-    return b"$-1\r\n" if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
+    return NIL if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def array(*values: bytes) -> bytes:
     return b"*%d\r\n%b" % (len(values), b"".join(values))
+
+
+def integer(value: int) -> bytes:
+    return b":%d\r\n" % value
+
+
+def told(error: str) -> bytes:
+    return b"-%b\r\n" % error.encode("ascii", "backslashreplace").replace(b"\r", b" ").replace(b"\n", b" ")
