@@ -8,7 +8,6 @@ connected to it, started again on its port, and put back. It ends with exit code
     python3 -m samples.behind_haproxy serve 9909        is one of the servers
 """
 
-import signal
 import socket
 import subprocess
 import sys
@@ -22,17 +21,16 @@ from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines, ProxyPrefix
 from nio.reactor import Acceptor, Prefork, StreamHandler
 
-CLIENTS, REQUESTS, PATIENCE = 4, 25, 10.0  # at a time; of a connection; seconds for what takes less than one
+REQUESTS, PATIENCE = 25, 10.0  # of a connection; seconds for what takes less than one
 CONFIGURATION = """
 global
     stats socket {admin} mode 600 level admin
 defaults
     mode tcp
+    option redispatch
     timeout connect 1s
     timeout client 60s
     timeout server 60s
-    option redispatch
-    retries 3
 frontend hello
     bind fd@{door}
     default_backend servers
@@ -69,30 +67,23 @@ class Server:
 
     def end(self) -> int:
         self.process.terminate()
-        code = self.process.wait(PATIENCE)
-        self.process.communicate()
-        return code
+        self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode
 
 
-class Load(threading.Thread):
+def load(address: tuple[str, int], is_over: threading.Event, done: list[None], errors: list[OSError]) -> None:
     """One client."""
-
-    def __init__(self, address: tuple[str, int], is_over: threading.Event) -> None:
-        super().__init__()
-        self.address, self.is_over, self.done, self.errors = address, is_over, 0, list[str]()
-
-    def run(self) -> None:
-        while not self.is_over.is_set():
-            try:
-                with socket.create_connection(self.address, PATIENCE) as sock, sock.makefile("rb") as replies:
-                    due = b"Hello ann, you are %b\n" % str(sock.getsockname()).encode()
-                    for _ in range(REQUESTS):
-                        sock.sendall(b"ann\n")
-                        if (reply := replies.readline()) != due:
-                            raise ConnectionError(f"{reply!r}, not {due!r}")
-                        self.done += 1
-            except OSError as error:
-                self.errors.append(repr(error))
+    while not is_over.is_set():
+        try:
+            with socket.create_connection(address, PATIENCE) as sock, sock.makefile("rb") as replies:
+                due = b"Hello ann, you are %b\n" % str(sock.getsockname()).encode()
+                for _ in range(REQUESTS):
+                    sock.sendall(b"ann\n")
+                    if (reply := replies.readline()) != due:
+                        raise ConnectionError(f"{reply!r}, not {due!r}")
+                    done.append(None)
+        except OSError as error:
+            errors.append(error)
 
 
 def ask(admin: Path, command: str) -> str:
@@ -120,17 +111,18 @@ def until(condition: Callable[[], object]) -> None:
 
 def main(seconds: float = 1.0) -> int:
     """So long under load before the restart, and so long after it; how many requests failed."""
+    servers, is_over, done, errors = (
+        {"one": Server(), "two": Server()},
+        threading.Event(),
+        list[None](),
+        list[OSError](),
+    )
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as door:
-        admin, configuration, servers = (
-            Path(name, "admin"),
-            Path(name, "haproxy.cfg"),
-            {"one": Server(), "two": Server()},
-        )
+        admin, configuration = Path(name, "admin"), Path(name, "haproxy.cfg")
         ports = {name: server.port for name, server in servers.items()}
         configuration.write_text(CONFIGURATION.format(admin=admin, door=door.fileno(), **ports))
+        clients = [threading.Thread(target=load, args=(door.getsockname(), is_over, done, errors)) for _ in range(4)]
         proxy = subprocess.Popen(["haproxy", "-q", "-db", "-f", configuration], pass_fds=[door.fileno()])
-        is_over = threading.Event()
-        clients = [Load(door.getsockname(), is_over) for _ in range(CLIENTS)]
         try:
             until(lambda: admin.exists() and all(figure(admin, name, "status") == "UP" for name in servers))
             for client in clients:
@@ -138,22 +130,21 @@ def main(seconds: float = 1.0) -> int:
             time.sleep(seconds)
             ask(admin, "set server servers/one state drain")
             until(lambda: figure(admin, "one", "scur") == "0")
-            before = sum(client.done for client in clients)
+            before = len(done)
             print(f"one is out of the rotation, and ends with {servers['one'].end()}", flush=True)
             servers["one"] = Server(ports["one"])
             ask(admin, "set server servers/one state ready")
             until(lambda: figure(admin, "one", "scur") != "0")
-            print(f"one is back; meanwhile {sum(each.done for each in clients) - before} requests", flush=True)
+            print(f"one is back; meanwhile {len(done) - before} requests", flush=True)
             time.sleep(seconds)
         finally:
             is_over.set()
             for client in filter(threading.Thread.is_alive, clients):
                 client.join()
-            proxy.send_signal(signal.SIGTERM)
+            proxy.terminate()
             proxy.wait(PATIENCE)
-            codes = [server.end() for server in servers.values()]
-    errors = [error for client in clients for error in client.errors]
-    print(f"{sum(client.done for client in clients)} requests, {len(errors)} failed {errors[:3] or ''}; {codes}")
+            codes = " and ".join(str(server.end()) for server in servers.values())
+    print(f"{len(done)} requests, {len(errors)} failed; the servers end with {codes}", *errors[:3], sep="\n  ")
     return len(errors)
 
 

@@ -43,7 +43,7 @@ class Echo(Connection):
 
     def on_open(self) -> None:
         self.ws = WSConnection(ConnectionType.SERVER)
-        self.held = bytearray()  # of a message whose end has not come
+        self.held = bytearray()  # of the handshake, then of a message, whose end has not come
         self.hurry: Timer = self.reactor.call_later(self.handshake_timeout, self.close, CloseReason.TOO_SLOW)
 
     def on_close(self, reason: CloseReason) -> None:
@@ -54,19 +54,27 @@ class Echo(Connection):
             self.say(Ping())
 
     def handle_data(self, data: bytes) -> None:
+        if self.ws.state is ConnectionState.CONNECTING:
+            self.held += data
         try:
             self.ws.receive_data(data)
-            for event in self.ws.events():
-                self.take(event)
-                if self.ws.state in (ConnectionState.CLOSED, ConnectionState.LOCAL_CLOSING):
-                    break  # nothing behind a close is of interest
+            self.take_all()
         except (RemoteProtocolError, UnicodeError) as error:  # the latter for a host that is no name
             self.reject(str(error), getattr(error, "event_hint", None) or RejectConnection())
+
+    def take_all(self) -> None:
+        for event in self.ws.events():
+            self.take(event)
+            if self.ws.state in (ConnectionState.CLOSED, ConnectionState.LOCAL_CLOSING):
+                break  # nothing behind a close is of interest
 
     def take(self, event: Event) -> None:
         if isinstance(event, Request):
             self.hurry.cancel()
+            rest, self.held = bytes(self.held).partition(b"\r\n\r\n")[2], bytearray()
             self.say(AcceptConnection())
+            self.ws.receive_data(rest)  # of a client that does not wait for the answer: wsproto forgets it
+            self.take_all()
         elif isinstance(event, Ping):
             self.say(event.response())
         elif isinstance(event, TextMessage | BytesMessage):
