@@ -15,12 +15,18 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from statistics import median
 
 from benchmarks._children import Contest, loader_command
 from benchmarks._load import cpu_seconds
+from benchmarks._process import BACKLOG, HOST, announce
 from benchmarks._tools import Tools
 from benchmarks._works import Work
+from nio import SelectionKey, ServerSocketChannel
+from nio.reactor import Acceptor, Reactor
+from samples.resp_store.handler import Client
+from samples.resp_store.store import Store
 
 CONNECTIONS, KEYS = 50, 100_000
 SECONDS, PATIENCE = 1.0, 120.0
@@ -85,14 +91,13 @@ def show(pipeline: int, figures: Figures) -> None:
 
 
 def serve() -> None:
-    from functools import partial
-
-    from benchmarks._servers import serve as serve_until_told
-    from nio.reactor import Reactor
-    from samples.resp_store.handler import Client
-    from samples.resp_store.store import Store
-
-    serve_until_told(Reactor.open(), partial(Client, Store()))
+    """The store, as the other servers of this package are run."""
+    with Reactor.open() as reactor:
+        listener = ServerSocketChannel.open().bind((HOST, 0), BACKLOG)
+        assert listener.port is not None
+        reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(partial(Client, Store())))
+        announce(listener.port, reactor.stop)
+        reactor.run()
 
 
 def main() -> None:

@@ -4,8 +4,7 @@ HAProxy (Debian: apt-get install haproxy) listens on a free port of the loopback
 tells each in whose name it connects, by the PROXY protocol. Clients connect, ask 25 times, and connect anew; each reply
 has their own address in it, and they check it. Meanwhile one server is taken out of the rotation, ended when nobody is
 connected to it, started again on its port, and put back. It ends with exit code 0 if every request got its reply.
-
-    python3 -m samples.behind_haproxy serve 9909        is one of the servers
+One of the servers is python3 -m samples.behind_haproxy serve 9909.
 """
 
 import socket
@@ -111,12 +110,8 @@ def until(condition: Callable[[], object]) -> None:
 
 def main(seconds: float = 1.0) -> int:
     """So long under load before the restart, and so long after it; how many requests failed."""
-    servers, is_over, done, errors = (
-        {"one": Server(), "two": Server()},
-        threading.Event(),
-        list[None](),
-        list[OSError](),
-    )
+    servers = {"one": Server(), "two": Server()}
+    is_over, done, errors = threading.Event(), list[None](), list[OSError]()
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as door:
         admin, configuration = Path(name, "admin"), Path(name, "haproxy.cfg")
         ports = {name: server.port for name, server in servers.items()}
@@ -150,6 +145,6 @@ def main(seconds: float = 1.0) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        serve(*map(int, sys.argv[2:]))
+        serve(int(sys.argv[2]))
     else:
         sys.exit(min(main(*map(float, sys.argv[1:])), 1))

@@ -32,7 +32,8 @@ class Subscriber(StreamHandler):
         return array(bulk(b"subscribe"), bulk(name), integer(len(self.channels)))
 
     def unsubscribe(self, words: Words) -> bytes:
-        return b"".join(map(self.leave, words[1:] or list(self.channels) or [None]))
+        names = words[1:] or list(self.channels)
+        return b"".join(map(self.leave, names)) or self.leave(None)
 
     def leave(self, name: bytes | None) -> bytes:
         if name in self.channels:
