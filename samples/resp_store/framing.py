@@ -1,8 +1,7 @@
 """RESP2, the protocol of Redis, as a framing: a record is one value, or a line of words that somebody types, as it is.
 
-**A read of whole requests** is cut where a ``*`` stands behind a CRLF, if what is in front is a request: no request is
-the beginning of another one, so there the decoder would have cut it, too. Short requests are remembered, as they come
-again; ``cut`` is for all else, and says what is wrong.
+**A read of whole requests** is cut where a ``*`` stands behind a CRLF, if what is in front is a request, as none is the
+beginning of another. Short ones are remembered, since they come again; ``cut`` is for all else, and says what is wrong.
 """
 
 from nio.errors import FramingError, IllegalArgumentError, ProtocolError, RecordTooLongError
@@ -28,9 +27,8 @@ class Resp:
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
         data = bytes(record)
         head, _, rest = data.partition(b"\r\n")
-        if data == NIL or (rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2)):
-            return data
-        if not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head:
+        simple = not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head
+        if simple or data == NIL or (rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2)):
             return data
         if RespDecoder(len(data)).feed(data, 2) != [data]:
             raise IllegalArgumentError("a record is one value of RESP2, with its ending")
@@ -40,16 +38,18 @@ class Resp:
 class RespDecoder(BufferedDecoder):
     def __init__(self, max_length: int) -> None:
         super().__init__()
-        self.max_length = max_length
-        self.at, self.due, self.values = 0, 1, 0  # where the next value begins; values to come, and in arrays so far
+        self.max_length, self.at = max_length, 0  # where the next value begins
+        self.due, self.values = 1, 0  # values to come, and in arrays so far
 
     def feed(self, data: bytes | bytearray | memoryview, limit: int = 64) -> list[bytes]:
         if self.clean and data[:1] == b"*" and type(data) is bytes and len(data) <= self.max_length and limit > 0:
-            record = known.get(data)
-            if record is not None:
+            if record := known.get(data):
                 return [record]
             if data[-2:] == b"\r\n":
-                records = [*map(judged, data[1:-2].split(b"\r\n*", limit))]
+                pieces = data[1:-2].split(b"\r\n*", limit)
+                records = [*map(known.get, pieces)]
+                if None in records:
+                    records = [*map(judged, pieces)]
                 if len(records) <= limit and None not in records:
                     return records  # type: ignore[return-value]
         return super().feed(data, limit)
