@@ -7,6 +7,7 @@ connected to it, started again on its port, and put back. It ends with exit code
 One of the servers is python3 -m samples.behind_haproxy serve 9909.
 """
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def serve(port: int) -> None:
 
 
 class Server:
-    """One in a process of its own, which has two children."""
+    """One, which has two children."""
 
     def __init__(self, port: int = 0) -> None:
         command = [sys.executable, "-m", "samples.behind_haproxy", "serve", str(port)]
@@ -71,7 +72,6 @@ class Server:
 
 
 def load(address: tuple[str, int], is_over: threading.Event, done: list[None], errors: list[OSError]) -> None:
-    """One client."""
     while not is_over.is_set():
         try:
             with socket.create_connection(address, PATIENCE) as sock, sock.makefile("rb") as replies:
@@ -110,24 +110,22 @@ def until(condition: Callable[[], object]) -> None:
 
 def main(seconds: float = 1.0) -> int:
     """So long under load before the restart, and so long after it; how many requests failed."""
-    servers = {"one": Server(), "two": Server()}
-    is_over, done, errors = threading.Event(), list[None](), list[OSError]()
+    one, two, is_over, done, errors = Server(), Server(), threading.Event(), list[None](), list[OSError]()
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0), backlog=1024) as door:
         admin, configuration = Path(name, "admin"), Path(name, "haproxy.cfg")
-        ports = {name: server.port for name, server in servers.items()}
-        configuration.write_text(CONFIGURATION.format(admin=admin, door=door.fileno(), **ports))
+        configuration.write_text(CONFIGURATION.format(admin=admin, door=door.fileno(), one=one.port, two=two.port))
         clients = [threading.Thread(target=load, args=(door.getsockname(), is_over, done, errors)) for _ in range(4)]
         proxy = subprocess.Popen(["haproxy", "-q", "-db", "-f", configuration], pass_fds=[door.fileno()])
         try:
-            until(lambda: admin.exists() and all(figure(admin, name, "status") == "UP" for name in servers))
+            until(lambda: admin.exists() and all(figure(admin, name, "status") == "UP" for name in ("one", "two")))
             for client in clients:
                 client.start()
             time.sleep(seconds)
             ask(admin, "set server servers/one state drain")
             until(lambda: figure(admin, "one", "scur") == "0")
             before = len(done)
-            print(f"one is out of the rotation, and ends with {servers['one'].end()}", flush=True)
-            servers["one"] = Server(ports["one"])
+            print(f"one is out of the rotation, and ends with {one.end()}", flush=True)
+            one = Server(one.port)
             ask(admin, "set server servers/one state ready")
             until(lambda: figure(admin, "one", "scur") != "0")
             print(f"one is back; meanwhile {len(done) - before} requests", flush=True)
@@ -137,8 +135,8 @@ def main(seconds: float = 1.0) -> int:
             for client in filter(threading.Thread.is_alive, clients):
                 client.join()
             proxy.terminate()
-            proxy.wait(PATIENCE)
-            codes = " and ".join(str(server.end()) for server in servers.values())
+            proxy.wait()
+            codes = f"{one.end()} and {two.end()}"
     print(f"{len(done)} requests, {len(errors)} failed; the servers end with {codes}", *errors[:3], sep="\n  ")
     return len(errors)
 
@@ -146,5 +144,7 @@ def main(seconds: float = 1.0) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(int(sys.argv[2]))
+    elif not shutil.which("haproxy"):
+        sys.exit("samples.behind_haproxy needs haproxy: apt-get install haproxy")
     else:
         sys.exit(min(main(*map(float, sys.argv[1:])), 1))

@@ -120,7 +120,7 @@ def words_of(record: bytes) -> list[bytes]:
     while at < len(record):
         end = record.index(b"\n", at) + 1
         if record[at] != DOLLAR or record[at + 1 : at + 2] == b"-":
-            raise ProtocolError(f"expected '$', got {chr(record[at])!r}")
+            raise ProtocolError(f"expected a bulk string, got {record[at : end - 2].decode(errors='replace')!r}")
         at = end + int(record[at + 1 : end])
         words.append(record[end:at])
         at += 2

@@ -98,7 +98,14 @@ class Client(Subscriber):
 
 Command = Callable[[Client, Words], bytes]
 plans: dict[bytes, tuple[Command, Words]] = {}
-LISTENING = {Client.subscribe, Client.unsubscribe, Client.ping, Client.quit}
+
+
+def nothing(client: Client, words: Words) -> bytes:
+    """A blank line."""
+    return b""
+
+
+LISTENING = {nothing, Client.subscribe, Client.unsubscribe, Client.ping, Client.quit}
 COMMANDS: dict[bytes, tuple[int, int, Command]] = {  # words behind the name, at least and at most
     b"PING": (0, 1, Client.ping),
     b"ECHO": (1, 1, lambda client, words: bulk(words[1])),
@@ -123,7 +130,7 @@ def plan(record: bytes) -> tuple[Command, Words]:
     """What is to be called for a request, and its words."""
     words = words_of(record)
     if not words:
-        return lambda client, words: b"", words
+        return nothing, words
     name, others = words[0].upper(), len(words) - 1
     if name in (b"POST", b"HOST:"):
         raise ProtocolError("this is no web server")

@@ -273,7 +273,7 @@ def test_subscribers_hear_what_is_published(ask: Asker, server: Server, shop: st
         assert ask("PUBLISH", "news", b"\r\n") == 1
         assert ask("PUBLISH", "nobody", "x") == 0
         assert value(stream) == [b"message", b"news", b"\r\n"]
-        sock.sendall(command("GET", "k") + command("UNSUBSCRIBE", "news"))
+        sock.sendall(b"\r\n" + command("GET", "k") + command("UNSUBSCRIBE", "news"))
         assert str(value(stream)).startswith("ERR only")
         assert value(stream) == [b"unsubscribe", b"news", 1]
         assert (ask("PUBLISH", "news", "x"), ask("PUBLISH", "talk", "y")) == (0, 1)
@@ -299,9 +299,9 @@ def test_a_client_has_so_many_channels(ask: Asker) -> None:
 @pytest.mark.parametrize(
     ("sent", "told", "reason"),
     [
-        (b"*1\r\n:1\r\n", b"-ERR Protocol error: expected '$', got ':'\r\n", CloseReason.PROTOCOL_ERROR),
-        (b"*1\r\n$-1\r\n", b"-ERR Protocol error: expected '$', got '$'\r\n", CloseReason.PROTOCOL_ERROR),
-        (b"*1\r\n*0\r\n", b"-ERR Protocol error: expected '$', got '*'\r\n", CloseReason.PROTOCOL_ERROR),
+        (b"*1\r\n:1\r\n", b"-ERR Protocol error: expected a bulk string, got ':1'\r\n", CloseReason.PROTOCOL_ERROR),
+        (b"*1\r\n$-1\r\n", b"-ERR Protocol error: expected a bulk string, got '$-1'\r\n", CloseReason.PROTOCOL_ERROR),
+        (b"*1\r\n*0\r\n", b"-ERR Protocol error: expected a bulk string, got '*0'\r\n", CloseReason.PROTOCOL_ERROR),
         (
             b"GET / HTTP/1.1\r\nHost: a\r\nget k\r\n",
             b"-ERR wrong number of arguments for 'get' command\r\n-ERR Protocol error: this is no web server\r\n",
