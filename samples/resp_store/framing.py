@@ -9,9 +9,10 @@ from nio.framing import BufferedDecoder
 
 HEAD, LINE, VALUES = 32, 4096, 1024  # bytes of a head and of a line, with their ends; values in a record
 SHORT, MANY = 256, 256  # bytes of a request that is remembered, and how many are
-STAR, DOLLAR, NIL = b"*"[0], b"$"[0], b"$-1\r\n"
+STAR, DOLLAR = b"*$"
 HEADS = {size: b"$%d" % size for size in range(SHORT)}
 LINES = {b"%d" % words: 2 * words for words in range(1, SHORT // 4)}  # behind the first, by what stands there
+sound: set[bytes] = set()  # what went out: it comes again, too
 known: dict[bytes, bytes] = {}  # requests, by themselves and by what is between their "*" and their last CRLF
 
 
@@ -25,13 +26,18 @@ class Resp:
         return RespDecoder(self.max_length)
 
     def encode(self, record: bytes | bytearray | memoryview) -> bytes:
+        if type(record) is bytes and record in sound:
+            return record
         data = bytes(record)
         head, _, rest = data.partition(b"\r\n")
-        simple = not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head
-        if simple or data == NIL or (rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2)):
-            return data
-        if RespDecoder(len(data)).feed(data, 2) != [data]:
+        is_bulk = rest[-2:] == b"\r\n" and head == b"$%d" % (len(rest) - 2)
+        is_line = not rest and data[-2:] == b"\r\n" and data[:1] in (b"+", b":", b"-") and b"\n" not in head
+        if not is_bulk and not is_line and RespDecoder(len(data)).feed(data, 2) != [data]:
             raise IllegalArgumentError("a record is one value of RESP2, with its ending")
+        if len(data) < SHORT:
+            if len(sound) >= MANY:
+                sound.clear()
+            sound.add(data)
         return data
 
 
@@ -125,26 +131,3 @@ def words_of(record: bytes) -> list[bytes]:
         words.append(record[end:at])
         at += 2
     return words
-
-
-def number(digits: bytes, least: int = -(2**63), most: int = 2**63 - 1) -> int:
-    value = int(digits) if len(digits) <= 20 and digits.removeprefix(b"-").isdigit() else most + 1
-    if not least <= value <= most:
-        raise ValueError("ERR value is not an integer or out of range")
-    return value
-
-
-def bulk(value: bytes | None) -> bytes:
-    return NIL if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
-
-
-def array(*values: bytes) -> bytes:
-    return b"*%d\r\n%b" % (len(values), b"".join(values))
-
-
-def integer(value: int) -> bytes:
-    return b":%d\r\n" % value
-
-
-def told(error: str) -> bytes:
-    return b"-%b\r\n" % error.encode("ascii", "backslashreplace").replace(b"\r", b" ").replace(b"\n", b" ")

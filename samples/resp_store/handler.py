@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from nio.errors import ProtocolError
 from nio.reactor import CloseReason
-from samples.resp_store.framing import MANY, NIL, SHORT, Resp, array, bulk, integer, number, told, words_of
+from samples.resp_store.framing import MANY, SHORT, Resp, words_of
 from samples.resp_store.subscriber import CHANNELS, Subscriber
+from samples.resp_store.values import NIL, array, bulk, integer, number, told
 
 LATEST = 10**9  # seconds until a key expires
 Words = list[bytes]
@@ -20,9 +21,9 @@ class Goodbye(Exception):
 class Client(Subscriber):
     framing = Resp(max_length=128 * 1024)  # a value is that long; what answers a read is no more than 64 such
 
-    def process_batch(self, records: list[bytes]) -> list[bytes] | None:
-        """One value is returned, which costs least; several are one piece of output."""
-        replies: list[bytes] = []
+    def process_batch(self, records: list[bytes]) -> list[bytes | None] | None:
+        """A value for each record is returned; where there are more, or fewer, all is written in one piece."""
+        replies: list[bytes | None] = []
         put, reason = replies.append, None
         for record in records:
             try:
@@ -40,9 +41,10 @@ class Client(Subscriber):
                 break
             except ValueError as error:
                 put(told(str(error)))
-        if len(records) == 1 and reason is None and replies[0][:1] not in (b"*", b""):
+        if reason is None and not self.several:
             return replies
-        self.write(b"".join(replies))
+        self.several = False
+        self.write(b"".join(filter(None, replies)))
         if reason is not None:
             self.finish(reason)
         return None
@@ -96,13 +98,12 @@ class Client(Subscriber):
         raise Goodbye
 
 
-Command = Callable[[Client, Words], bytes]
+Command = Callable[[Client, Words], bytes | None]
 plans: dict[bytes, tuple[Command, Words]] = {}
 
 
-def nothing(client: Client, words: Words) -> bytes:
+def nothing(client: Client, words: Words) -> None:
     """A blank line."""
-    return b""
 
 
 LISTENING = {nothing, Client.subscribe, Client.unsubscribe, Client.ping, Client.quit}

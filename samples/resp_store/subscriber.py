@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nio.reactor import CloseReason, Group, StreamHandler
-from samples.resp_store.framing import array, bulk, integer, told
 from samples.resp_store.store import Store
+from samples.resp_store.values import array, bulk, integer, told
 
 CHANNELS = 128  # of a client
 Words = list[bytes]
@@ -16,12 +16,14 @@ class Subscriber(StreamHandler):
     def __init__(self, store: Store) -> None:
         self.store = store
         self.channels: dict[bytes, None] = {}
+        self.several = False  # replies to one request
 
     def on_close(self, reason: CloseReason) -> None:
         for name in self.channels:
             self.store.tidy(name)
 
     def subscribe(self, words: Words) -> bytes:
+        self.several = True
         return b"".join(map(self.listen, words[1:]))
 
     def listen(self, name: bytes) -> bytes:
@@ -32,6 +34,7 @@ class Subscriber(StreamHandler):
         return array(bulk(b"subscribe"), bulk(name), integer(len(self.channels)))
 
     def unsubscribe(self, words: Words) -> bytes:
+        self.several = True
         names = words[1:] or list(self.channels)
         return b"".join(map(self.leave, names)) or self.leave(None)
 
