@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -50,15 +50,22 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Load:
-    """So many connections to one server."""
+    """So many connections to one server; ``wrap`` puts TLS over each, say."""
 
-    def __init__(self, address: tuple[str, int], pid: int, connections: int) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        pid: int,
+        connections: int,
+        wrap: Callable[[socket.socket], socket.socket] = lambda sock: sock,
+    ) -> None:
         self._pid = pid
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         for _ in range(connections):
             sock = socket.create_connection(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = wrap(sock)
             self._sockets[sock.fileno()] = sock
             self._poll.register(sock, select.EPOLLIN)
 

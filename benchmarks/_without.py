@@ -17,18 +17,18 @@ MODULE = "nio.reactor.streams._steady"
 SAFETY: dict[str, tuple[tuple[str, str], ...]] = {
     "statistics": (
         ("received, handler._heard = received + count, heard\n", "handler._heard = heard\n"),
-        ("requests, step, process = requests + 1, _PROCESSING,", "step, process = _PROCESSING,"),
-        ("                    sent += took\n", ""),
+        ("requests, step, process = requests + 1, processing,", "step, process = processing,"),
+        ("sent += (took := send(data, NO_SIGNAL))\n", "took = send(data, NO_SIGNAL)\n"),
         ("tally.bytes_in += received\n", "tally.bytes_in += 1\n"),  # or else the turns are taken for a spin
     ),
-    "the reply's type and delimiters": (("if type(reply) is not bytes or _LF in reply or _CR in reply or ", "if "),),
-    "the length of a name": (("if count > handler._longest or not data", "if not data"),),
+    "the reply's type and delimiters": (("if kind(reply) is not plain or lf in reply or cr in reply or ", "if "),),
+    "the length of a name": (("if count > handler._longest or line is data", "if line is data"),),
     "the key's validity and interest": (
         (
-            "steady = mask == READABLE == key._interest and handler._steady is handler and key._valid",
+            "steady = mask == readable == key._interest and handler._steady is handler and key._valid",
             "steady = handler._steady is handler",
         ),
-        ("recv, step, key._ready = handler._recv, _READING, mask\n", "recv, step = handler._recv, _READING\n"),
+        ("recv, step, key._ready = handler._recv, reading, mask\n", "recv, step = handler._recv, reading\n"),
     ),
     "the time for deadlines": (("handler._heard = ", "_ = "),),
 }

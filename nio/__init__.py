@@ -8,11 +8,11 @@ channels is ``nio.reactor``, its framings ``nio.framing``, its worker pool ``nio
 
 from __future__ import annotations
 
-try:
-    import fcntl as _fcntl  # noqa: F401
-    import resource as _resource  # noqa: F401  # whether they are there is all that is asked
-except ImportError:
-    raise ImportError("nio needs a POSIX system, Linux or macOS; on Windows it runs inside WSL") from None
+import sys
+from os import environ
+
+if sys.platform == "win32":
+    raise ImportError("nio needs a POSIX system, Linux or macOS; on Windows it runs inside WSL")
 
 from nio._later import door
 
@@ -53,3 +53,8 @@ __all__, __getattr__, __dir__ = door(
     _elsewhere,
 )
 __all__ += ["__version__"]
+
+if environ.get("NIO_STRICT", "0") not in ("", "0"):  # last: it loads what needs all of this
+    from nio._strict import switch_on
+
+    switch_on()

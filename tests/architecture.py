@@ -20,6 +20,7 @@ BASE = {"errors", "_later", "_numbers", "_record", "buffers", "spi", "channels"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "_numbers": {"errors"},
+    "_strict": set(),
     "_later": set(),
     "_record": set(),
     "buffers": {"errors", "_later", "_numbers"},
@@ -29,20 +30,29 @@ ARROWS: dict[str, set[str]] = {
     "executors": {"errors", "_later", "_numbers", "_record", "spi"},
     "channels": {"errors", "_later", "_numbers", "spi", "buffers"},
     # The wings of the reactor; "reactor" itself is their face, and all that the layers above it see.
-    "reactor.loop": BASE | {"executors"},
+    "reactor.loop": BASE | {"executors", "_strict"},
     "reactor.handlers": BASE | {"reactor.loop"},
     "reactor.streams": BASE | {"framing", "reactor.loop", "reactor.handlers"},
-    "reactor.groups": BASE | {"reactor.loop", "reactor.handlers"},
+    "reactor.groups": BASE | {"_strict"} | {"reactor.loop", "reactor.handlers"},
     "reactor": {"_later", "reactor.loop", "reactor.handlers", "reactor.streams", "reactor.groups"},
     "tasks": BASE | {"framing", "executors", "reactor"},
     "tls": BASE | {"framing", "executors", "reactor"},
+    "trace": BASE | {"framing", "executors", "reactor", "nio"},
+    "doctor": BASE | {"charset", "executors", "reactor", "trace", "nio"},
     "testing": BASE | {"charset", "framing", "executors", "reactor", "tasks", "tls", "nio"},
-    "nio": BASE | {"charset"},
+    "nio": BASE | {"charset", "_strict"},
+}
+
+# What a package may take from the system past the door, and why.
+EXCEPTIONS = {
+    "_later": {"importlib"},  # it loads the modules of this package, by their names
+    "_strict": {"importlib"},  # strict mode stands above whoever asks for it, and is loaded by its name
+    "doctor": {"importlib", "signal", "threading", "time"},  # it watches whole programs: their time, threads and ends
+    "trace": {"threading"},  # a thread keeps its records to itself, and is told by the name that the program gave it
 }
 
 DOOR = {"socket", "select", "selectors", "threading", "time", "signal", "random", "importlib"}
 DOOR |= {"_socket", "_thread", "_signal", "_random"}
-EXCEPTIONS = {("_later", "importlib")}  # it loads the modules of this package, by their names
 UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "re"}
 UNSAFE_BUILTINS = {"eval", "exec", "compile", "__import__"}
 WALL_CLOCKS = {"time", "time_ns"}
@@ -179,7 +189,7 @@ def one_door(tree: Tree) -> list[str]:
         for module in tree.values()
         for item in module.imports
         if module.layer != "spi" and item.top in DOOR and not item.typing_only
-        if (module.layer, item.top) not in EXCEPTIONS
+        if item.top not in EXCEPTIONS.get(module.layer, set())
     ]
 
 
@@ -275,6 +285,8 @@ def load(package: Path) -> Tree:
     """Every module of the package; a door's imports stand in its stub, see ``nio/_later.py``."""
     tree = {}
     for path in sorted(package.rglob("*.py")):
+        if path.parent.name == "_broken":  # the doctor's corpus: programs, not modules
+            continue
         parts = path.relative_to(package.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)

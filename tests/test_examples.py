@@ -14,7 +14,8 @@ import pytest
 from tests.test_docs import PAGES
 from tests.test_readme import README, ROOT, blocks
 
-PACKAGES = ["nio.executors", "nio.framing", "nio.reactor", "nio.testing"]
+_NAMES = ("doctor", "executors", "framing", "reactor", "tasks", "testing", "tls", "trace")
+PACKAGES = [f"nio.{name}" for name in _NAMES]
 
 
 def listings() -> Iterator[str]:

@@ -98,7 +98,7 @@ class NetworkChannel(SelectableChannel):
         It is the provider's: over the operating system a ``socket.socket``.
         """
         self._is_strange = True
-        return self._sock
+        return self._provider.shown_socket(self._sock)
 
     def detach(self) -> Any:
         """Give the socket to whoever calls, open and in blocking mode; the channel is closed, the connection is not.
@@ -111,8 +111,7 @@ class NetworkChannel(SelectableChannel):
         """
         self._give_away()
         sock, self._sock = self._sock, GONE
-        self._provider.release_socket(sock)
-        return sock
+        return self._provider.release_socket(sock)
 
     @property
     def supported_options(self) -> frozenset[str]:

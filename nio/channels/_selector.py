@@ -74,8 +74,7 @@ class Selector:
     its channels are registered no more and can be used and registered anew; ``close()`` closes the child's descriptors
     only. ``close()`` on the selector does nothing; all else raises :class:`~nio.errors.ForkedSelectorError`.
 
-    An exception that a signal handler raises may come out of any method. The selector can be used after it, and nothing
-    that was done before it is lost.
+    A signal handler's exception may come out of any method. The selector can be used after it, and nothing is lost.
 
     Concurrency: one thread selects at a time, a second waits. From any thread, at any time and without waiting for the
     selecting one: ``wakeup``, ``close``, ``channel.register``, ``channel.close`` and everything on a key. Such changes
@@ -86,6 +85,7 @@ class Selector:
         "__weakref__",
         "_cancelled",
         "_forked",
+        "_key_class",
         "_key_set",
         "_keys",
         "_lock",
@@ -103,6 +103,7 @@ class Selector:
 
     def __init__(self, provider: SelectorProvider | None = None) -> None:
         self._provider = chosen(provider)
+        self._key_class = self._provider.key_class(SelectionKey)
         self._lock = self._provider.rlock()
         self._open = True
         self._forked = False
@@ -324,7 +325,7 @@ class Selector:
     def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
         self._ensure_open()
         self._watch.check_limit(channel._fd)
-        key = SelectionKey(channel, self, ops, attachment)
+        key: SelectionKey = self._key_class(channel, self, ops, attachment)
         try:
             channel._gain(key)
             self._keys[key] = None

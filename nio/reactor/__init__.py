@@ -42,7 +42,7 @@ __all__, __getattr__, __dir__ = door(
         "streams._state": "State",
         "streams._stream_handler": "StreamHandler",
         "streams._switching_handler": "SwitchingHandler",
-        "streams._transport": "Transport",
+        "streams._transport": "Needs SecureTransport Transport TransportError",
     },
     first="handlers._connector",  # Reactor.connect
 )

@@ -31,7 +31,10 @@ from nio.reactor.streams._link import Link as Link
 from nio.reactor.streams._state import State as State
 from nio.reactor.streams._stream_handler import StreamHandler as StreamHandler
 from nio.reactor.streams._switching_handler import SwitchingHandler as SwitchingHandler
+from nio.reactor.streams._transport import Needs as Needs
+from nio.reactor.streams._transport import SecureTransport as SecureTransport
 from nio.reactor.streams._transport import Transport as Transport
+from nio.reactor.streams._transport import TransportError as TransportError
 
 __all__ = [
     "Acceptor",
@@ -52,12 +55,14 @@ __all__ = [
     "Group",
     "Handler",
     "Link",
+    "Needs",
     "Prefork",
     "Progress",
     "Reactor",
     "ReactorGroup",
     "ReactorState",
     "ReactorStatistics",
+    "SecureTransport",
     "ServiceManager",
     "SignalWatch",
     "SlowMember",
@@ -66,6 +71,7 @@ __all__ = [
     "SwitchingHandler",
     "Timer",
     "Transport",
+    "TransportError",
     "UrgentWatch",
     "open_reactor",
 ]

@@ -115,14 +115,15 @@ What a provider may leave out
 26. **Processes**: without ``fork`` nothing of that part is ever asked, but ``notify``. What the parent has open, the
     child has, too. Every signal that ``handling_signals`` names sets ``signal_wakeup``.
 27. **Adoption**: ``adopt_socket`` and ``adopt_descriptor`` make a non-blocking socket or :class:`Descriptor` of what
-    the user has opened, and raise, with nothing changed, for what cannot be a channel. ``release_socket`` makes a
-    socket fit to be given away. ``peer_has_ended`` says whether the other side sends no more, whatever waits to be read
-    before its end; None where nobody can tell.
+    the user has opened, and raise, with nothing changed, for what cannot be a channel. ``shown_socket``
+    is what users see of a socket, and ``release_socket`` what they get when it is given away. ``peer_has_ended`` says
+    whether the other side sends no more, whatever waits to be read before its end; None where nobody can tell.
 28. **The rest** has an answer that fits a simulation: ``unread`` and ``unacknowledged`` (nobody can tell),
     ``inherited_socket`` (none), ``is_connected_to_itself`` (no), ``max_backlog``, ``descriptor_limit`` and
-    ``watch_limit`` (no bound), ``cpu_count`` (1), ``random`` (0.5, always). Without ``resolve`` there are no names; it
-    is the one method besides those of 3 that may wait, and is called in a thread of its own. ``is_served`` and
-    ``remove_stale`` are about the files of Unix-domain sockets.
+    ``watch_limit`` (no bound), ``cpu_count`` (1), ``thread_time`` (0), ``random`` (0.5, always). Without ``resolve``
+    there are no names; it is the one method besides those of 3 that may wait, and is called in a thread of its own.
+    ``is_served`` and ``remove_stale`` are about the files of Unix-domain sockets. ``loop_opened`` is told of each
+    reactor, ``key_class`` of the class of keys; both are for providers that watch.
 
 Of the operating system
 =======================

@@ -20,10 +20,11 @@ from nio._numbers import check_range
 from nio.errors import UnresolvedAddressError, UnsupportedAddressTypeError
 from nio.spi._base import Address, ProtocolFamily
 
-FAMILIES = {
-    ProtocolFamily.INET: socket.AF_INET,
-    ProtocolFamily.INET6: socket.AF_INET6,
-    ProtocolFamily.UNIX: socket.AF_UNIX,
+_NAMES = {ProtocolFamily.INET: "AF_INET", ProtocolFamily.INET6: "AF_INET6", ProtocolFamily.UNIX: "AF_UNIX"}
+FAMILIES: dict[ProtocolFamily, socket.AddressFamily] = {
+    family: getattr(socket, name)
+    for family, name in _NAMES.items()
+    if hasattr(socket, name)  # a browser's Python has no AF_UNIX
 }
 
 _PATH_ROOM = 108 if sys.platform == "linux" else 104  # bytes; a NUL ends the path, but for an abstract name

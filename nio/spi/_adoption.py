@@ -37,8 +37,9 @@ class AdoptionDoor:
         is_listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
         return Inherited(sock, family, sock.type == socket.SOCK_DGRAM, is_listening)
 
-    def release_socket(self, sock: Any) -> None:
+    def release_socket(self, sock: Any) -> Any:
         sock.setblocking(True)
+        return sock
 
     def adopt_descriptor(self, fd: int) -> SystemDescriptor:
         if not 0 <= fd < 2**31:

@@ -14,15 +14,15 @@ import fcntl
 import os
 import socket
 
+from nio.spi._addresses import FAMILIES
 from nio.spi._base import Inherited, ProtocolFamily
 from nio.spi._descriptors import FIRST_FREE, above_standard
 
-KINDS = {
-    (socket.AF_INET, socket.SOCK_STREAM): ProtocolFamily.INET,
-    (socket.AF_INET, socket.SOCK_DGRAM): ProtocolFamily.INET,
-    (socket.AF_INET6, socket.SOCK_STREAM): ProtocolFamily.INET6,
-    (socket.AF_INET6, socket.SOCK_DGRAM): ProtocolFamily.INET6,
-    (socket.AF_UNIX, socket.SOCK_STREAM): ProtocolFamily.UNIX,
+KINDS: dict[tuple[int, int], ProtocolFamily] = {
+    (number, kind): family
+    for family, number in FAMILIES.items()
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+    if kind == socket.SOCK_STREAM or family is not ProtocolFamily.UNIX
 }
 
 

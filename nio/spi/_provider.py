@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn
 
 from nio.spi._base import (
     Address,
@@ -32,16 +32,7 @@ from nio.spi._base import (
     Thread,
     Wakeup,
 )
-
-
-class Machine(Protocol):
-    """What makes the providers that ``default()`` and ``named()`` return."""
-
-    def available(self) -> tuple[str, ...]: ...
-
-    def named(self, name: str) -> SelectorProvider: ...
-
-    def default(self) -> SelectorProvider: ...
+from nio.spi._in_use import InUse, Machine
 
 
 class SelectorProvider(ABC):
@@ -49,7 +40,8 @@ class SelectorProvider(ABC):
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
     ``NIO_PROVIDER`` names; ``SelectorProvider.named("poll")`` asks for one by name. A provider can be passed to every
-    ``open()``; channels and selectors of two providers do not mix (:class:`~nio.errors.IllegalSelectorError`).
+    ``open()``, or be made the default (``use``); channels and selectors of two providers do not mix
+    (:class:`~nio.errors.IllegalSelectorError`).
 
     A provider of your own is a subclass. It sets ``name`` and writes every abstract method; what it does not write of
     the others is a thing that it does not have. The rules of each are numbered at the head of ``nio.spi``.
@@ -57,7 +49,8 @@ class SelectorProvider(ABC):
     Concurrency: every method may be called from any thread.
     """
 
-    _machine: ClassVar[Machine]  # set when nio.spi is imported
+    _machine: ClassVar[Machine[SelectorProvider]]  # set when nio.spi is imported
+    _in_use: ClassVar[list[InUse[SelectorProvider]]] = []  # the latest is the default
 
     name: str
 
@@ -73,8 +66,21 @@ class SelectorProvider(ABC):
 
     @staticmethod
     def default() -> SelectorProvider:
-        """The provider that ``NIO_PROVIDER`` names, else the best one here. Whoever is given no provider asks here."""
+        """What ``use`` was given last, else what ``NIO_PROVIDER`` names, else the best one; asked at each open()."""
+        for used in reversed(tuple(SelectorProvider._in_use)):
+            return used.provider
         return SelectorProvider._machine.default()
+
+    @staticmethod
+    def use(provider: SelectorProvider) -> InUse[SelectorProvider]:
+        """Make ``provider`` the default of this process, before ``NIO_PROVIDER`` and in all threads.
+
+        As a context manager until the end of the block, else until ``end()`` of what is returned. Of several uses the
+        latest counts that has not ended. What is open keeps its provider; a forked child goes on with its parent's.
+        """
+        if not isinstance(provider, SelectorProvider):
+            raise TypeError(f"use() takes a SelectorProvider, not {provider!r:.100}")
+        return InUse(provider, SelectorProvider._in_use)
 
     @property
     def kernel(self) -> object:
@@ -83,6 +89,13 @@ class SelectorProvider(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+    def loop_opened(self, loop: object) -> None:  # noqa: B027  # most providers do not care
+        """A reactor was made over this provider; it calls this once, before anybody has it."""
+
+    def key_class(self, plain: type) -> type:
+        """The class of a selector's keys: ``plain``, or a subclass of it."""
+        return plain
 
     # readiness
 
@@ -211,6 +224,10 @@ class SelectorProvider(ABC):
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> Thread:
         """Run ``target(*args)`` in a daemon thread that is already started; whoever needs its end joins it."""
 
+    def thread_time(self) -> int:
+        """Nanoseconds of a processor that the calling thread has used; always 0 where nobody counts."""
+        return 0
+
     def random(self) -> float:
         """A number from 0 up to but not 1, for what is to differ from one process to the next."""
         return 0.5
@@ -316,10 +333,7 @@ class SelectorProvider(ABC):
         raise self._lacks("processes")
 
     def fork(self) -> int:
-        """Twice: the number of the child in this process, 0 in the child.
-
-        Signals that reach the child wait until it enters ``handling_signals``.
-        """
+        """Twice: the child's number here, 0 in the child, where signals wait until it enters ``handling_signals``."""
         raise self._lacks("processes")
 
     def exit_process(self, code: int) -> NoReturn:
@@ -363,8 +377,13 @@ class SelectorProvider(ABC):
         """Take over a socket of the user's; TypeError for what is none, UnsupportedOperation if it has no channel."""
         raise self._lacks("sockets that others have opened")
 
-    def release_socket(self, sock: OwnSocket) -> None:  # noqa: B027  # nothing, where it goes as it is
-        """The socket goes to the user, in the mode that is usual for one."""
+    def shown_socket(self, sock: OwnSocket) -> Any:
+        """The socket as ``channel.socket`` shows it; every method here takes that, too."""
+        return sock
+
+    def release_socket(self, sock: OwnSocket) -> Any:
+        """What the user gets for the socket, in the mode that is usual for one."""
+        return sock
 
     def adopt_descriptor(self, fd: int) -> Descriptor:
         """Take over a descriptor; OSError for what is not open, UnsupportedOperation for what is always ready."""

@@ -12,7 +12,6 @@ import fcntl
 import os
 import queue
 import random
-import resource
 import select
 import signal
 import socket
@@ -197,6 +196,7 @@ class SystemProvider(
     event: Callable[[], threading.Event] = staticmethod(threading.Event)
     queue: Callable[[], queue.SimpleQueue[object]] = staticmethod(queue.SimpleQueue[object])
     thread_id: Callable[[], int] = staticmethod(threading.get_ident)
+    thread_time: Callable[[], int] = staticmethod(time.thread_time_ns)
     random: Callable[[], float] = staticmethod(random.random)
 
     def start_thread(self, target: Callable[..., object], *args: object, name: str) -> threading.Thread:
@@ -205,6 +205,10 @@ class SystemProvider(
         return thread
 
     def descriptor_limit(self) -> int:
+        try:
+            import resource
+        except ImportError:  # a browser's Python has none
+            return sys.maxsize
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
@@ -213,6 +217,8 @@ class SystemProvider(
 
 
 def _opened(family: ProtocolFamily, kind: int) -> socket.socket:
+    if family not in FAMILIES:
+        raise OSError(errno.EAFNOSUPPORT, f"{os.strerror(errno.EAFNOSUPPORT)}: {family.name}")
     sock = _settled(socket.socket(FAMILIES[family], kind))
     if family is ProtocolFamily.INET6:  # peers of IPv4 too, whatever this machine's default is
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

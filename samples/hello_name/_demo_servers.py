@@ -179,7 +179,7 @@ def _write(counters: ReactorStatistics) -> str:
 def _read(line: str) -> ReactorStatistics:
     numbers = json.loads(line)
     closed = {CloseReason[name]: count for name, count in numbers.pop("closed").items()}
-    return ReactorStatistics(**numbers, closed=closed)
+    return ReactorStatistics(**numbers | {"lag": tuple(numbers["lag"])}, closed=closed)
 
 
 def main(mode: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,15 +10,31 @@ import pytest
 
 from nio.channels import Selector, ServerSocketChannel, SocketChannel
 from nio.spi import Address, SelectorProvider
+from nio.trace import TracingProvider
 from tests.contract.watched import WatchedProvider
 from tests.helpers import LOOPBACK, PROVIDERS, address_of, connected_pair, listening, provider_named, unix_pair
 
 Pair = tuple[SocketChannel, SocketChannel]
 
 
-@pytest.fixture(params=PROVIDERS)
+# A TracingProvider is held to the contract, too: around the best back end in every run, but for the longest tests, and
+# around each of them, with all tests, where NIO_TEST_TRACED is "all".
+TRACED = [f"traced {name}" for name in PROVIDERS]
+ALL_TRACED = os.environ.get("NIO_TEST_TRACED") == "all"
+PARAMS = TRACED if ALL_TRACED else [*PROVIDERS, TRACED[0]]
+LONG = ("test_stress.py", "test_interrupted.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not ALL_TRACED:
+        items[:] = [item for item in items if not (item.path.name in LONG and "[traced" in item.name)]
+
+
+@pytest.fixture(params=PARAMS)
 def provider(request: pytest.FixtureRequest) -> SelectorProvider:
-    return provider_named(request.param)
+    *traced, name = request.param.split()
+    found = provider_named(name)
+    return TracingProvider(found, level="teach") if traced else found
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ PLANTS = [
     Plant(
         "a line read to its end holds the loop",
         "reactor/streams/_connection.py",
-        "        if len(data) == self._read_size:\n            self._grow()\n",
+        "        if len(data) >= self._read_size:\n            self._grow()\n",
         '        while not data.endswith(b"\\n"):\n            try:\n                data += self._recv(1)\n'
         "            except BlockingIOError:\n                pass\n",
     ),

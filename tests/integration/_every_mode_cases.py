@@ -6,7 +6,7 @@ told of the end. The expectations are those of ``docs/handlers.md`` and ``docs/h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nio.reactor import CloseReason
 from tests.integration import _every_mode_handlers as server
@@ -135,3 +135,19 @@ CASES: dict[str, Case] = {
     "a record that takes too long": Case(server.Impatient, b"a\nb", b"a\n", WAITS, CloseReason.TOO_SLOW),
     "silence": Case(server.Idle, b"a\n", b"a\n", WAITS, CloseReason.IDLE_TIMEOUT),
 }
+
+OTHERWISE = {  # what a task does in its own way: it ends its own connection, and a future is no reply
+    "a late reply that is cancelled",
+    "a half-close of a half-open one",
+}
+CASES |= {
+    f"task: {name}": replace(case, handler=server.TASKS[case.handler])
+    for name, case in CASES.items()
+    if case.handler in server.TASKS and name not in OTHERWISE
+}
+CASES |= {
+    f"task with workers: {name}": replace(case, handler=server.TaskWorking)
+    for name, case in CASES.items()
+    if case.handler is server.Mirror
+}
+CASES["task: a half-close of a half-open one"] = Case(server.TaskHalfOpen, b"a\nb\n", b"a\nb\nfarewell\n", ENDS, FIN)

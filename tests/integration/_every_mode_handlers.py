@@ -18,6 +18,7 @@ from nio.channels import SelectionKey, ServerSocketChannel, StandardSocketOption
 from nio.errors import ProtocolError
 from nio.framing import Fixed, Lines
 from nio.reactor import Acceptor, CloseReason, Group, Reactor, StreamHandler, SwitchingHandler, open_reactor
+from nio.tasks import Stream, sleep, to_worker
 from tests.integration.conversation import PATIENCE
 
 MODES: dict[str, dict[str, int]] = {
@@ -313,6 +314,115 @@ class Stopping(Telling, StreamHandler):
         if record == b"stop":
             self.reactor.stop(drain=PATIENCE)
         return record
+
+
+# the same as tasks
+
+
+class TaskMirror(Telling, Stream):
+    framing = Lines(max_length=64)
+
+    async def serve(self) -> None:
+        async for record in self:
+            await self.send(record[::-1])
+
+
+class TaskFaulty(Telling, Stream):
+    framing = Lines()
+
+    async def serve(self) -> None:
+        async for record in self:
+            reply = Faulty.process(self, record)  # type: ignore[arg-type]  # it uses nothing of its handler
+            if reply is not None:
+                await self.send(reply)
+
+
+class TaskLate(Telling, Stream):
+    framing = Lines()
+
+    async def serve(self) -> None:
+        async for record in self:
+            await sleep(0.02 if record.startswith(b"slow") else 0.0)
+            if record == b"fail":
+                raise ValueError("late")
+            if record != b"none":
+                await self.send(record)
+
+
+class TaskWorking(Telling, Stream):
+    framing = Lines(max_length=64)
+
+    async def serve(self) -> None:
+        async for record in self:
+            await self.send(await to_worker(_reversed, record))
+
+
+def _reversed(record: bytes) -> bytes:
+    return record[::-1]
+
+
+class TaskEnding(Telling, Stream):
+    framing = Lines()
+
+    async def serve(self) -> None:
+        is_mute = False
+        async for record in self:
+            if record not in (b"close", b"cut", b"mum") and not is_mute:
+                await self.send(record)
+            if record in (b"last", b"mum"):
+                is_mute = True
+            Ending.process(self, record)  # type: ignore[arg-type]
+
+
+class TaskImpatient(Telling, Stream):
+    framing = Lines()
+    record_timeout = SHORT
+    serve = TaskMirror.serve
+
+
+class TaskIdle(Telling, Stream):
+    framing = Lines()
+    idle_timeout = SHORT
+    serve = TaskMirror.serve
+
+
+class TaskHalfOpen(Telling, Stream):
+    framing = Lines()
+
+    async def serve(self) -> None:
+        async for record in self:
+            await self.send(record)
+        await self.send(b"farewell")
+
+
+class TaskNever(Telling, Stream):
+    framing = Lines()
+    process_timeout = SHORT
+
+    async def serve(self) -> None:
+        await self.receive()
+        await sleep(PATIENCE)
+
+
+class TaskLarge(Telling, Stream):
+    framing = Lines()
+    high_mark, low_mark, max_output = 65536, 32768, 131072
+
+    async def serve(self) -> None:
+        async for record in self:
+            await self.send(record * 600_000)
+
+
+TASKS: dict[type[Telling], type[Telling]] = {
+    Mirror: TaskMirror,
+    Faulty: TaskFaulty,
+    Late: TaskLate,
+    Ending: TaskEnding,
+    Impatient: TaskImpatient,
+    Idle: TaskIdle,
+    HalfOpen: TaskHalfOpen,
+    Never: TaskNever,
+}
 
 
 def main(mode: str, options: dict[str, int]) -> None:

@@ -15,7 +15,17 @@ import pytest
 
 from tests.integration._every_mode import Caller, EveryHandler
 from tests.integration._every_mode_cases import CASES, ENDS, LEAVES, RESETS, WAITS, Case
-from tests.integration._every_mode_handlers import MODES, Flooding, Large, Late, Mirror, Sociable, Stopping
+from tests.integration._every_mode_handlers import (
+    MODES,
+    Flooding,
+    Large,
+    Late,
+    Mirror,
+    Sociable,
+    Stopping,
+    TaskLarge,
+    Telling,
+)
 from tests.integration.conversation import reset
 
 
@@ -47,8 +57,9 @@ def test_what_a_client_sees(server: EveryHandler, case: Case) -> None:
     assert server.reason(port) == case.reason.name
 
 
-def test_a_slow_reader_gets_every_byte_of_large_replies(server: EveryHandler) -> None:
-    with server.dial(Large, buffer=4096) as slow, server.dial(Large) as other:
+@pytest.mark.parametrize("handler", [Large, TaskLarge])
+def test_a_slow_reader_gets_every_byte_of_large_replies(server: EveryHandler, handler: type[Telling]) -> None:
+    with server.dial(handler, buffer=4096) as slow, server.dial(handler) as other:
         ports = slow.port, other.port
         slow.sock.sendall(b"a\nb\nc\n")
         slow.sock.shutdown(socket.SHUT_WR)

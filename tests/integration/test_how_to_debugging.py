@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nio.reactor
+import nio.tls
 from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import client, receive, receive_all
 
@@ -45,7 +46,7 @@ def logged(call: ast.Call, scope: ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 
 def lines_of_the_reactor() -> Iterator[tuple[str, str]]:
-    for path in Path(nio.reactor.__path__[0]).rglob("*.py"):
+    for path in (path for package in (nio.reactor, nio.tls) for path in Path(package.__path__[0]).rglob("*.py")):
         functions = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.FunctionDef)]
         for function in functions:
             for node in ast.walk(function):

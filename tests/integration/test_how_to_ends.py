@@ -12,7 +12,7 @@ import pytest
 
 from nio.framing import Delimiter, LengthPrefix, Lines
 from nio.reactor import CloseReason, Connection, Reactor, StreamHandler
-from nio.reactor.streams import _deadlines, _outlet
+from nio.reactor.streams import _carried, _deadlines
 from tests.integration._how_to import PAGES, program, started
 from tests.integration.conversation import Address, Child, client, receive, receive_all, reset
 
@@ -68,7 +68,7 @@ def test_every_reason_is_on_the_page_and_no_other() -> None:
 
 
 def test_limits_that_are_no_settings_are_what_the_page_says() -> None:
-    assert (_outlet._LINGER_BYTES, _deadlines._LINGER_NS) == (64 * 1024, 2 * 10**9)
+    assert (_carried._LINGER_BYTES, _deadlines._LINGER_NS) == (64 * 1024, 2 * 10**9)
     assert Connection.high_mark == 64 * 1024
     assert inspect.signature(Reactor.connect).parameters["timeout"].default == 30
 

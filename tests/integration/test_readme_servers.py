@@ -1,4 +1,4 @@
-"""The hello servers of the README, as they stand there, hold the same conversations as the stages by hand."""
+"""The hello servers of the README, and the classic one, hold the same conversations as the stages by hand."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ from tests.integration.conversation import (
 
 SERVERS = {
     "hello_java": "runpy.run_module('samples.hello_java', run_name='__main__')",
+    "hello_tasks": "runpy.run_module('samples.hello_tasks', run_name='__main__')",
     "hello_classic": "runpy.run_module('samples.hello_classic', run_name='__main__')",
     "hello_lea": "runpy.run_module('samples.hello_lea', run_name='__main__')",
     "hello_lea, pooled": "from samples import hello_lea; hello_lea.main(workers=2)",
 }
-SCRIPTS = ("hello_java", "hello_classic", "hello_lea")
+SCRIPTS = ("hello_java", "hello_tasks", "hello_classic", "hello_lea")
 CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell ignores it
 
 
@@ -95,7 +96,9 @@ def test_what_is_no_port_is_refused_in_words(name: str, argument: str, error: st
     assert f"python3 -m samples.{name} [port" in usage
 
 
-@pytest.mark.parametrize(("name", "more"), [("hello_java", []), ("hello_classic", []), ("hello_lea", ["2"])])
+@pytest.mark.parametrize(
+    ("name", "more"), [("hello_java", []), ("hello_tasks", []), ("hello_classic", []), ("hello_lea", ["2"])]
+)
 def test_a_port_may_be_given(name: str, more: list[str]) -> None:
     child = Child("-m", f"samples.{name}", "0", *more)
     assert child.address[1] not in (0, 9900)

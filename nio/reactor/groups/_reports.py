@@ -13,15 +13,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._progress import ReactorStatistics
+from nio.reactor.loop._progress import LAGS, ReactorStatistics
 
-_NUMBERS = tuple(name for name in ReactorStatistics.__match_args__ if name != "closed")
+_NUMBERS = tuple(name for name in ReactorStatistics.__match_args__ if name not in ("closed", "lag"))
 _REASONS = tuple(CloseReason)
-_REPORT = struct.Struct(f"=Bqd{len(_NUMBERS) + len(_REASONS)}q")
+_REPORT = struct.Struct(f"=Bqd{len(_NUMBERS) + LAGS + len(_REASONS)}q")
 _ORDER = struct.Struct("=Bd")
 _NEVER = -1.0  # seconds: no drain
 
-NOTHING = ReactorStatistics(**dict.fromkeys(_NUMBERS, 0), closed=MappingProxyType({}))
+NOTHING = ReactorStatistics(**dict.fromkeys(_NUMBERS, 0), lag=(0,) * LAGS, closed=MappingProxyType({}))
 
 
 class Word(enum.IntEnum):
@@ -53,7 +53,7 @@ def report(word: Word, pid: int, counts: ReactorStatistics, drain: float | None 
     """One record of a child."""
     numbers = [getattr(counts, name) for name in _NUMBERS]
     reasons = [counts.closed.get(reason, 0) for reason in _REASONS]
-    return _REPORT.pack(word, pid, _NEVER if drain is None else drain, *numbers, *reasons)
+    return _REPORT.pack(word, pid, _NEVER if drain is None else drain, *numbers, *counts.lag, *reasons)
 
 
 def reports(data: bytes) -> Iterator[Told]:
@@ -61,8 +61,9 @@ def reports(data: bytes) -> Iterator[Told]:
     whole = len(data) - len(data) % _REPORT.size
     for word, pid, drain, *values in _REPORT.iter_unpack(data[:whole]):
         numbers = dict(zip(_NUMBERS, values, strict=False))
-        closed = {reason: count for reason, count in zip(_REASONS, values[len(_NUMBERS) :], strict=True) if count}
-        counts = ReactorStatistics(**numbers, closed=MappingProxyType(closed))
+        lag, ends = tuple(values[len(_NUMBERS) : len(_NUMBERS) + LAGS]), values[len(_NUMBERS) + LAGS :]
+        closed = {reason: count for reason, count in zip(_REASONS, ends, strict=True) if count}
+        counts = ReactorStatistics(**numbers, lag=lag, closed=MappingProxyType(closed))
         yield Told(Word(word), pid, None if drain == _NEVER else drain, counts)
 
 

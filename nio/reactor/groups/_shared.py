@@ -10,7 +10,7 @@ from nio.channels import SelectableChannel, SocketChannel
 from nio.reactor.loop._admission import _ROOM, Admission
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._peers import Peers
-from nio.reactor.loop._progress import ReactorStatistics
+from nio.reactor.loop._progress import LAGS, ReactorStatistics
 from nio.spi import SelectorProvider
 
 
@@ -87,9 +87,10 @@ class OwnPlaces(Admission):
 def total(parts: Iterable[ReactorStatistics]) -> ReactorStatistics:
     """The sum of all counters."""
     parts = tuple(parts)
-    numbers = set(ReactorStatistics.__match_args__) - {"closed"}
+    numbers = set(ReactorStatistics.__match_args__) - {"closed", "lag"}
     closed: Counter[CloseReason] = Counter()
     for part in parts:
         closed.update(part.closed)
     sums = {name: sum(getattr(part, name) for part in parts) for name in numbers}
-    return ReactorStatistics(**sums, closed=MappingProxyType(dict(closed)))
+    lag = tuple(map(sum, zip(*(part.lag for part in parts), strict=True))) or (0,) * LAGS
+    return ReactorStatistics(**sums, lag=lag, closed=MappingProxyType(dict(closed)))

@@ -15,6 +15,7 @@ from nio._numbers import check_count, check_seconds
 from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedChannelError
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._slips import carried
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._event_handler import EventHandler
 from nio.reactor.loop._reactor import Reactor
@@ -37,11 +38,14 @@ class Acceptor(Handler):
     With ``per_peer``, a connection of a peer that has so many already is closed at once, told in the log and counted in
     ``statistics().refused``. A peer is an IPv4 address, or 64 bits of IPv6: see ``_peers.py``. All acceptors of a
     reactor that have such a limit count together. Behind a proxy, which is the peer of all, leave it out.
+
+    With ``transport``, a :class:`nio.tls.TlsContext` say, it is that of each connection.
     """
 
     __slots__ = (
         "_comes_alone",
         "_handler",
+        "_maker",
         "_served_at",
         "_starving",
         "_timer",
@@ -61,6 +65,7 @@ class Acceptor(Handler):
         accepts_per_turn: int = 16,
         pause: float = 0.1,
         per_peer: int | None = None,
+        transport: Callable[[SocketChannel], object] | None = None,
     ) -> None:
         if not callable(handler):
             name = type(handler).__name__
@@ -70,6 +75,7 @@ class Acceptor(Handler):
         if isinstance(handler, type) and issubclass(handler, Handler):
             handler.check_class()
         self._handler = handler
+        self._maker = handler if transport is None else carried(handler, transport)
         self.accepts_per_turn: int = check_count("accepts_per_turn", accepts_per_turn, 1)
         self.pause: float = check_seconds("pause", pause)
         self.per_peer: int | None = None if per_peer is None else check_count("per_peer", per_peer, 1)
@@ -164,7 +170,7 @@ class Acceptor(Handler):
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
         try:
-            reactor.admit(channel, _READ, self._handler())
+            reactor.admit(channel, _READ, self._maker())
         except BaseException as error:
             reactor.admission.peers.leave(channel)
             channel.close()

@@ -26,6 +26,7 @@ from nio._numbers import check_seconds
 from nio.channels import SelectionKey, SocketChannel
 from nio.reactor.handlers._attempt import Attempt
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.handlers._slips import carried
 from nio.reactor.handlers._targets import Found, check_handler, check_local, in_turns, numeric
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._checks import is_handler
@@ -80,6 +81,7 @@ class Connector:
         timeout: float | None = 30.0,
         local: Target | None = None,
         retry: Backoff | None = None,
+        transport: Callable[..., object] | None = None,
     ) -> None:
         if retry is not None and not isinstance(retry, Backoff):
             raise TypeError(f"retry is a Backoff or None, not {retry!r:.60}")
@@ -92,7 +94,9 @@ class Connector:
             check_local(reactor.provider, local, self._addresses)
         self._timeout = None if timeout is None else check_seconds("timeout", timeout)
         self._reactor = reactor
-        self._handler = handler
+        if isinstance(address, tuple):
+            transport = getattr(transport, "for_server", lambda _: transport)(address[0])
+        self._handler = handler if transport is None else carried(partial(_made, handler), transport)
         self._local = local
         self._delays: Iterator[float] = iter(()) if retry is None else retry.delays(reactor.provider.random)
         self._round = 0  # counts beginnings and ends of rounds: an answer or timer of another one has its number
@@ -119,9 +123,10 @@ class Connector:
         timeout: float | None = 30.0,
         local: Target | None = None,
         retry: Backoff | None = None,
+        transport: Callable[..., object] | None = None,
     ) -> Connector:
         """One that begins with the next turn; the arguments are those of ``reactor.connect``."""
-        connector = cls(reactor, address, handler, timeout=timeout, local=local, retry=retry)
+        connector = cls(reactor, address, handler, timeout=timeout, local=local, retry=retry, transport=transport)
         ending = reactor.undertakings.reason
         reactor.undertakings.add(connector)
         try:
@@ -327,13 +332,16 @@ class Connector:
         self._reactor.undertakings.discard(self)
 
     def _make(self) -> EventHandler:
-        maker: Any = self._handler
-        if is_handler(maker):
-            return maker  # type: ignore[no-any-return]
-        handler: EventHandler = maker()
-        if not is_handler(handler):
-            raise TypeError(f"connect() was given {maker!r:.100}, which made {handler!r:.100}: a Handler is needed")
-        return handler
+        return _made(self._handler)
+
+
+def _made(maker: Any) -> EventHandler:
+    if is_handler(maker):
+        return maker  # type: ignore[no-any-return]
+    handler: EventHandler = maker()
+    if not is_handler(handler):
+        raise TypeError(f"connect() was given {maker!r:.100}, which made {handler!r:.100}: a Handler is needed")
+    return handler
 
 
 def _cancel(timer: Timer | None) -> None:

@@ -20,6 +20,23 @@ def no_channel(handler: object) -> IllegalStateError:
     )
 
 
+def carried(make: Callable[[], Any], transport: Callable[..., object]) -> Callable[[], Any]:
+    """What makes the same handlers, each with this transport in place of its class's; TypeError for what is none."""
+    if not callable(transport):
+        raise TypeError(f"a transport is a TlsContext or another maker of transports, not {transport!r:.60}")
+
+    def made() -> Any:
+        handler = make()
+        try:
+            handler.transport = transport
+        except AttributeError:
+            name = type(handler).__name__
+            raise TypeError(f"{name} takes no attribute, transport: make it one of the class") from None
+        return handler
+
+    return made
+
+
 class BadReplyError(TypeError):
     """What ``process`` returned is no reply."""
 

@@ -26,6 +26,9 @@ class CloseReason(enum.Enum):
     WORKER_LOST = "the worker that had the request is gone"
     OVERLOAD = "there was no room for the request or for its reply"
     DRAIN = "the reactor is stopping"
+    TLS_HANDSHAKE = "no TLS connection came about"
+    TLS_TIMEOUT = "no TLS connection came about in time"
+    TLS_TRUNCATED = "the peer ended the stream without the end that TLS has"
 
 
 # An enum's own is a Python function, and every end of a connection is counted.

@@ -60,6 +60,7 @@ class Opener(Protocol):
         timeout: float | None,
         local: Target | None,
         retry: Backoff | None,
+        transport: Callable[..., object] | None,
     ) -> Connecting: ...
 
 
@@ -76,14 +77,16 @@ class Connects(Overview):
         timeout: float | None = 30.0,
         local: Target | None = None,
         retry: Backoff | None = None,
+        transport: Callable[..., object] | None = None,
     ) -> Connecting:
         """Connect to ``(host, port)`` or a path; ``handler`` is a handler, or makes one when the connection stands.
 
         Its ``on_open`` is called then. If there will be no connection, its ``on_close`` is called, with CONNECT_FAILED
         or, after ``timeout`` seconds, CONNECT_TIMEOUT; its ``close_error`` says what failed. ``local`` is bound first.
         A host name is resolved in a thread, and all its addresses are tried. With ``retry`` it is tried again, after
-        the waits of that :class:`Backoff`; then ``handler`` is a class or another factory. Nothing is called from
-        inside.
+        the waits of that :class:`Backoff`; then ``handler`` is a class or another factory. With ``transport``, a
+        :class:`nio.tls.TlsContext` say, it is that of the connection; the host is the name that the server must show.
+        Nothing is called from inside.
 
         Raises UnsupportedAddressTypeError for what is no address, TypeError for what is no handler, IllegalStateError
         from a thread that does not run the reactor while another does, ClosedSelectorError.
@@ -91,4 +94,6 @@ class Connects(Overview):
         self.owner.check("connect")
         if self._state is ReactorState.CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        return type(self)._opener(self, address, handler, timeout=timeout, local=local, retry=retry)
+        return type(self)._opener(
+            self, address, handler, timeout=timeout, local=local, retry=retry, transport=transport
+        )

@@ -25,7 +25,7 @@ class Overview(Agenda):
 
     def statistics(self) -> ReactorStatistics:
         """The counters since the reactor was opened."""
-        return self.tally.statistics(len(self._timers) + len(self._due))
+        return self.tally.statistics(len(self._timers) + len(self._due), self.provider.clock())
 
     def connections(self) -> tuple[ConnectionInfo, ...]:
         """What there is of connections, accepted and connected ones, in the order they came; printed, a table."""

@@ -19,6 +19,10 @@ class Progress(NamedTuple):
     timers: int
 
 
+LAGS = 24  # numbers in ``lag``: up to 8 s, and more
+_LENGTHS = 54  # of a number of microseconds, in bits
+
+
 @record
 class ReactorStatistics(Record):
     """A reactor's counters since it was opened.
@@ -29,6 +33,11 @@ class ReactorStatistics(Record):
     that were cut when the drain time was over; ``refused`` those that were closed at once, as their peer had all it may
     have; ``spins`` how often 512 turns in a row were woken for nothing.
     ``timers`` is the number of timers that are set.
+
+    ``busy`` is how many nanoseconds the loop was at work, and not asleep in the kernel: what it grows by in a second is
+    its busy share. ``lag`` tells of the turns by how long they were at work, and whoever was ready meanwhile waited:
+    ``lag[n]`` turns took less than 2**n microseconds (of 1 024 nanoseconds) and not less than half of that; the last
+    number is that of all longer ones.
     """
 
     connections: int
@@ -43,6 +52,8 @@ class ReactorStatistics(Record):
     refused: int
     spins: int
     timers: int
+    busy: int
+    lag: tuple[int, ...]
     closed: Mapping[CloseReason, int]
 
 
@@ -51,11 +62,13 @@ class Tally:
 
     __slots__ = (
         "abandoned",
+        "busy",
         "bytes_in",
         "bytes_out",
         "closed",
         "connections",
         "dropped",
+        "lag",
         "lost",
         "open",
         "refused",
@@ -64,6 +77,7 @@ class Tally:
         "ticks",
         "timers",
         "turns",
+        "woke",
     )
 
     connections: int
@@ -79,14 +93,19 @@ class Tally:
     spins: int
     ticks: int
     timers: int
+    busy: int
+    woke: int
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
         self.turns = self.lost = self.abandoned = self.refused = self.spins = self.ticks = self.timers = 0
+        self.busy = self.woke = 0  # nanoseconds at work; since when, 0: the turn is not at work, or has begun with it
+        self.lag = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
-    def statistics(self, timers: int) -> ReactorStatistics:
-        """The counters as they are now."""
+    def statistics(self, timers: int, now: int) -> ReactorStatistics:
+        """The counters as they are now, by the clock."""
+        woke, lag = self.woke, self.lag
         return ReactorStatistics(
             connections=self.connections,
             open=self.open,
@@ -100,5 +119,7 @@ class Tally:
             refused=self.refused,
             spins=self.spins,
             timers=timers,
+            busy=self.busy + (now - woke if woke else 0),
+            lag=(*lag[: LAGS - 1], sum(lag[LAGS - 1 :])),
             closed=MappingProxyType(dict(self.closed)),
         )

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
+from nio._strict import strict_class
 from nio.channels import SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
@@ -109,6 +110,7 @@ class Reactor(Stopping):
         if callable(workers) or isinstance(workers, Executor) or check_count("workers", workers, 0):
             self.hand_off = HandOff(workers, self)
         self._deferred = DeferredCalls(self, self._registry)
+        self.provider.loop_opened(self)
 
     @classmethod
     def open(
@@ -117,9 +119,14 @@ class Reactor(Stopping):
         workers: int | Workers = 0,
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
+        strict: bool = False,
     ) -> Self:
-        """A reactor that has not run yet; the arguments are those of the class."""
-        return cls(workers=workers, max_connections=max_connections, provider=provider)
+        """A reactor that has not run yet; the other arguments are those of the class.
+
+        ``strict`` switches strict mode on until the reactor is closed: see ``nio.doctor``.
+        """
+        kind: type[Self] = strict_class(cls) if strict else cls
+        return kind(workers=workers, max_connections=max_connections, provider=provider)
 
     # for users: handlers
 
@@ -171,24 +178,23 @@ class Reactor(Stopping):
     def _turn(self, timeout: float | None) -> None:
         tally, hand_off = self.tally, self.hand_off
         tally.turns += 1
-        bytes_in, bytes_out, end = tally.bytes_in, tally.bytes_out, None
+        bytes_in, bytes_out, end, tally.woke = tally.bytes_in, tally.bytes_out, None, 0
         connections, were_open, moved = tally.connections, tally.open, False
         if self._arrived:
+            moved, timeout, tally.woke = True, 0.0, self._clock()
             tally.timers += self._signals.deliver()
-            moved, timeout = True, 0.0
         due = 0 if self._due else self._timers.next_due()
         if due is not None:
-            left = (due - self._clock()) / 1e9
+            left = (due - (now := self._clock())) / 1e9
             if left <= 0:
+                timeout, tally.woke = 0.0, tally.woke or now
                 timers = self._run_timers()
                 tally.timers += timers
                 moved = moved or timers > 0
-                timeout = 0.0
             elif timeout is None or left < timeout:
                 timeout, end = left, due
         try:
-            hurry = self._ticks or self._state is _STOPPING
-            handed = self._selector.serve(0.0 if hurry else timeout, self._take, end)
+            handed = self._selector.serve(0.0 if self._ticks or self._state is _STOPPING else timeout, self._take, end)
         except ClosedSelectorError:
             if self._state is not _CLOSED:
                 raise
@@ -196,16 +202,19 @@ class Reactor(Stopping):
         if hand_off is not None and hand_off.jobs:
             hand_off.flush()
         if self._ticks:
+            tally.woke = tally.woke or self._clock()
             moved = self._run_ticks() > 0
             if hand_off is not None and hand_off.jobs:
                 hand_off.flush()  # a completion may have brought its connection's next record
-        moved = moved or bytes_in != tally.bytes_in or bytes_out != tally.bytes_out
-        if moved or connections != tally.connections or were_open != tally.open:
-            self._spins.idle = 0
-        elif handed or self._selector.stale_events:
+        still = bytes_in == tally.bytes_in and bytes_out == tally.bytes_out and connections == tally.connections
+        if still and not moved and were_open == tally.open and (handed or self._selector.stale_events):
             self._spins.idle_turn()
         else:
             self._spins.idle = 0
+        if tally.woke:
+            spent, tally.woke = self._clock() - tally.woke, 0
+            tally.busy += spent
+            tally.lag[(spent >> 10).bit_length()] += 1
 
     def run(self) -> None:
         """Turn until ``stop()``; in the main thread, signals are handled at once. Then it can be called again.
@@ -327,6 +336,8 @@ class Reactor(Stopping):
     # one turn's parts
 
     def _hand_over(self, events: Events, watch: Watch) -> int:
+        tally = self.tally
+        tally.woke = tally.woke or self._clock()
         return watch.hand_over(events, self._dispatch)
 
     def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:

@@ -9,6 +9,8 @@ from nio.errors import DelimiterInRecordError, IllegalArgumentError
 from nio.framing import Decoder, Framing
 from nio.reactor.handlers._slips import BadReplyError, bad_reply
 
+_NUMBERS: dict[int, int] = {}
+
 
 def check_framing(owner: str, framing: object) -> None:
     """TypeError for what is no framing; a descriptor (a property, say) is judged when a connection reads it."""
@@ -51,6 +53,11 @@ def encode_of(framing: Framing) -> Callable[[bytes], bytes]:
     return latest[1]
 
 
+def shared(number: int) -> int:
+    """One object of each number, for all connections."""
+    return _NUMBERS.setdefault(number, number)
+
+
 class _Latest:
     encoding: tuple[Framing, Callable[[bytes], bytes]] | None = None
 
@@ -69,3 +76,11 @@ def explained(deed: str, framing: Framing, reply: object, error: BaseException) 
             return BadReplyError(f"{deed} {reply!r:.60}: leave the ending out, {name} adds it")
         return error
     return bad_reply(deed, reply) or error
+
+
+def copied(data: object) -> bytes:
+    """What a connection is written, as bytes of its own; TypeError for what is no bytes."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        hint = "; use .encode()" if isinstance(data, str) else ""
+        raise TypeError(f"a connection is written bytes, not {data!r:.60}{hint}")
+    return memoryview(data).tobytes()

@@ -55,8 +55,9 @@ class Owed:
 class Completions(Connection):
     """What :class:`StreamHandler` is made on: a connection whose records are answered, some of them later."""
 
-    __slots__ = ("_encode", "_job", "_late", "_more", "_owed", "_records", "_unit")
+    __slots__ = ("_decoding", "_encode", "_job", "_late", "_more", "_owed", "_records", "_unit")
 
+    _decoding: Any  # see _decoder
     _encode: Any  # encode() of the framing, which refuses a late reply as it does whatever is no record
     _records: Iterator[Any]  # bytes, or units
     _unit: Unit | None
@@ -176,6 +177,21 @@ class Completions(Connection):
             self._raised(error)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))
+
+    @property
+    def _decoder(self) -> Any:
+        """That of Lines is made when something has come that is not a whole line; until then they stand there."""
+        decoder = self._decoding
+        if type(decoder) is Lines:
+            decoder = self._decoding = decoder.decoder()
+        return decoder
+
+    @property
+    def _is_clean(self) -> bool:
+        return type(self._decoding) is Lines or self._decoding.clean
+
+    def _holds_input(self) -> bool:
+        return next(self._records, None) is not None or not self._is_clean
 
     # late replies
 

@@ -21,13 +21,13 @@ from nio.reactor.handlers._slips import check_callbacks, check_names, check_sett
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
+from nio.reactor.streams._carried import NOT_CONNECTED, Carried
 from nio.reactor.streams._checks import check_limits
 from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
 from nio.reactor.streams._outbox import Outbox
-from nio.reactor.streams._outlet import Outlet
-from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, READING, SUSPENDED
+from nio.reactor.streams._state import CLOSED, ENDED, READING, SUSPENDED
 from nio.reactor.streams._steady import Steady
-from nio.reactor.streams._transport import PlainTransport
+from nio.reactor.streams._transport import Needs, PlainTransport
 
 _READ = int(SelectionKey.OP_READ)
 _READ_SIZE = 65536
@@ -35,7 +35,7 @@ _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 
 
-class Connection(Outlet):
+class Connection(Carried):
     """One stream's handler: bytes in, bytes out. Subclass it and write ``handle_data``.
 
     Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too:
@@ -53,7 +53,7 @@ class Connection(Outlet):
       processed until it is down to the low mark (32 and 64 KiB); adding to ``max_output`` (1 MiB) ends the connection.
     - ``half_open``: True if output stays open after the peer has ended its own: ``on_peer_end`` is called then, and
       ``finish`` ends the connection (False: it ends by itself, once all replies are sent).
-    - ``transport``: the :class:`Transport` class that carries the bytes.
+    - ``transport``: what makes the :class:`Transport` that carries the bytes, a :class:`nio.tls.TlsContext` say.
 
     Everything is called on the reactor's thread. ``write``, ``finish``, ``close``, ``suspend`` and ``resume`` may be
     called from any thread, and by ``reactor.execute`` from a signal handler. An exception of ``handle_data`` ends the
@@ -131,8 +131,8 @@ class Connection(Outlet):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.resume)
             return
-        if self._half_closed:
-            return  # there is nothing to read
+        if self._half_closed or self._transport.needs == Needs.CHANGES:
+            return  # there is nothing to read, or not yet
         self._rest = READING
         if self._state is SUSPENDED:
             self.reactor.post(self._go_on)
@@ -143,6 +143,8 @@ class Connection(Outlet):
         What was read of it already is this handler's. For the reactor's thread. IllegalStateError while output is
         unsent, ClosedChannelError once closed.
         """
+        if self._secure is not None and self._state is not CLOSED:
+            raise IllegalStateError("a socket is not given away without its TLS, whose keys stay here: finish()")
         if self._replies:
             self._put_replies()
         if self._state is not CLOSED and self._outbox.size:
@@ -168,7 +170,7 @@ class Connection(Outlet):
     def check_class(cls) -> None:
         if cls.handle_data is Connection.handle_data:
             raise TypeError(f"{cls.__name__} has no handle_data()")
-        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end")
+        check_callbacks(cls, "handle_data", "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_secure")
         check_settings(cls, Connection)
         check_limits(cls)
         check_names(cls)
@@ -180,9 +182,11 @@ class Connection(Outlet):
         if not reactor.serves:
             reactor.serve_by(Steady)
         own_way = getattr(self.handle_read, "__func__", None) is not Connection.handle_read
-        if not own_way and type(self._transport) is PlainTransport and getattr(self.channel, "is_connected", False):
+        plain = type(self._transport) is PlainTransport
+        may_serve = plain or hasattr(self._transport, "begin")
+        if may_serve and not own_way and getattr(self.channel, "is_connected", False):
             self._serves = True
-            self._steady = self if self._ops == _READ else None
+            self._steady = self if plain and self._ops == _READ else None
         self._watch_deadlines()
         try:
             self._prepare(reactor)
@@ -190,8 +194,8 @@ class Connection(Outlet):
         except BaseException:
             self.close(CloseReason.HANDLER_ERROR)
             raise
-        if self._transport.wants_write:
-            self._arm()
+        if not plain:
+            self._begin_transport()
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         """No connection came about: ``on_close`` is all that is called."""
@@ -199,6 +203,7 @@ class Connection(Outlet):
         self._state = self._rest = CLOSED
         self._reason, self._error, self._ending = reason, error, None
         self._outbox, self._steady = Outbox(), None
+        self._transport, self._secure = NOT_CONNECTED, None
         self._half_closed = self._output_ends = False
         reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
         reactor.guarded(self.on_close, reason)
@@ -206,8 +211,7 @@ class Connection(Outlet):
     def handle_read(self) -> None:
         """Bytes, the end of the stream or an error."""
         if self._state is not READING:
-            if self._state is LINGERING:
-                self._discard()
+            self._read_otherwise()
             return  # an earlier handler of this selection suspended this one, or ended it
         recv = self._recv
         try:
@@ -224,9 +228,9 @@ class Connection(Outlet):
         """``recv`` raised."""
         if not isinstance(error, BlockingIOError):
             self._lost(error)
-        elif self._drain_began:
+        elif self._drain_began and self._transport.needs != Needs.WAITS:
             self._nothing_left()
-        elif self._transport.wants_write:
+        elif self._transport.needs:
             self.send_queued()
 
     def _fed(self, data: bytes) -> None:
@@ -235,7 +239,7 @@ class Connection(Outlet):
             self._eof, self._ending = True, CloseReason.PEER_FIN
             self._receive_end()
             return
-        if len(data) == self._read_size:
+        if len(data) >= self._read_size:
             self._grow()
         if self._drain_began:
             self._drain_left -= len(data)
@@ -268,6 +272,8 @@ class Connection(Outlet):
                 self._tally.bytes_out += outbox.flush(self._transport.send)
             except OSError:
                 pass  # which the other one will hear, too
+        if self._secure is not None:
+            self._secure.end(False)
         self._leave_all()
 
     # files, and ends that are none
@@ -292,6 +298,8 @@ class Connection(Outlet):
 
     def _reset(self, reason: CloseReason) -> None:
         """Close at once, so that the peer does not take what it has got for the whole."""
+        if self._secure is not None:
+            self._secure.end(False)
         try:
             self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
         except OSError:
@@ -363,6 +371,10 @@ class Connection(Outlet):
             self._raised(error)
         if self._output_ends:
             self._begin_end(CloseReason.PEER_FIN)
+
+    def _go_on_draining(self) -> None:
+        if self._drain_began:
+            self._drain()
 
     def _drain(self) -> None:
         """Read on, if the selection has not done so already."""

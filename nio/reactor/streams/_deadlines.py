@@ -50,6 +50,10 @@ class Watched(Protocol):
     def unsent(self) -> int: ...
 
     @property
+    def secure_due(self) -> int:
+        """When the handshake must be done; 0 when there is none under way."""
+
+    @property
     def half_closed(self) -> bool:
         """The peer has ended its output, and nothing is read any more."""
 
@@ -179,6 +183,10 @@ class Deadlines:
         self.process_due = self._clock() + _ns(seconds)
         self.watch()
 
+    def watch_until(self, due: int) -> None:
+        """Look then, if not before."""
+        self._look_at(due)
+
     def watch_output(self) -> None:
         """Output is waiting to be taken, or this side's end to be answered, from now on."""
         self.sent_at, self.noted = self._clock(), self.sent
@@ -271,6 +279,8 @@ class Deadlines:
         if state is LINGERING:
             yield self.sent_at + _LINGER_NS, watched.reason
             return
+        if watched.secure_due:
+            yield watched.secure_due, CloseReason.TLS_TIMEOUT
         if watched.unsent and watched.write_timeout is not None:
             if self.sent_at + _ns(watched.write_timeout) <= now and self._took_more(watched):
                 self.sent_at = now

@@ -29,13 +29,13 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
+from nio.reactor.streams._checks import copied
 from nio.reactor.streams._outbox import NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
 from nio.reactor.streams._transport import PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
-_READ_SIZE = _LINGER_BYTES = 65536
 
 
 class Outlet(Timed):
@@ -56,7 +56,6 @@ class Outlet(Timed):
         "_serves",
         "_steady",
         "_tally",
-        "_transport",
         "_writable",
     )
 
@@ -93,7 +92,7 @@ class Outlet(Timed):
         Output that grows beyond ``max_output`` ends the connection, soon: nothing is called from inside ``write``.
         """
         if type(data) is not bytes:
-            data = _copied(data)
+            data = copied(data)
         try:
             if self._state in ENDED or self._output_ends:
                 return False
@@ -139,9 +138,11 @@ class Outlet(Timed):
             who = f"{type(self).__name__} of {self.channel!r}"
             self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
-        reactor = self.reactor
+        reactor, secure = self.reactor, self._secure
         try:  # whatever interrupts it, the rest is done: nobody closes it again
             self._cancel_deadlines()
+            if secure is not None:
+                secure.end(not self._outbox.size)
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent
@@ -168,7 +169,8 @@ class Outlet(Timed):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         Handler.handle_open(self, reactor, key)
-        self._transport = transport = type(self).transport(self.channel)
+        self._transport = transport = self.transport(self.channel)
+        self._secure = None
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally = reactor.tally
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
@@ -246,7 +248,7 @@ class Outlet(Timed):
         output_ends = self._output_ends and self._state is not PROCESSING  # else a reply is owed before
         if output_ends:
             outbox.seal()
-        if outbox.size or transport.wants_write:
+        if outbox.size or transport.unsent:
             try:
                 sent = outbox.flush(transport.send)
             except OSError as error:
@@ -254,7 +256,7 @@ class Outlet(Timed):
                 return
             self._tally.bytes_out += sent
             self._deadlines.sent += sent
-            if outbox.size or transport.wants_write:
+            if outbox.size or transport.unsent:
                 self._left_over()
                 return
             self._deadlines.sent_at = self._clock()
@@ -293,10 +295,10 @@ class Outlet(Timed):
         state = self._state
         if state is CLOSED:
             return
-        unsent = self._outbox.size or self._transport.wants_write
-        owes = unsent or self._ending or self._deadlines.record_due or self._output_ends
+        size, needs = self._outbox.size, self._transport.needs
+        owes = size or needs or self._ending or self._deadlines.record_due or self._output_ends
         self._steady = self if self._serves and state is READING and not owes else None
-        ops = state.interest[1 if unsent else 0]
+        ops = self._own_interest(needs) if needs else state.interest[1 if size else 0]
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
             if self._ops & ~ops & _WRITE:
@@ -309,13 +311,17 @@ class Outlet(Timed):
             if output_begins_to_wait:
                 self._deadlines.watch_output()  # from now on the peer has to take some
 
+    def _own_interest(self, needs: int) -> int:
+        """The interest set while the transport has a need of its own: to write, unless a Connection knows better."""
+        return self._state.interest[1]
+
     # the end
 
     def _begin_end(self, reason: CloseReason) -> None:
         """Take no more input, send what is owed, then close: as ``finish``, but now."""
         if self._state in ENDED:
             return
-        if self._eof and not self._outbox.size and not self._transport.wants_write:
+        if self._eof and self._secure is None and not self._outbox.size and not self._transport.unsent:
             self.close(reason)  # nobody is owed anything
             return
         self._end_input(reason)
@@ -329,7 +335,8 @@ class Outlet(Timed):
     def _end_output(self) -> None:
         """All is sent. A peer that may still send must not be answered with a reset; see the head of the module."""
         if self._eof:
-            self.close(self._reason)
+            if self._secure is None or self._secure.say_end():
+                self.close(self._reason)
             return
         self._state = LINGERING
         self._transport.shutdown_output()
@@ -337,21 +344,6 @@ class Outlet(Timed):
             self._deadlines.watch_output()
         else:
             self.close(self._reason)  # a descriptor, which has no half that could be ended alone
-
-    def _discard(self) -> None:
-        """While lingering: read and drop, up to a bound."""
-        try:
-            count = len(self._transport.recv(_READ_SIZE))
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lost(error)
-            return
-        self._tally.bytes_in += count
-        self._lingered += count
-        if not count or self._lingered > _LINGER_BYTES:
-            self._eof = not count
-            self.close(self._reason)
 
     def _raised(self, error: BaseException) -> None:
         """The user's code raised."""
@@ -368,13 +360,7 @@ class Outlet(Timed):
         self._begin_end(reason)
 
     def _lost(self, error: OSError) -> None:
-        """The connection is broken."""
-        self._detail, self._error = str(error), error.with_traceback(None)
+        """The connection is broken; what broke it before stays the cause."""
+        if self._error is None:
+            self._detail, self._error = str(error), error.with_traceback(None)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)
-
-
-def _copied(data: object) -> bytes:
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        hint = "; use .encode()" if isinstance(data, str) else ""
-        raise TypeError(f"a connection is written bytes, not {data!r:.60}{hint}")
-    return memoryview(data).tobytes()

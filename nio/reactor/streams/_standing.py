@@ -12,6 +12,7 @@ from nio.reactor.loop._timers import Timer
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
 from nio.reactor.streams._state import LINGERING, State
+from nio.reactor.streams._transport import SecureTransport, Transport
 
 
 class Standing(Handler):
@@ -29,7 +30,9 @@ class Standing(Handler):
         "_opened_at",
         "_outbox",
         "_reason",
+        "_secure",
         "_state",
+        "_transport",
     )
 
     _clock: Callable[[], int]
@@ -43,7 +46,9 @@ class Standing(Handler):
     _half_closed: bool
     _outbox: Outbox
     _reason: CloseReason
+    _secure: SecureTransport | None  # the transport, if it is one
     _state: State
+    _transport: Transport
 
     # for the user
 
@@ -73,13 +78,23 @@ class Standing(Handler):
     @property
     def unsent(self) -> int:
         """Bytes of output that the kernel has not taken yet."""
-        return self._outbox.size
+        return self._outbox.size + self._transport.unsent
 
     def __repr__(self) -> str:
         channel, state = getattr(self, "channel", None), getattr(self, "_state", None)
         if channel is None or state is None:
             return f"{type(self).__name__}(not open)"
         return f"{type(self).__name__}({channel!r}, {state.value}, unsent={self.unsent})"
+
+    @property
+    def carrier(self) -> Transport:
+        """What carries the bytes; :func:`nio.tls.session_of` tells what TLS says of it."""
+        return self._transport
+
+    @property
+    def secure_due(self) -> int:
+        """When the handshake of the transport must be done; 0 when there is none under way."""
+        return 0 if self._secure is None else self._secure.due
 
     # for the reactor
 

@@ -55,7 +55,7 @@ INTEREST: dict[State, tuple[int, int]] = {
     SENDING: (0, _WRITE),
     SUSPENDED: (0, _WRITE),
     CLOSING: (0, _WRITE),
-    LINGERING: (_READ, _READ),
+    LINGERING: (_READ, _READ | _WRITE),
     CLOSED: (0, 0),
 }
 """The interest set of each state: with nothing to send, and while output is left."""

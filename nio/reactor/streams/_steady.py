@@ -67,6 +67,7 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
+        self._tally.woke = self._tally.woke or self._clock()
         get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
         readable, lf, cr, ending, plain, size, kind, reading, processing, after, sending = _AS_LOCALS
         try:
@@ -94,8 +95,7 @@ class Steady:
                         handler._answer(reply)
                         continue
                     data, step, send = reply + ending, sending, handler._send
-                    took = send(data, NO_SIGNAL)
-                    sent += took
+                    sent += (took := send(data, NO_SIGNAL))
                     if took != size(data):
                         handler._keep(data, took)
                 except BaseException as error:
@@ -140,7 +140,7 @@ class Steady:
     def _unusual(self, handler: Any, data: bytes) -> None:
         """The end of a quiet peer and a row of whole lines, the unit's too; all else is the handler's."""
         longest = handler._longest
-        if not data and longest >= 0 and not (handler.half_open or handler._drain_began):
+        if not data and longest >= 0 and not (handler.half_open or handler._drain_began or handler._secure):
             handler._eof = True
             handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
             return

@@ -17,19 +17,18 @@ from types import FunctionType
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Lines
+from nio.framing import Framing, Lines
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of
+from nio.reactor.streams._checks import check_framing, check_limits, decoder_for, encode_of, explained, peer_of, shared
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_hook, hook_of, unit_of
 from nio.spi import NO_SIGNAL
 
-_SAME: dict[int, int] = {}  # one object of each number, for all connections
 _BATCH = 64  # records decoded at a time
 _BATCHES_PER_TURN = 4
 _BYTES_PER_TURN = 1024 * 1024  # of output: a little more is sent
@@ -54,9 +53,8 @@ class StreamHandler(Completions):
     :class:`~nio.errors.ProtocolError` is the peer's fault, any other is yours and is logged.
     """
 
-    __slots__ = ("_decoding", "_max_length", "_process")
+    __slots__ = ("_max_length", "_process")
 
-    _decoding: Any  # see _decoder
     _process: Any  # process(), None once the connection is closed
 
     record_timeout: float | None = 10.0
@@ -165,7 +163,8 @@ class StreamHandler(Completions):
     @classmethod
     def check_class(cls) -> None:
         hook = hook_of(cls, StreamHandler)
-        check_callbacks(cls, hook, "on_open", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        callbacks = ("on_open", "on_secure", "on_close", "on_writable", "on_idle", "on_peer_end", "on_rejected")
+        check_callbacks(cls, hook, *callbacks)
         check_settings(cls, StreamHandler)
         check_limits(cls)
         check_names(cls)
@@ -173,44 +172,35 @@ class StreamHandler(Completions):
         check_hook(cls.__name__, hook, static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
-        # What the class holds is looked up in two places at every use; these are read with every request.
         self._job = self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
         framing, cls = self.framing, type(self)
-        if type(framing) is not Lines:
-            check_framing(cls.__name__, framing)
-        self._encode = encode_of(framing)
         if cls.process_batch is StreamHandler.process_batch and cls.process_block is StreamHandler.process_block:
             self._unit, self._process = None, self.process
-            self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
-            if type(framing) is Lines and framing.ending == b"\n":
-                self._max_length = most = framing.max_length
-                longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
-                self._longest = _SAME.setdefault(longest, longest)
+            self._cut_by(framing)
         else:
+            check_framing(cls.__name__, framing)
+            self._encode = encode_of(framing)
             self._process = self._unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
             self._decoding, self._longest = self._unit.decoder(self.channel), 0
-        unit = self._unit
         if reactor.hand_off is not None:
-            self._job = reactor.hand_off.job(self, self._process if unit is None else unit.process)
-            if unit is None and self.process_timeout is None:
+            self._job = reactor.hand_off.job(self, self._process if self._unit is None else self._unit.process)
+            if self._unit is None and self.process_timeout is None:
                 self._process = self._send_off
             else:
                 self._longest = -1
 
+    def _cut_by(self, framing: Framing) -> None:
+        """Records are those of this framing from now on, in and out."""
+        if type(framing) is not Lines:
+            check_framing(type(self).__name__, framing)
+        self._encode = encode_of(framing)
+        self._decoding = framing if type(framing) is Lines else decoder_for(framing, self.channel)
+        if type(framing) is Lines and framing.ending == b"\n":
+            self._max_length = framing.max_length
+            self._longest = shared(min(framing.max_length + 1, self._read_size - 1))
+
     # records
-
-    @property
-    def _decoder(self) -> Any:
-        """That of Lines is made when something has come that is not a whole line; until then they stand there."""
-        decoder = self._decoding
-        if type(decoder) is Lines:
-            decoder = self._decoding = decoder.decoder()
-        return decoder
-
-    @property
-    def _is_clean(self) -> bool:
-        return type(self._decoding) is Lines or self._decoding.clean
 
     def _receive(self, data: bytes) -> None:
         decoder, most = self._decoder, _BATCH if self._unit is None else 1

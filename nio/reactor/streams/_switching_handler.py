@@ -90,6 +90,9 @@ class SwitchingHandler(StreamHandler):
         if self._carried:
             self.reactor.post(self._look_again)
 
+    def _holds_input(self) -> bool:
+        return bool(self._carried) or super()._holds_input()
+
     def _look_again(self) -> None:
         """Is there a record in what went over? In the middle of ``process`` somebody will look anyway."""
         if self._state is READING:

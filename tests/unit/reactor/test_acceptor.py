@@ -4,6 +4,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -315,6 +316,6 @@ def test_a_listener_that_was_never_bound_is_an_error_of_its_owner(caplog: pytest
         ({"pause": -1}, IllegalArgumentError),
     ],
 )
-def test_settings_that_would_spin_are_refused(options: dict[str, int], error: type[Exception]) -> None:
+def test_settings_that_would_spin_are_refused(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         Acceptor(Greeter, **options)

@@ -199,7 +199,7 @@ def test_a_transport_that_received_nothing_for_us_may_want_to_write() -> None:
         def shake(self, size: int) -> bytes:
             if self._plain(size) == b"hello":
                 self.send(b"olleh", 0)
-                self.wants_write = True
+                self.needs = self.unsent = 1
             raise BlockingIOError
 
     shaking = Shaking
@@ -213,7 +213,7 @@ def test_a_transport_that_received_nothing_for_us_may_want_to_write() -> None:
         assert peer.read(5) == b"olleh"
         world.turns()
         assert world.handler.key.interest_ops & SelectionKey.OP_WRITE
-        world.handler._transport.wants_write = False
+        world.handler._transport.needs = world.handler._transport.unsent = 0
 
 
 class Interrupted(Connection):

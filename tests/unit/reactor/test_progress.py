@@ -87,12 +87,12 @@ def test_statistics_are_a_copy_of_the_tally() -> None:
     tally = Tally()
     tally.connections, tally.open, tally.bytes_in = 3, 1, 7
     tally.closed = {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 1}
-    statistics = tally.statistics(timers=5)
+    statistics = tally.statistics(timers=5, now=0)
     assert (statistics.connections, statistics.open, statistics.bytes_in, statistics.timers) == (3, 1, 7, 5)
     assert statistics.closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 1}
     tally.closed[CloseReason.LOCAL] = 2
     assert statistics.closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 1}
-    assert tally.statistics(timers=0).closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 2}
+    assert tally.statistics(timers=0, now=0).closed == {CloseReason.PEER_FIN: 1, CloseReason.LOCAL: 2}
 
 
 def test_statistics_cannot_be_changed() -> None:

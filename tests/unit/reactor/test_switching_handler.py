@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nio.framing import Delimiter, Fixed, Framing, LengthPrefix, Lines, ProxyPrefix, Raw
-from nio.reactor import CloseReason, State, SwitchingHandler
+from nio.reactor import Acceptor, CloseReason, State, SwitchingHandler
 from tests.unit.reactor.support import Manual, World, run
 
 
@@ -38,6 +38,10 @@ class Store(SwitchingHandler):
 
     def on_close(self, reason: CloseReason) -> None:
         self.reasons.append(reason)
+
+
+def test_an_acceptor_takes_the_class() -> None:
+    Acceptor(Store)
 
 
 BODY = b"\r\n\n\0PUT 3\nabc\r"

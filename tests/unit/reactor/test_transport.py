@@ -38,8 +38,12 @@ class Masked:
         self.made.append(self)
 
     @property
-    def wants_write(self) -> bool:
-        return bool(self.own)
+    def needs(self) -> int:
+        return 1 if self.own else 0
+
+    @property
+    def unsent(self) -> int:
+        return len(self.own)
 
     def recv(self, size: int) -> bytes:
         data = self.channel.socket.recv(size)
@@ -98,7 +102,8 @@ def test_it_has_what_a_connection_asks_for() -> None:
         "recv",
         "send",
         "shutdown_output",
-        "wants_write",
+        "needs",
+        "unsent",
     }
     chosen: type[Transport] = Masked  # mypy looks here
     assert chosen is MaskedEcho.transport
@@ -141,7 +146,7 @@ def test_its_own_bytes_arm_write_interest_until_they_are_sent() -> None:
         world.kernel.room = 0
         peer = world.connect()
         world.turns()
-        assert (world.handler.key.interest_ops, world.handler.unsent) == (READ | WRITE, 0)
+        assert (world.handler.key.interest_ops, world.handler.unsent) == (READ | WRITE, 4)
         world.kernel.room = 3
         world.until(lambda: world.kernel.room == 0)
         world.turns()
@@ -251,11 +256,11 @@ def test_an_error_of_its_own_ends_the_connection() -> None:
         assert (world.handler.got, world.handler.reasons) == ([], [CloseReason.PEER_RST])
 
 
-def test_a_peer_that_takes_no_handshake_is_left_when_it_is_idle() -> None:
+def test_a_peer_that_takes_no_handshake_is_left_at_the_write_deadline() -> None:
     with World(MaskedKeeper) as world:
         world.kernel.room = 0
         world.connect()
         world.advance(59)
         assert world.handler.reasons == []
         world.advance(2)
-        assert world.handler.reasons == [CloseReason.IDLE_TIMEOUT]
+        assert world.handler.reasons == [CloseReason.WRITE_TIMEOUT]

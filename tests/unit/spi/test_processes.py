@@ -201,6 +201,7 @@ def test_a_provider_without_processes_says_so() -> None:
         with pytest.raises(io.UnsupportedOperation):
             call()
     memory.share_listener(None)
+    assert memory.thread_time() == 0
 
 
 # shared listeners

@@ -1,0 +1,171 @@
+"""Stream: a connection whose task awaits its records. How it is resumed stands in ``_resumed.py``.
+
+**A stream is a Connection**, so limits, marks, deadlines, close reasons, drain and statistics are those of a
+StreamHandler.
+
+**Back pressure** is an await: ``send`` returns when output is below the high mark, or after it was over that, down to
+the low mark.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Self
+
+from nio.channels import SelectionKey
+from nio.errors import IllegalStateError
+from nio.framing import Framing, Raw
+from nio.reactor import CloseReason, Reactor
+from nio.tasks._errors import Cancelled, StreamClosedError, no_coroutine_function
+from nio.tasks._resumed import BATCH, CLOSED, ENDED, LINES, RAW, Resumed
+from nio.tasks._stream_checks import check_stream, method_of
+from nio.tasks._task import Suspension, Waiting, pause
+from nio.tasks._tasks import coroutine_of, tasks_of
+
+_LF, _CR = b"\n\r"
+
+
+class Stream(Resumed):
+    """A connection for tasks: ``async for record in stream``, ``await stream.send(record)``.
+
+    Made by ``listen`` and ``connect``. Records are whatever bytes have come, until ``framed`` says otherwise. For
+    settings of your own, those of :class:`~nio.reactor.StreamHandler`, make a subclass; with a method ``async def
+    serve(self)`` it is a handler class, ``Acceptor(Greeter)``, on every reactor.
+
+    Concurrency: one task at a time awaits records, any number may send. What is awaited belongs to tasks of the same
+    reactor; ``finish``, ``close`` and ``write`` are those of a Connection, for any thread.
+    """
+
+    __slots__ = ("_asker",)
+
+    _asker: Asker | None  # who awaits this connection, which has no task of its own then
+
+    framing: Framing = Raw()
+
+    # for users
+
+    async def serve(self) -> None:
+        """The task of an accepted connection, which ends with it. Yours."""
+        raise NotImplementedError(f"{type(self).__name__} has no serve()")
+
+    @classmethod
+    def serving(cls, fn: Callable[[Any], Coroutine[Any, Any, object]]) -> type[Self]:
+        """A subclass whose connections are served by ``fn(stream)``: ``Acceptor(Stream.serving(greet))``."""
+        if not inspect.iscoroutinefunction(fn):
+            raise no_coroutine_function("serving", fn)
+        name = getattr(fn, "__name__", type(fn).__name__)
+        return type(name, (cls,), {"__slots__": (), "__module__": fn.__module__, "serve": method_of(fn)})
+
+    def framed(self, framing: Framing) -> Self:
+        """Cut the bytes that nobody has received yet by ``framing``, and frame what is sent; this stream.
+
+        ``async with client.framed(Lines()) as names:`` ends the connection with the block. IllegalStateError for a
+        stream that is framed already.
+        """
+        self.reactor.owner.check("framed")
+        if type(self._cutting) is not Raw:
+            raise IllegalStateError(f"this {type(self).__name__} is framed already, by {self._cutting!r:.60}")
+        if self._state in ENDED:
+            raise self._closed_error()
+        self._queue_reply()  # not framed
+        left, self._held = self._held or b"", None
+        left += b"".join((*self._records, self._decoder.rest()))
+        self._cut_by(framing)
+        self._cutting, self._simple = framing, self._simplicity(framing)
+        records = self._decoder.feed(left, BATCH)
+        self._records, self._more = iter(records), len(records) == BATCH
+        return self
+
+    async def receive(self) -> bytes | None:
+        """The next record, or for a stream that is not framed the bytes that have come; None when the peer has ended.
+
+        StreamClosedError when the connection ends otherwise. IllegalStateError while another task awaits a record.
+        """
+        record: bytes | None = await pause(self)
+        return record
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @types.coroutine
+    def __anext__(self) -> Generator[Any, Any, bytes]:
+        record = yield self
+        if record is None:
+            raise StopAsyncIteration
+        return record  # type: ignore[no-any-return]
+
+    async def send(self, record: bytes) -> None:  # type: ignore[override]  # a task awaits what a handler queues
+        """Send a record, framed, when there is room; bytes as they are, if the stream is not framed.
+
+        Errors of the record are raised, and StreamClosedError when the connection is ending.
+        """
+        if self._reply is None and type(record) is bytes:
+            simple = self._simple
+            if (simple == LINES and not (_LF in record or _CR in record)) or simple == RAW:
+                self._reply = record
+                return
+        await self._send_slowly(record)
+
+    async def wait_closed(self) -> CloseReason:
+        """Wait until the connection has ended; why it has."""
+        if self._state is not CLOSED:
+            await pause(Waiting(self._parted))
+        return self._reason
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """The end of the block: send what is owed and wait for the end; after an exception, wait for nothing."""
+        if error is None:
+            self.finish(self._natural_reason())
+            await self.wait_closed()
+        elif isinstance(error, (Cancelled, GeneratorExit)):
+            self.close(self._natural_reason())
+        else:
+            self._end_for(error)
+
+    # for the reactor
+
+    @classmethod
+    def check_class(cls) -> None:
+        super().check_class()
+        check_stream(cls, Stream)
+
+    def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
+        super().handle_open(reactor, key)
+        if self._state is CLOSED:
+            return
+        asker = self._was_asked_by()
+        if asker is not None:
+            asker.resume(self)
+        else:
+            coro = coroutine_of("serve", self.serve, ())
+            self._own = task = tasks_of(reactor).begin(coro, type(self).__name__, self._own_ended, spawned=False)
+            task._go(task._send)
+        if self._waiter is None:
+            self._not_awaited()  # and the kernel is told when something comes: of a reset it tells us from now on
+
+    def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
+        self._begin_slots()
+        super().handle_unconnected(reactor, reason, error)
+        asker = self._was_asked_by()
+        if asker is not None:
+            asker.fail(error or StreamClosedError(reason))
+
+    def _was_asked_by(self) -> Asker | None:
+        asker: Asker | None = getattr(self, "_asker", None)
+        self._asker = None
+        return asker
+
+
+class Asker(Suspension):
+    """The await of a connection, told by its stream. A connection that stands too late is closed."""
+
+    __slots__ = ()
+
+    def _too_late(self, value: object) -> None:
+        if isinstance(value, Stream):
+            value.close()

@@ -1,0 +1,234 @@
+"""SSLEngine: TLS without any transport, bytes in and bytes out, by the contract of ``javax.net.ssl.SSLEngine``.
+
+**One record a call**, as in Java: ``unwrap`` takes one whole record from the source or says BUFFER_UNDERFLOW, ``wrap``
+makes one or says BUFFER_OVERFLOW. What OpenSSL makes in one go (a flight of a handshake) is cut into its records here:
+each says its length in five bytes of header.
+
+**No room is found out before anything is done.** What a record holds is known only when it is decrypted, but it is
+shorter than the record by 16 bytes at least, so a destination with room for the rest always does.
+
+**Delegated tasks.** Java's engine hands out what computes for long, keys and signatures, so that a thread of the
+caller's does it: NEED_TASK. OpenSSL has no such seam that Python's ``ssl`` tells of: the work is done in the ``wrap``
+or ``unwrap`` that needs it, up to some milliseconds. So NEED_TASK is never told, and ``get_delegated_task`` gives None.
+``ssl`` lets other threads run meanwhile: whoever wants the work in a thread calls ``unwrap`` there.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from nio.buffers import ByteBuffer
+from nio.errors import IllegalStateError, ReadOnlyBufferError
+from nio.tls._result import HandshakeStatus, SSLEngineResult, Status
+from nio.tls._session import APPLICATION_BUFFER_SIZE, PACKET_BUFFER_SIZE, SSLSession
+
+_HEADER = 5
+_LEAST_ADDED = 16  # bytes that encryption adds to what a record holds
+_TYPES, _MAJOR = range(20, 25), 3  # the first two bytes of a record
+_MORE_IN_TLS_1_2 = 2048  # bytes that a record may be longer there
+_DATA = 23  # the type of a record that holds data, and in TLS 1.3 of nearly all others, too
+
+
+class SSLEngine:
+    """One side of one TLS connection; made by :meth:`TlsContext.create_ssl_engine`.
+
+    The caller moves the bytes: ``wrap(source, destination)`` turns data into TLS, ``unwrap`` TLS into data. Both also
+    make the handshake: ``handshake_status`` says which of them comes next. A peer's close_notify ends this side, too,
+    with the next ``wrap``; so does an error, whose alert that one gives out. Not for several threads at a time.
+    """
+
+    def __init__(self, wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject], client_mode: bool) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = wrap(self._incoming, self._outgoing)
+        self._client_mode = client_mode
+        self._begun = self._done = self._told = False
+        self._wire = b""  # records made, and not given out
+        self._inbound_done = self._outbound_closed = False
+
+    @property
+    def use_client_mode(self) -> bool:
+        """Whether this side is the client."""
+        return self._client_mode
+
+    @property
+    def session(self) -> SSLSession:
+        """What the handshake has brought; its buffer sizes hold at any time."""
+        return SSLSession(self._object)
+
+    @property
+    def application_protocol(self) -> str | None:
+        """What ALPN has agreed on; None before the end of the handshake, and for nothing."""
+        return self._object.selected_alpn_protocol()
+
+    @property
+    def handshake_status(self) -> HandshakeStatus:
+        """What the engine waits for; never FINISHED."""
+        if self._wire or self._outgoing.pending:
+            return HandshakeStatus.NEED_WRAP
+        if self._begun and not self._done and not self._inbound_done:
+            return HandshakeStatus.NEED_UNWRAP
+        if self._outbound_closed and not self._inbound_done:
+            return HandshakeStatus.NEED_UNWRAP
+        if self._inbound_done and not self._outbound_closed:
+            return HandshakeStatus.NEED_WRAP
+        return HandshakeStatus.NOT_HANDSHAKING
+
+    @property
+    def is_inbound_done(self) -> bool:
+        """``unwrap`` takes no more: the peer's close_notify has come, or ``close_inbound`` was called."""
+        return self._inbound_done
+
+    @property
+    def is_outbound_done(self) -> bool:
+        """``wrap`` makes no more: this side is closed, and its close_notify was given out."""
+        return self._outbound_closed and not (self._wire or self._outgoing.pending)
+
+    def begin_handshake(self) -> None:
+        """Begin; the first ``wrap`` or ``unwrap`` does it, too. IllegalStateError once it is done."""
+        if self._done:
+            raise IllegalStateError("the handshake is done, and there is no second one")
+        if not self._begun:
+            self._begun = True
+            self._shake()
+
+    def get_delegated_task(self) -> Callable[[], None] | None:
+        """None: see the head of this module."""
+        return None
+
+    def wrap(self, source: ByteBuffer, destination: ByteBuffer) -> SSLEngineResult:
+        """Make one record: of the handshake while there is one, else of data of the source, 16 KiB at most.
+
+        Raises ``ssl.SSLError``; ReadOnlyBufferError for a destination that is one.
+        """
+        _check(source, destination)
+        if not self._begun and not self._outbound_closed:
+            self.begin_handshake()
+        consumed = 0
+        if not self._ready() and self._done and not self._outbound_closed and not self._inbound_done:
+            if destination.remaining < PACKET_BUFFER_SIZE:
+                return self._result(Status.BUFFER_OVERFLOW)
+            consumed = self._encrypt(source)
+        if self._inbound_done and not self._outbound_closed and not self._ready():
+            self.close_outbound()  # the answer to the peer's
+        record = self._next_record()
+        if len(record) > destination.remaining:
+            return self._result(Status.BUFFER_OVERFLOW)
+        self._wire = self._wire[len(record) :]
+        destination.put(record)
+        closed = self._outbound_closed and not self._ready()
+        return self._result(Status.CLOSED if closed else Status.OK, consumed, len(record))
+
+    def unwrap(self, source: ByteBuffer, destination: ByteBuffer) -> SSLEngineResult:
+        """Take one record, and put the data in it into the destination.
+
+        Raises ``ssl.SSLError`` for what is no TLS, a certificate that is not trusted and the like; wrap and send the
+        alert then. ReadOnlyBufferError.
+        """
+        _check(source, destination)
+        if self._inbound_done:
+            return self._result(Status.CLOSED)
+        if not self._begun and not self._outbound_closed:
+            self.begin_handshake()
+        if self._begun and not self._done and self._ready():
+            return self._result(Status.OK)  # NEED_WRAP comes first
+        data = source.view()
+        length = _length_of(data)
+        if len(data) < length:
+            return self._result(Status.BUFFER_UNDERFLOW)
+        most = min(length - _HEADER - _LEAST_ADDED, APPLICATION_BUFFER_SIZE)
+        if self._done and data[0] == _DATA and destination.remaining < most:
+            return self._result(Status.BUFFER_OVERFLOW)
+        self._incoming.write(data[:length])
+        source.position += length
+        plain = self._decrypt() if self._done else self._shake()
+        destination.put(plain)
+        return self._result(Status.CLOSED if self._inbound_done else Status.OK, length, len(plain))
+
+    def close_outbound(self) -> None:
+        """No more data is sent: the next ``wrap`` makes the close_notify. Again is nothing."""
+        if self._outbound_closed:
+            return
+        self._outbound_closed = True
+        if self._done:
+            try:
+                self._object.unwrap()
+            except ssl.SSLError:
+                pass  # the peer has not answered yet
+        else:
+            self._inbound_done = True  # there never was a connection
+
+    def close_inbound(self) -> None:
+        """No more bytes come; ``ssl.SSLEOFError`` when the peer's close_notify has not come: data may be missing."""
+        if self._inbound_done:
+            return
+        self._inbound_done = True
+        if self._begun:
+            words = "the stream ended without the peer's close_notify: something may be missing"
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, words)
+
+    # parts
+
+    def _shake(self) -> bytes:
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLError:
+            self._outbound_closed = self._inbound_done = True  # but for an alert
+            raise
+        self._done = True
+        return b""
+
+    def _encrypt(self, source: ByteBuffer) -> int:
+        data = source.view()[:APPLICATION_BUFFER_SIZE]
+        if not len(data):
+            return 0
+        consumed = self._object.write(data)
+        source.position += consumed
+        return consumed
+
+    def _decrypt(self) -> bytes:
+        try:
+            plain = self._object.read(APPLICATION_BUFFER_SIZE)
+        except ssl.SSLWantReadError:
+            return b""  # a session ticket, say
+        except ssl.SSLZeroReturnError:
+            plain = b""
+        except ssl.SSLError:
+            self._outbound_closed = self._inbound_done = True  # but for an alert
+            raise
+        if not plain:
+            self._inbound_done = True
+        return plain
+
+    def _ready(self) -> bool:
+        """There are records to be given out."""
+        return bool(self._wire or self._outgoing.pending)
+
+    def _next_record(self) -> bytes:
+        if self._outgoing.pending:
+            self._wire += self._outgoing.read()
+        return self._wire[: _HEADER + int.from_bytes(self._wire[3:5], "big")]
+
+    def _result(self, status: Status, consumed: int = 0, produced: int = 0) -> SSLEngineResult:
+        now = self.handshake_status
+        if self._done and not self._told and not self._ready() and status is Status.OK:
+            self._told, now = True, HandshakeStatus.FINISHED
+        return SSLEngineResult(status, now, consumed, produced)
+
+
+def _length_of(data: memoryview) -> int:
+    """Of the record that begins here; all there is of what is no TLS, which OpenSSL says best."""
+    if len(data) < _HEADER:
+        return _HEADER
+    length = _HEADER + int.from_bytes(data[3:5], "big")
+    is_record = data[0] in _TYPES and data[1] == _MAJOR and length <= PACKET_BUFFER_SIZE + _MORE_IN_TLS_1_2
+    return length if is_record else len(data)
+
+
+def _check(source: ByteBuffer, destination: ByteBuffer) -> None:
+    if source is destination:
+        raise ValueError("source and destination are one buffer")
+    if destination.is_read_only:
+        raise ReadOnlyBufferError("the destination is read-only")

@@ -1,0 +1,220 @@
+"""``python3 -m nio.trace``: run a program and write down what it does; read a trace; convert it.
+
+The program runs in this process as Python itself would run it: its arguments, its directory, its ``__main__``, its exit
+code. It is recorded as long as the interpreter calls anything of it, threads and ``atexit`` functions with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import pkgutil
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from nio.errors import IllegalArgumentError, ProviderUnavailableError
+from nio.spi import SelectorProvider
+from nio.trace._buffers import telling_buffers
+from nio.trace._chrome import as_chrome_json
+from nio.trace._file import Trace, read
+from nio.trace._html import as_html
+from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for, tell
+from nio.trace._provider import TracingProvider
+from nio.trace._records import LEVELS, TEACH
+from nio.trace._text import as_lines, in_order
+
+_USAGE = 2
+_WITH_A_VALUE = ("--level", "--out", "-m")
+_EPILOG = """
+nio.trace read FILE                                     print a trace as text
+nio.trace convert FILE [--to text|chrome|html] [--out OUT]   ... or as what Perfetto opens, or as a page
+
+Without --out, --follow or --inspect the lines go to stderr, as with --follow.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. SystemExit is the traced program's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] in (["read"], ["convert"]):
+        return _show(given)
+    ours, rest = _split(given)
+    options = _parser().parse_args(ours)
+    if options.module is None:
+        if not rest:
+            _parser().error("which PROGRAM?")
+        options.program, *rest = rest
+    return _run(options, rest)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nio.trace",
+        usage="nio.trace [options] PROGRAM [arguments]",
+        description="Run a program on nio and write down what it does.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--level", choices=LEVELS[1:], help="events, io (the default) or teach")
+    parser.add_argument("--out", metavar="FILE", help="write a trace file")
+    parser.add_argument("--follow", action="store_true", help="print each record as a line on stderr")
+    parser.add_argument("--inspect", metavar="PORT", type=int, help="show it in a page on this port (0: any)")
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module instead of a file")
+    return parser
+
+
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """What is for us, and the program with its own arguments. After ``--inspect`` a number is the port."""
+    ours, left = list[str](), list(given)
+    while left and left[0].startswith("-"):
+        word = left.pop(0)
+        if word == "--inspect":
+            word += "=" + (left.pop(0) if left and left[0].isdecimal() else "0")
+        ours.append(word)
+        if word in _WITH_A_VALUE and left:
+            ours.append(left.pop(0))
+        if word == "-m":
+            break
+    return ours, left
+
+
+# running
+
+
+def _run(options: argparse.Namespace, args: list[str]) -> int:
+    level = options.level or ("events" if options.inspect is not None else "io")
+    program = options.program if options.module is None else options.module
+    try:
+        provider = TracingProvider(level=level)
+        sinks = _sinks(options, provider, program)
+        inspect = _inspector() if options.inspect is not None else None
+    except (OSError, ProviderUnavailableError, ImportError) as error:
+        tell(str(error))
+        return _USAGE
+    keeper = Keeper(provider, sinks)
+    atexit.register(keeper.close)
+    _close_before_exit(provider, keeper)
+    SelectorProvider.use(provider)
+    if provider.recording.level >= TEACH:
+        teaching = ExitStack()
+        teaching.enter_context(telling_buffers(provider.recording))
+        atexit.register(teaching.close)  # which keeps it
+    if inspect is not None:
+        inspect(provider, options.inspect)
+    try:
+        return _run_program(program, args, is_module=options.module is not None)
+    except KeyboardInterrupt:
+        keeper.close()
+        raise
+
+
+def _sinks(options: argparse.Namespace, provider: TracingProvider, program: str) -> list[Sink]:
+    sinks: list[Sink] = []
+    if options.out is not None:
+        sinks.append(FileSink(options.out, header_for(provider, program)))
+    if options.follow or (options.out is None and options.inspect is None):
+        sinks.append(FollowSink(_to_stderr, provider.recording.began))
+    return sinks
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _inspector() -> Callable[[TracingProvider, int], object]:
+    """By its name: it stands above this package."""
+    try:
+        found: Callable[[TracingProvider, int], object] = pkgutil.resolve_name("nio.inspector:inspect")
+    except (ImportError, AttributeError):
+        raise ImportError("there is no nio.inspector here, so --inspect shows nothing: use --follow or --out") from None
+    return found
+
+
+def _close_before_exit(provider: TracingProvider, keeper: Keeper) -> None:
+    """A forked child leaves past ``atexit``."""
+    leave: Any = provider.inner.exit_process
+
+    def exit_process(code: int) -> None:
+        keeper.close()
+        leave(code)
+
+    provider.exit_process = exit_process  # type: ignore[method-assign,assignment]
+
+
+def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
+    sys.argv = [program, *args]
+    if not is_module:
+        if not os.access(program, os.R_OK):
+            tell(f"cannot read {program!r}")
+            return _USAGE
+        if not sys.flags.safe_path:
+            sys.path[0] = str(Path(program).resolve().parent)
+    try:
+        if is_module:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(program, run_name="__main__")
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        traceback.print_exception(type(error), error, _of_the_program(error.__traceback__))
+        return 1
+    return 0
+
+
+def _of_the_program(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the program's own first frame on."""
+    at = trace
+    while at is not None and at.tb_frame.f_code.co_filename.startswith(("<frozen runpy", __file__, runpy.__file__)):
+        at = at.tb_next
+    return trace if at is None else at
+
+
+# reading
+
+
+def _show(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"nio.trace {given[0]}")
+    parser.add_argument("file", metavar="FILE")
+    if given[0] == "convert":
+        parser.add_argument("--to", choices=("text", "chrome", "html"), default="text")
+        parser.add_argument("--out", metavar="OUT")
+    options = parser.parse_args(given[1:])
+    try:
+        trace = read(options.file)
+        _put(_converted(trace, getattr(options, "to", "text")), getattr(options, "out", None))
+    except BrokenPipeError:  # whoever read it has seen enough
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what Python writes at its end
+        return 0
+    except (OSError, IllegalArgumentError) as error:
+        tell(str(error))
+        return _USAGE
+    if trace.problem:
+        tell(trace.problem)
+    return 1 if trace.problem else 0
+
+
+def _converted(trace: Trace, form: str) -> str:
+    clock, process = int(trace.header.get("clock", 0)), int(trace.header.get("process", 0))
+    if form == "chrome":
+        return as_chrome_json(trace.records, clock, process)
+    if form == "html":
+        return as_html(trace.records, trace.header)
+    return "".join(f"{line}\n" for line in as_lines(in_order(trace.records), clock))
+
+
+def _put(text: str, path: str | None) -> None:
+    if path is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        Path(path).write_text(text, encoding="utf-8")

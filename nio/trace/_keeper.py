@@ -1,0 +1,149 @@
+"""Keeper: takes the records of a running program out, ten times a second, and writes them down, in a thread of its own.
+
+**What goes wrong with the writing is not the program's affair.** A disk that is full, a reader of stderr that has gone:
+it is told once, in one sentence, and the program goes on without being written down.
+
+**A fork** comes while nothing is being written, so that no lock and no half of a line is copied. The child has a keeper
+of its own, with a file of its own: the name, a dot, the process's number. It is there when there is something to write.
+
+A process that is ended by ``os._exit`` or a signal loses what came since the last time, a tenth of a second at most.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from nio.trace._file import TraceWriter, header_of
+from nio.trace._provider import TracingProvider
+from nio.trace._records import THREAD, Record
+from nio.trace._text import as_lines, in_order
+
+_PERIOD = 0.1  # seconds
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def write(self, records: list[Record]) -> None: ...
+
+    def close(self) -> None: ...
+
+    def in_child(self, process: int) -> Sink: ...
+
+
+class FileSink:
+    """A trace file; the header is written at once, in a child with its first records."""
+
+    def __init__(self, path: str, header: dict[str, Any], *, at_once: bool = True) -> None:
+        self._path, self._header = path, header
+        self._writer = TraceWriter(path, header) if at_once else None
+
+    def write(self, records: list[Record]) -> None:
+        if self._writer is None:
+            self._writer = TraceWriter(self._path, self._header)
+        self._writer.write(records)
+        self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def in_child(self, process: int) -> Sink:
+        if self._writer is not None:
+            self._writer.give_up()
+        return FileSink(f"{self._path}.{process}", self._header | {"process": process}, at_once=False)
+
+
+class FollowSink:
+    """Lines of text on a stream, stderr for one, as they come."""
+
+    def __init__(self, put: Callable[[str], object], clock: int) -> None:
+        self._put, self._clock = put, clock
+
+    def write(self, records: list[Record]) -> None:
+        self._put("".join(f"{line}\n" for line in as_lines(in_order(records), self._clock)))
+
+    def close(self) -> None:
+        """The stream is somebody else's."""
+
+    def in_child(self, process: int) -> Sink:
+        return self
+
+
+class Keeper:
+    """Writes a provider's records to sinks until ``close()``."""
+
+    def __init__(self, provider: TracingProvider, sinks: list[Sink]) -> None:
+        self._provider = provider
+        self._recording = provider.recording
+        self._sinks = sinks
+        self._process = os.getpid()
+        self._begin()
+        os.register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._in_child)
+
+    def _begin(self) -> None:
+        self._lock = self._provider.lock()
+        self._over = self._provider.event()
+        self._thread = self._provider.start_thread(self._run, name="nio-trace")
+        self._provider.own_threads = 1
+
+    def close(self) -> None:
+        """Write what there is, and finish; a second call does nothing."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._thread.join()
+        self._provider.own_threads = 0
+        self._write()
+        for sink in tuple(self._sinks):
+            self._guarded(sink, sink.close)
+
+    def _run(self) -> None:
+        while not self._over.wait(_PERIOD):
+            self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            records = list(self._recording.take())
+            if any(record[0] != THREAD for record in records):
+                for sink in tuple(self._sinks):
+                    self._guarded(sink, lambda sink=sink: sink.write(records))  # type: ignore[misc]
+
+    def _guarded(self, sink: Sink, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self._sinks.remove(sink)
+            tell(f"the trace ends here: {error}")
+
+    # around a fork
+
+    def _hold(self) -> None:
+        self._lock.acquire()
+
+    def _let_go(self) -> None:
+        self._lock.release()
+
+    def _in_child(self) -> None:
+        if self._over.is_set():
+            return
+        self._process = os.getpid()
+        self._sinks[:] = [sink.in_child(self._process) for sink in self._sinks]
+        self._begin()
+
+
+def header_for(provider: TracingProvider, program: str) -> dict[str, Any]:
+    """What a trace file of that program says of itself."""
+    return header_of(provider.recording, program=program, provider=provider.name, process=os.getpid())
+
+
+def tell(words: str) -> None:
+    """One sentence for whoever started the program."""
+    try:
+        sys.stderr.write(f"nio.trace: {words}\n")
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        pass  # there is no stderr, or nobody reads it

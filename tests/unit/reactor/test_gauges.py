@@ -1,0 +1,107 @@
+"""How long the loop was at work, and how often for how long, by a clock that each handler moves on."""
+
+from __future__ import annotations
+
+from nio.reactor import Reactor
+from nio.reactor.groups._reports import Word, report, reports
+from nio.reactor.groups._shared import total
+from nio.reactor.loop._progress import LAGS
+from tests.unit.reactor.support import Greeter, Kernel, World
+
+MS = 1_000_000
+
+
+class Slow(Greeter):
+    """Computes for as many milliseconds as it is told."""
+
+    def process(self, record: bytes) -> bytes:
+        kernel = self.reactor.provider
+        assert isinstance(kernel, Kernel)
+        kernel.now += int(record) * MS
+        return record
+
+
+def shares(reactor: Reactor) -> tuple[float, dict[int, int]]:
+    """Milliseconds at work; and turns by the number in ``lag``, without those that took no time at all."""
+    told = reactor.statistics()
+    return told.busy / MS, {n: count for n, count in enumerate(told.lag) if count and n}
+
+
+def test_work_is_what_lies_between_the_kernels_answer_and_the_end_of_the_turn() -> None:
+    with World(Slow) as world:
+        peer = world.connect()
+        before, _ = shares(world.reactor)
+        world.advance(10)  # asleep
+        for name in (b"5\n", b"5\n", b"40\n"):
+            peer.send(name)
+            peer.read(len(name))
+        busy, lag = shares(world.reactor)
+        assert busy - before == 50
+        assert lag == {13: 2, 16: 1}  # 4.2 to 8.4 ms, 33.6 to 67.1 ms
+
+
+def test_ticks_and_timers_are_work_too_and_a_turn_for_nothing_is_none() -> None:
+    with World(Slow) as world:
+        before = world.reactor.statistics()
+
+        def compute(milliseconds: int) -> None:
+            world.kernel.now += milliseconds * MS
+
+        world.reactor.call_later(0, compute, 2)
+        world.reactor.turn(0)
+        world.reactor.next_tick(compute, 3)
+        world.reactor.turn(0)
+        world.reactor.turn(0)
+        after = world.reactor.statistics()
+        assert (after.busy - before.busy) / MS == 5
+        assert sum(after.lag) - sum(before.lag) == 2
+
+
+def test_what_lies_between_two_calls_of_turn_is_no_work() -> None:
+    with World(Slow) as world:
+        peer = world.connect()
+        peer.send(b"5\n")
+        peer.read(2)
+        before = shares(world.reactor)
+        world.kernel.now += 1000 * MS  # the program that turns it does something else
+        world.reactor.turn(0)
+        assert shares(world.reactor) == before
+
+
+def test_a_turn_that_hangs_shows_while_it_does() -> None:
+    seen = []
+
+    class Looking(Slow):
+        def process(self, record: bytes) -> bytes:
+            before = self.reactor.statistics().busy
+            super().process(record)
+            seen.append((self.reactor.statistics().busy - before) / MS)
+            return record
+
+    with World(Looking) as world:
+        world.connect().send(b"7\n")
+        world.until(lambda: seen)
+        assert seen == [7]
+
+
+def test_longer_turns_than_lag_has_numbers_for_are_in_the_last() -> None:
+    with World(Slow) as world:
+        peer = world.connect()
+        peer.send(b"60000\n")
+        peer.read(6)
+        told = world.reactor.statistics()
+        assert len(told.lag) == LAGS
+        assert told.lag[-1] == 1
+
+
+def test_those_of_several_reactors_are_added_up_and_told_by_children() -> None:
+    with World(Slow) as world:
+        peer = world.connect()
+        peer.send(b"5\n")
+        peer.read(2)
+        told = world.reactor.statistics()
+    both = total([told, told])
+    assert (both.busy, both.lag) == (2 * told.busy, tuple(2 * count for count in told.lag))
+    assert total([]).lag == (0,) * LAGS
+    (heard,) = reports(report(Word.COUNTS, 7, told))
+    assert heard.counts == told

@@ -1,0 +1,234 @@
+"""Traces as text, as Chrome's trace events, as a page."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+from typing import Any
+
+import pytest
+
+from nio.reactor import Reactor
+from nio.trace import (
+    ACCEPT,
+    BUFFER,
+    CHANNEL,
+    CLOSED,
+    CONNECT,
+    DISPATCH,
+    DONE,
+    FIELDS,
+    FINDING,
+    HANDOFF,
+    INTEREST,
+    READ,
+    READY,
+    RECORD,
+    SIGNAL,
+    SKIPPED,
+    THREAD,
+    TICK,
+    TIMER,
+    TURN,
+    WAKEUP,
+    WORK,
+    WRITE,
+    Record,
+    as_chrome_json,
+    as_html,
+    as_lines,
+    in_order,
+    recording,
+)
+from tests.unit.trace.support import ask, client, serving
+from tests.unit.trace.test_records import sample
+
+LINES: list[tuple[Record, str]] = [
+    ((TURN, 5, 9, -1, 2, 1), "select(for ever) = 2, woken"),
+    ((TURN, 5, 9, 1500, 0, 0), "select(1.5 ms) = 0"),
+    ((CHANNEL, 5, 3, 9, "stream", "", "1.2.3.4:5"), "channel 3 is a stream, descriptor 9, peer 1.2.3.4:5"),
+    ((CHANNEL, 5, 3, 9, "listener", "1.2.3.4:5", ""), "channel 3 is a listener, descriptor 9, at 1.2.3.4:5"),
+    ((CLOSED, 5, 3, ""), "close(3)"),
+    ((CLOSED, 5, 3, "PEER_RST"), "connection 3 ended: PEER_RST"),
+    ((INTEREST, 5, 3, 1, 5, "a.py:7", 1), "interest(3) asked: r -> rw  a.py:7"),
+    ((INTEREST, 5, 3, 4, 0, "", 0), "interest(3) kernel: w -> -"),
+    ((DISPATCH, 5, 9, 3, 1, "reading", "closed", 4, 10, 0, "Hello"), "Hello(3) r reading -> closed, 4 in, 10 out"),
+    ((DISPATCH, 5, 9, 3, 16, "", "", 0, 0, 0, "Acceptor"), "Acceptor(3) a, 0 in, 0 out"),
+    ((DISPATCH, 5, 9, 3, 1, "reading", "reading", -1, -1, 0, "Hello"), "Hello(3) r reading"),
+    ((HANDOFF, 5, 3, 8), "job 8 of 3 handed off"),
+    ((WORK, 5, 9, 2, 8), "job 8 worked on"),
+    ((DONE, 5, 8, 1), "job 8 is back"),
+    ((DONE, 5, 8, 0), "job 8 is back, failed"),
+    ((WAKEUP, 5, 2, 0), "wakeup()"),
+    ((WAKEUP, 5, 2, 1), "wakeup(), was awake"),
+    ((TIMER, 5, 4, 2, 9), "2 timers"),
+    ((TICK, 5, 300, 256, 9), "256 of 300 ticks"),
+    ((SIGNAL, 5, 15, 2_500_000), "signal 15, 2.500 ms old"),
+    ((READ, 5, 3, 4, 479), "read(3, 479) = 4"),
+    ((READ, 5, 3, -1, 479), "read(3, 479) = end"),
+    ((READ, 5, 3, -104, 479), "read(3, 479) = ECONNRESET"),
+    ((WRITE, 5, 3, -2, 10), "write(3, 10) = would block"),
+    ((WRITE, 5, 3, -99999, 10), "write(3, 10) = -99999"),
+    ((ACCEPT, 5, 1, 1, 3), "accept(1) = channel 3"),
+    ((ACCEPT, 5, 1, -24, 0), "accept(1) = EMFILE"),
+    ((CONNECT, 5, 3, 0, 0), "connect(3) = connected"),
+    ((CONNECT, 5, 3, -2, 0), "connect(3) = under way"),
+    ((CONNECT, 5, 3, -111, 0), "connect(3) = ECONNREFUSED"),
+    ((RECORD, 5, 3, 7), "record of 7 bytes from 3"),
+    ((BUFFER, 5, 2, "flip", 0, 3, 8, "616263"), "buffer 2 flip: position 0, limit 3, capacity 8, 616263"),
+    ((SKIPPED, 5, 12), "12 records were not kept"),
+    ((FINDING, 5, "S01", 3, "512 turns"), "S01 on 3: 512 turns"),
+    ((READY, 5, 3, 5, 0), "ready(3) r w"),
+    ((READY, 5, 3, 24, 1), "ready(3) error hang-up, still selected"),
+]
+
+
+@pytest.mark.parametrize(("record", "words"), LINES)
+def test_each_record_is_a_line(record: Record, words: str) -> None:
+    moved = (record[0], 1_000_000_005, *record[2:])
+    [line] = as_lines([(THREAD, 0, 1, "loop"), moved], clock=1_000_000)
+    assert line == f"    0.999000 loop         {words}"
+
+
+def test_there_is_a_line_for_every_kind() -> None:
+    assert {record[0] for record, _ in LINES} | {THREAD} == FIELDS.keys()
+    assert len(list(as_lines([sample(kind) for kind in FIELDS]))) == len(FIELDS) - 1
+
+
+def test_the_records_of_all_threads_in_the_order_of_time() -> None:
+    one, two = (THREAD, 0, 1, "one"), (THREAD, 0, 2, "two")
+    a, b, c, d = ((READ, moment, 1, 1, 1) for moment in (10, 30, 20, 30))
+    ordered = in_order([one, a, b, two, c, d])
+    assert ordered == [
+        (THREAD, 10, 1, "one"),
+        a,
+        (THREAD, 20, 2, "two"),
+        c,
+        (THREAD, 30, 1, "one"),
+        b,
+        (THREAD, 30, 2, "two"),
+        d,
+    ]
+    assert in_order([]) == []
+
+
+@pytest.fixture(scope="module")
+def real() -> list[Record]:
+    with (
+        recording("io") as log,
+        Reactor.open(workers=2) as reactor,
+        serving(reactor) as port,
+        client(port) as one,
+        client(port) as two,
+    ):
+        for _ in range(5):
+            ask(one, b"a\n")
+            ask(two, b"b\n")
+    return list(log.take())
+
+
+def events_of(records: list[Record]) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads(as_chrome_json(records, int(records[0][1]), 7))["traceEvents"]
+    return events
+
+
+def span(event: dict[str, Any]) -> tuple[int, int]:
+    """Beginning and end of a slice, in nanoseconds, as Perfetto reads them."""
+    began = round(event["ts"] * 1000)
+    return began, began + round(event["dur"] * 1000)
+
+
+def test_slices_nest(real: list[Record]) -> None:
+    slices = [event for event in events_of(real) if event["ph"] == "X"]
+    assert {event["cat"] for event in slices} == {"TURN", "DISPATCH", "WORK", "TICK"}
+    for thread in {event["tid"] for event in slices}:
+        mine = [span(event) for event in slices if event["tid"] == thread]
+        open_ends: list[int] = []
+        for began, ended in sorted(mine, key=lambda one: (one[0], -one[1])):
+            while open_ends and open_ends[-1] <= began:
+                open_ends.pop()
+            assert not open_ends or ended <= open_ends[-1]
+            open_ends.append(ended)
+
+
+def test_flows_pair_and_begin_and_end_in_slices(real: list[Record]) -> None:
+    events = events_of(real)
+    slices = [event for event in events if event["ph"] == "X"]
+    flows = [event for event in events if event["ph"] in "stf"]
+    assert len(flows) == 30
+    by_job: dict[int, list[str]] = {}
+    for event in sorted(flows, key=lambda one: float(one["ts"])):
+        by_job.setdefault(event["id"], []).append(event["ph"])
+        now = round(event["ts"] * 1000)
+        around = [s["cat"] for s in slices if s["tid"] == event["tid"] and span(s)[0] <= now <= span(s)[1]]
+        assert {"s": "DISPATCH", "t": "WORK", "f": "TICK"}[event["ph"]] in around
+    assert set(map(tuple, by_job.values())) == {("s", "t", "f")}
+
+
+def test_threads_have_names_and_every_event_its_place(real: list[Record]) -> None:
+    events = events_of(real)
+    named = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
+    assert {"reactor", "worker-1"} <= set(named.values())
+    for event in events:
+        assert event["pid"] == 7
+        assert event["tid"] in named
+        assert event["ph"] == "M" or event["ts"] >= -1e9
+    instants = [event["name"] for event in events if event["ph"] == "i"]
+    assert any(name.startswith("read(") for name in instants)
+
+
+def test_a_job_that_has_not_come_back_is_no_flow() -> None:
+    records: list[Record] = [(THREAD, 0, 1, "loop"), (HANDOFF, 5, 3, 1), (HANDOFF, 6, 4, 2), (DONE, 9, 2, 1)]
+    flows = [(event["ph"], event["id"]) for event in events_of(records) if event["ph"] in "stf"]
+    assert flows == [("s", 2), ("f", 2)]
+    again: list[Record] = [(THREAD, 0, 1, "loop"), (THREAD, 0, 1, "loop")]
+    assert [event["ph"] for event in events_of(again)] == ["M"]
+    timer = events_of([(THREAD, 0, 1, "loop"), (TIMER, 5, 4, 1, 2005)])[1]
+    assert (timer["name"], timer["dur"]) == ("timers", 2.0)
+
+
+class Page(html.parser.HTMLParser):
+    """What is in a page, and whether it asks for anything."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.data = ""
+        self.title = ""
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.links += [str(values[name]) for name in ("src", "href", "action") if name in values]
+        self._inside = "data" if values.get("id") == "data" else tag
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "data":
+            self.data += data
+        elif self._inside == "title":
+            self.title += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+
+def test_the_page_has_every_line_and_asks_for_nothing(real: list[Record]) -> None:
+    text = as_html(real, {"program": "a<b>.py", "clock": 0, "level": "io"})
+    page = Page(text)
+    assert page.links == []
+    assert page.title == "nio trace: a<b>.py"
+    assert json.loads(page.data) == list(as_lines(in_order(real)))
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+def test_nothing_in_a_record_ends_the_pages_data() -> None:
+    nasty: Record = (CHANNEL, 5, 1, 3, "</script><script>alert(1)</script>", "", "")
+    text = as_html([(THREAD, 0, 1, "@DATA@"), nasty], {})
+    assert text.count("<script>") == 1
+    assert json.loads(Page(text).data) == list(as_lines([(THREAD, 0, 1, "@DATA@"), nasty]))
+
+
+def test_a_page_of_nothing() -> None:
+    assert "0 events in 0.000 s" in as_html([], {})
