@@ -97,13 +97,15 @@ def rounds(pipeline: int, count: int, requests: int) -> Figures:
 
 
 def show(pipeline: int, figures: Figures) -> None:
-    print(f"\n{pipeline} at a time{'':11}requests/s  of hello   us of CPU  hello's by it")
+    """Medians; the last two columns are how many requests the server does in the time of one of a hello server."""
+    print(f"\n{pipeline} at a time{'':11}requests/s  of hello   us of CPU  hello's by it  same load's by it")
     for side, rows in figures.items():
-        beside = list(zip(rows, figures["hello"], strict=True))
-        rate = median(own[0] / other[0] for own, other in beside)
-        cpu = median(other[1] / own[1] for own, other in beside)
+        rate = median(own[0] / other[0] for own, other in zip(rows, figures["hello"], strict=True))
+        hello, same = (
+            median(other[1] / own[1] for own, other in zip(rows, figures[base], strict=True)) for base in SIDES[:2]
+        )
         rates, costs = zip(*rows, strict=True)
-        print(f"{side:<22}{median(rates):>10,.0f}{rate:>10.2f}{median(costs):>12.2f}{cpu:>15.2f}", flush=True)
+        print(f"{side:<22}{median(rates):>10,.0f}{rate:>10.2f}{median(costs):>12.2f}{hello:>15.2f}{same:>18.2f}")
 
 
 def serve(name: str) -> None:
