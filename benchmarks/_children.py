@@ -122,7 +122,7 @@ class Contest:
             port = self._server.line(START)
             if not port.isdecimal():
                 raise FaultError(f"it says {port!r:.60} instead of its port")
-            self.port = int(port)
+            self.port, self.pid = int(port), self._server.process.pid
         except BaseException:
             self.close()
             raise
