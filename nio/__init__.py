@@ -108,3 +108,7 @@ if not TYPE_CHECKING:  # pragma: no branch  # for type checkers, which know by t
             if name in names:
                 raise ImportError(f"{name} is in {package}: from {package} import {name}")
         raise AttributeError(f"module 'nio' has no attribute {name!r}")
+
+    from nio._strict import switch_on_if_asked as _switch_on_if_asked  # last: it may load what needs all of this
+
+    _switch_on_if_asked()

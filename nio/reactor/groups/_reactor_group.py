@@ -26,6 +26,7 @@ from concurrent.futures import Executor
 from typing import Self
 
 from nio._numbers import check_count
+from nio._strict import strict_class
 from nio.channels import SocketChannel
 from nio.errors import IllegalArgumentError, IllegalStateError, WorkersLostError
 from nio.reactor.groups._shared import GroupAdmission, OwnPlaces, total
@@ -102,9 +103,11 @@ class ReactorGroup(Reactor):
         max_connections: int | None = None,
         balance: Balance = Balance.ROUND_ROBIN,
         provider: SelectorProvider | None = None,
+        strict: bool = False,
     ) -> Self:
-        """A group that has not run yet; the arguments are those of the class."""
-        return cls(
+        """A group that has not run yet; ``strict`` is that of ``Reactor.open``, the rest the arguments of the class."""
+        kind: type[Self] = strict_class(cls) if strict else cls
+        return kind(
             reactors=reactors, workers=workers, max_connections=max_connections, balance=balance, provider=provider
         )
 

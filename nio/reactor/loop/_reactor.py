@@ -17,6 +17,7 @@ from functools import partial
 from typing import Self
 
 from nio._numbers import check_count, check_seconds
+from nio._strict import strict_class
 from nio.channels import SelectableChannel, SelectionKey, Selector, SocketChannel
 from nio.errors import ClosedSelectorError
 from nio.reactor.loop._admission import Admission
@@ -118,9 +119,14 @@ class Reactor(Stopping):
         workers: int | Workers = 0,
         max_connections: int | None = None,
         provider: SelectorProvider | None = None,
+        strict: bool = False,
     ) -> Self:
-        """A reactor that has not run yet; the arguments are those of the class."""
-        return cls(workers=workers, max_connections=max_connections, provider=provider)
+        """A reactor that has not run yet; the other arguments are those of the class.
+
+        ``strict`` switches strict mode on until the reactor is closed: see ``nio.doctor``.
+        """
+        kind: type[Self] = strict_class(cls) if strict else cls
+        return kind(workers=workers, max_connections=max_connections, provider=provider)
 
     # for users: handlers
 
