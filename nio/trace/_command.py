@@ -94,7 +94,8 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
     try:
         provider = TracingProvider(level=level)
         sinks = _sinks(options, provider, program)
-        inspect = _inspector() if options.inspect is not None else None
+        if options.inspect is not None:
+            sinks.append(_page()(provider, options.inspect, program))
     except (OSError, ProviderUnavailableError, ImportError) as error:
         tell(str(error))
         return _USAGE
@@ -106,8 +107,6 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
         teaching = ExitStack()
         teaching.enter_context(telling_buffers(provider.recording))
         atexit.register(teaching.close)  # which keeps it
-    if inspect is not None:
-        inspect(provider, options.inspect)
     try:
         return _run_program(program, args, is_module=options.module is not None)
     except KeyboardInterrupt:
@@ -129,10 +128,10 @@ def _to_stderr(text: str) -> None:
     sys.stderr.flush()
 
 
-def _inspector() -> Callable[[TracingProvider, int], object]:
+def _page() -> Callable[[TracingProvider, int, str], Sink]:
     """By its name: it stands above this package."""
     try:
-        found: Callable[[TracingProvider, int], object] = pkgutil.resolve_name("nio.inspector:inspect")
+        found: Callable[[TracingProvider, int, str], Sink] = pkgutil.resolve_name("nio.inspector:page_of")
     except (ImportError, AttributeError):
         raise ImportError("there is no nio.inspector here, so --inspect shows nothing: use --follow or --out") from None
     return found

@@ -88,7 +88,7 @@ class Keeper:
         self._lock = self._provider.lock()
         self._over = self._provider.event()
         self._thread = self._provider.start_thread(self._run, name="nio-trace")
-        self._provider.own_threads = 1
+        self._provider.own_threads += 1
 
     def close(self) -> None:
         """Write what there is, and finish; a second call does nothing."""
@@ -96,7 +96,7 @@ class Keeper:
             return
         self._over.set()
         self._thread.join()
-        self._provider.own_threads = 0
+        self._provider.own_threads -= 1
         self._write()
         for sink in tuple(self._sinks):
             self._guarded(sink, sink.close)
@@ -131,6 +131,7 @@ class Keeper:
         if self._over.is_set():
             return
         self._process = os.getpid()
+        self._provider.own_threads = 0
         self._sinks[:] = [sink.in_child(self._process) for sink in self._sinks]
         self._begin()
 

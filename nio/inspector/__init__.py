@@ -1,0 +1,17 @@
+"""nio.inspector: the live page of a running reactor: its keys, its time-line, what the doctor finds, what there was before.
+
+    with Reactor.open(provider=TracingProvider()) as reactor, inspect(reactor):
+        reactor.run()
+
+``python3 -m nio.trace --inspect PROGRAM`` does it for any program; ``python3 -m nio.inspector ps URL`` is for a
+terminal. See ``docs/how-to/inspector.md``.
+"""
+
+from __future__ import annotations
+
+from nio.inspector._inspect import Inspector as Inspector
+from nio.inspector._inspect import inspect as inspect
+from nio.inspector._inspect import page_of as page_of
+from nio.inspector._replay import as_html as as_html
+
+__all__ = ["Inspector", "as_html", "inspect", "page_of"]
