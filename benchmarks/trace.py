@@ -1,7 +1,7 @@
 """What it costs to be recorded: ``python3 -m benchmarks.trace``.
 
-The hello server plain, over a plain provider that another import has loaded ``nio.trace`` beside (off), and recorded at
-each level, on the same work in one run. The servers are pinned to one processor and the clients to another, where there
+The hello server plain, with ``nio.trace`` imported and not used (off), and recorded at each level, on the same work in
+one run. The servers are pinned to one processor and the clients to another, where there
 are two, and loaded in turn, for a twentieth of a second each, so that the machine's moods hit them alike. Compared is
 the server's processor time per request. The records are dropped as newer ones come: to write a file costs more.
 """

@@ -16,6 +16,7 @@ from typing import ClassVar, Self, TypeVar
 from nio._numbers import check_count, check_int
 from nio.buffers._buffer import Storage
 from nio.buffers._charbuffer import CharBuffer
+from nio.buffers._diagram import seen
 from nio.buffers._element_buffer import ElementBuffer
 from nio.buffers._elements import (
     BIG,
@@ -33,6 +34,8 @@ from nio.buffers._elements import (
 from nio.buffers._numberbuffers import DoubleBuffer, FloatBuffer, IntBuffer, LongBuffer, ShortBuffer
 from nio.buffers._typed_access import reads, writes, writes_at
 from nio.errors import IllegalArgumentError
+
+_FIRST = 16  # bytes that the repr shows
 
 V = TypeVar("V", CharBuffer, ShortBuffer, IntBuffer, LongBuffer, FloatBuffer, DoubleBuffer)
 
@@ -89,6 +92,15 @@ class ByteBuffer(ElementBuffer[int]):
 
     def _derive(self, storage: Storage, start: int, capacity: int) -> Self:
         return type(self)(storage, start, capacity, BIG)
+
+    def __repr__(self) -> str:
+        end = min(self._limit, self._position + _FIRST)
+        first = self._memory[self._position : end].tobytes()
+        more = "..." if end < self._limit else ""
+        return f"{super().__repr__()[:-1]}, {first!r}{more})" if first else super().__repr__()
+
+    def _drawn(self, index: int) -> str:
+        return seen(self._memory[index], 2)
 
     @property
     def order(self) -> ByteOrder:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from nio._numbers import check_int
 from nio.buffers._buffer import Storage
+from nio.buffers._diagram import seen
 from nio.buffers._element_buffer import ElementBuffer
 from nio.buffers._elements import CHAR, NATIVE, Cells, Element
 
@@ -38,6 +39,9 @@ class CharBuffer(ElementBuffer[str]):
 
     def _open_cells(self) -> Cells[str]:
         return cast("Cells[str]", _Chars(self._element.cells(self._memory, self._order)))
+
+    def _drawn(self, index: int) -> str:
+        return seen(ord(self._cells[index]), 4)
 
     @classmethod
     def wrap(cls, source: str | ReadableBuffer, offset: int = 0, length: int | None = None) -> Self:

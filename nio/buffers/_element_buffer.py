@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self
 from nio._numbers import check_count, check_int
 from nio.buffers._arguments import part
 from nio.buffers._buffer import NO_STORAGE, UNSET, Buffer, Storage
+from nio.buffers._diagram import draw
 from nio.buffers._elements import NATIVE, ORDERS, ByteOrder, Cells, T
 from nio.errors import IllegalArgumentError
 
@@ -130,6 +131,22 @@ class ElementBuffer(Buffer, Generic[T]):
         if not 0 <= index <= self._limit - size:
             raise IndexError(f"index {index} is not within 0 and {size} below the limit {self._limit}")
         return index
+
+    def diagram(self) -> str:
+        """A drawing in several lines: the elements, below them P (position), L (limit), C (capacity), M (mark, if set).
+
+        Bytes and characters that cannot be seen are in hexadecimal. Of a long buffer the rows around these letters are
+        drawn. An addition to java.nio.
+        """
+        marks = [("P", self._position), ("L", self._limit), ("C", self._capacity)]
+        if self._mark != UNSET:
+            marks.insert(0, ("M", self._mark))
+        numbers = ", ".join(f"{letter} {index}" for letter, index in marks)
+        title = f"{type(self).__name__}: {numbers}, {self.remaining} remaining"
+        return draw(title, self._capacity, self._drawn, marks)
+
+    def _drawn(self, index: int) -> str:
+        return str(self._cells[index])
 
     def get_into(self, destination: WriteableBuffer, offset: int = 0, length: int | None = None) -> Self:
         """Copy elements to ``destination[offset:offset + length]``, by default to all of it from ``offset`` on.

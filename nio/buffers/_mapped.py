@@ -6,7 +6,7 @@ from mmap import PAGESIZE, mmap
 from typing import Self
 
 from nio.buffers._arguments import part
-from nio.buffers._buffer import NO_STORAGE, Storage
+from nio.buffers._buffer import NO_STORAGE, Buffer, Storage
 from nio.buffers._bytebuffer import ByteBuffer
 from nio.buffers._elements import BIG
 
@@ -51,6 +51,9 @@ class MappedByteBuffer(ByteBuffer):
         self._memory[::PAGESIZE].tobytes()
         self._loaded = True
         return self
+
+    def __repr__(self) -> str:
+        return Buffer.__repr__(self)  # content would be read from a file, which may be shorter by now: that is SIGBUS
 
     @property
     def is_loaded(self) -> bool:

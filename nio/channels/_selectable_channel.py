@@ -48,6 +48,7 @@ class SelectableChannel(InterruptibleChannel):
     __slots__ = ("_blocking", "_end", "_keys", "_mask_is_ready_set", "_reading", "_writing")
 
     _valid_ops: int = 0
+    _is_dropped_late: bool = True  # interest in input that is given up is told to the kernel when input comes
     _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
 
     def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:

@@ -28,6 +28,7 @@ class ServerSocketChannel(NetworkChannel):
     __slots__ = ()
 
     _valid_ops = OP_ACCEPT
+    _is_dropped_late = False
     _is_freed_early = True
     _options = supported("SO_RCVBUF", "SO_REUSEADDR", "SO_REUSEPORT", *KEEP_ALIVE_OPTIONS)
     _unix_options = supported("SO_RCVBUF")

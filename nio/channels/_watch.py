@@ -6,6 +6,9 @@ the kernel then, and sleeps on.
 
 That watching does not end quite, for a reactor: a reset is reported to ``on_fault`` all the same.
 
+Dropping OP_ACCEPT is passed on at once. Where several processes wait at a listener, the kernel wakes one of them for a
+connection: it must not be one that does not want it.
+
 **An exception between any two steps loses nothing.** A signal handler may raise anywhere (KeyboardInterrupt). So a key
 leaves the queue of changes only after the poller was told. While the poller is being told, the key's mask is UNKNOWN,
 and the next change tells it anew.
@@ -45,6 +48,7 @@ logger = logging.getLogger("nio.channels")
 class Channel(Protocol):
     """What is asked of the channel that a key stands for."""
 
+    _is_dropped_late: bool
     _mask_is_ready_set: bool
 
     def _to_ops(self, mask: int, interest: int) -> int: ...
@@ -134,7 +138,7 @@ class Watch(Generic[K]):
         for _ in range(len(updates)):
             key = updates[0]
             key._queued = False  # before the interest set is read: a change after that queues the key again
-            if key._valid and ((mask := _MASKS[key._interest]) or key._kernel_mask not in _LAZY):
+            if key._valid and ((mask := _MASKS[key._interest]) or not _waits(key)):
                 try:
                     self.arm(key, mask or self._mask_of_nothing(key))
                 except OSError as error:
@@ -278,6 +282,11 @@ class Watch(Generic[K]):
             message = "%d keys were lost, the last of a %s on descriptor %d: %s"
             _log(logging.WARNING, message, self._untold, type(key._channel).__name__, key._fd, error)
             self._untold, self._quiet_until = 0, now + _QUIET
+
+
+def _waits(key: Key) -> bool:
+    """The poller is told of an empty interest set when something arrives, not before."""
+    return key._kernel_mask in _LAZY and key._channel._is_dropped_late
 
 
 def _log(level: int, message: str, *args: object, error: Exception | None = None) -> None:

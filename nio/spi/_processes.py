@@ -3,10 +3,13 @@
 A child must not leave through its parent's code: it would run the parent's ``finally`` blocks and ``atexit`` calls, and
 write out what the parent has in its buffers once more. So ``fork`` empties the buffers first, and a child ends by
 ``exit_process``.
+
+Nor must a signal run its parent's handlers in it: signals wait in a new child until it handles some itself.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import socket
@@ -24,6 +27,8 @@ from nio.spi._signals import NamedSignal
 class ProcessDoor:
     """The part of a provider that makes processes and speaks to them."""
 
+    _held: set[int] | None = None  # in a new child: the signal mask that it will have
+
     def process_id(self) -> int:
         return os.getpid()
 
@@ -32,7 +37,16 @@ class ProcessDoor:
 
     def fork(self) -> int:
         _flush()
-        return os.fork()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            else:
+                self._held = before
+        return pid
 
     def exit_process(self, code: int) -> NoReturn:
         _flush()
@@ -62,6 +76,9 @@ class ProcessDoor:
         try:
             for named in ours:
                 named.set()
+            if self._held is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, self._held)
+                self._held = None
             yield
         finally:
             for named in ours:
@@ -69,6 +86,9 @@ class ProcessDoor:
 
     def share_listener(self, listener: OwnSocket) -> None:
         _epoll.share(listener.fileno())
+
+    def shared_memory(self, size: int) -> memoryview:
+        return memoryview(mmap.mmap(-1, size))
 
     def notify(self, path: str, message: bytes) -> None:
         where = "\0" + path[1:] if path.startswith("@") else path

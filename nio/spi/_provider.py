@@ -40,8 +40,8 @@ class SelectorProvider(ABC):
 
     ``SelectorProvider.default()`` is the best this machine has, or the one that the environment variable
     ``NIO_PROVIDER`` names; ``SelectorProvider.named("poll")`` asks for one by name. A provider can be passed to every
-    ``open()``; channels and selectors of two providers do not mix (:class:`~nio.errors.IllegalSelectorError`).
-    ``SelectorProvider.use(provider)`` makes any provider the default, for a block of code or for good.
+    ``open()``, or be made the default (``use``); channels and selectors of two providers do not mix
+    (:class:`~nio.errors.IllegalSelectorError`).
 
     A provider of your own is a subclass. It sets ``name`` and writes every abstract method; what it does not write of
     the others is a thing that it does not have. The rules of each are numbered at the head of ``nio.spi``.
@@ -333,7 +333,7 @@ class SelectorProvider(ABC):
         raise self._lacks("processes")
 
     def fork(self) -> int:
-        """Twice: the number of the child in this process, 0 in the child."""
+        """Twice: the child's number here, 0 in the child, where signals wait until it enters ``handling_signals``."""
         raise self._lacks("processes")
 
     def exit_process(self, code: int) -> NoReturn:
@@ -362,6 +362,10 @@ class SelectorProvider(ABC):
 
         For pollers that are opened from now on.
         """
+
+    def shared_memory(self, size: int) -> memoryview:
+        """So many bytes, all zero, that this process has in common with the children it forks from now on."""
+        raise self._lacks("processes")
 
     def notify(self, path: str, message: bytes) -> None:
         """Send a datagram to a socket of the Unix domain, as a service manager reads it; ``@`` is an abstract name."""

@@ -8,6 +8,7 @@ reactor's handlers change by themselves happens in no line of the program, and h
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ from nio.trace._recording import Recording
 from nio.trace._records import INTEREST, IO
 
 _NIO = str(Path(__file__).parent.parent)
+_THREADS = threading.__file__
 _LOOPS = {"run", "turn", "in_thread"}  # what calls these has not asked for what happens in them
 
 
@@ -26,10 +28,12 @@ def call_site() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
+        if code.co_filename == _THREADS:
+            break
         if not code.co_filename.startswith(_NIO):
             return f"{code.co_filename}:{frame.f_lineno}"
         if code.co_name in _LOOPS:
-            return ""
+            break
         frame = frame.f_back
     return ""
 

@@ -64,89 +64,84 @@ def telling_one_by_one(serve: Serve, recording: Recording, tally: Counters, cpu_
     return serve_one_by_one
 
 
-class _Looked:
-    """What a loop that handlers bring is given as its ``watch``: it notes each look at a key."""
+class _Watch:
+    """What a loop that handlers bring is given as its ``watch``; ``by_fd.get`` is the one that notes each look."""
 
-    __slots__ = ("before", "began", "by_fd", "ch", "channels", "clock", "get", "handler", "here", "key", "watch")
+    __slots__ = ("by_fd", "get", "hand_over", "rotated")
 
-    def __init__(self, recording: Recording) -> None:
-        self.by_fd: Any = self  # by_fd.get(fd, nobody)
-        self.here: Any = recording.here
-        self.clock: Callable[[], int] = recording.clock
-        self.channels: dict[int, int] = recording.channels
-        self.key: Any = None
-        self.handler: Any = None
-        self.began = self.ch = 0
-        self.before: str = ""
-        self.watch: Any = None
-        self.get: Callable[..., Any] = self._get
-
-    def _get(self, fd: int, nobody: Any = None) -> Any:
-        """The key of a descriptor: what was served before it is done."""
-        now = self.clock()
-        if self.key is not None:
-            self.tell(now, _NOT_TOLD, _NOT_TOLD)
-        key = self.watch.by_fd.get(fd)
-        if key is None:
-            self.key = None
-            return nobody
-        self.key, self.handler, self.began, self.ch = key, key._attachment, now, self.channels.get(fd, 0)
-        try:
-            self.before = self.handler._state._value_
-        except Exception:
-            self.before = ""
-        key._ready = 0  # until somebody is called
-        return key
-
-    def tell(self, now: int, came: int, went: int) -> None:
-        """The dispatch under way has ended."""
-        handler = self.handler
-        try:
-            after = handler._state._value_
-        except Exception:
-            after = ""
-        ready, name = self.key._ready, type(handler).__name__
-        self.here.put((DISPATCH, self.began, now, self.ch, ready, self.before, after, came, went, 0, name))
-
-    def rotated(self, events: Events) -> Events:
-        """As of the watch."""
-        rotated: Events = self.watch.rotated(events)
-        return rotated
-
-    def hand_over(self, events: Events, action: Callable[[Any, Any, int], object]) -> int:
-        """As of the watch."""
-        count: int = self.watch.hand_over(events, action)
-        return count
+    def __init__(self, get: Callable[..., Any]) -> None:
+        self.by_fd: _Watch = self
+        self.get: Callable[..., Any] = get
+        self.hand_over: Any = None
+        self.rotated: Any = None
 
 
 def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time: Callable[[], int]) -> Serve:
     """``serve``, which looks each key up before it serves it."""
-    looked = _Looked(recording)
+    get, begin, end = _looking(recording)
+    ours, clock = _Watch(get), recording.clock
 
     def serve_along(events: Events, watch: Any) -> int:
-        looked.watch, looked.key = watch, None
+        ours.rotated, ours.hand_over = watch.rotated, watch.hand_over
+        begin(watch.by_fd.get)
         bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
         try:
-            return serve(events, looked)
+            return serve(events, ours)
         finally:
-            if looked.key is not None:
-                now = looked.clock()
-                if len(events) == 1:
-                    looked.tell(now, tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
-                else:
-                    looked.tell(now, _NOT_TOLD, _NOT_TOLD)
-                looked.key = looked.handler = looked.watch = None
+            if len(events) == 1:
+                end(clock(), tally.bytes_in - bytes_in, tally.bytes_out - bytes_out)
+            else:
+                end(clock(), _NOT_TOLD, _NOT_TOLD)
+            ours.rotated = ours.hand_over = None
 
     return serve_along
+
+
+def _looking(recording: Recording) -> tuple[Callable[..., Any], Callable[[Any], None], Callable[[int, int, int], None]]:
+    """``get`` of an answer's keys, the beginning of the answer and its end; all is in locals, which cost least."""
+    here, clock, channels = recording.here, recording.clock, recording.channels
+    key: Any = None
+    handler: Any = None
+    find: Any = None
+    began, ch, before = 0, 0, ""
+
+    def begin(look: Any) -> None:
+        nonlocal key, find
+        key, find = None, look
+
+    def get(fd: int, nobody: Any = None) -> Any:
+        """The key of a descriptor: what was served before it is done."""
+        nonlocal key, handler, began, ch, before
+        now = clock()
+        if key is not None:
+            tell(now, _NOT_TOLD, _NOT_TOLD)
+        key = find(fd)
+        if key is None:
+            return nobody
+        handler, began, ch, before = key._attachment, now, channels.get(fd, 0), state_of(key._attachment)
+        key._ready = 0  # until somebody is called
+        return key
+
+    def tell(now: int, came: int, went: int) -> None:
+        after, name = state_of(handler), type(handler).__name__
+        here.put((DISPATCH, began, now, ch, key._ready, before, after, came, went, 0, name))
+
+    def end(now: int, came: int, went: int) -> None:
+        nonlocal key, handler, find
+        if key is not None:
+            tell(now, came, went)
+        key = handler = find = None
+
+    return get, begin, end
 
 
 def state_of(handler: Any) -> str:
     """The name of a connection's state; an attachment that stands before another object may raise anything."""
     try:
-        name = handler._state._value_
+        name: str = handler._state._value_
     except Exception:
         return ""
-    return name if type(name) is str else ""
+    return name
 
 
 def _no_time() -> int:

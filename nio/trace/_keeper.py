@@ -144,6 +144,7 @@ def header_for(provider: TracingProvider, program: str) -> dict[str, Any]:
 def tell(words: str) -> None:
     """One sentence for whoever started the program."""
     try:
-        print(f"nio.trace: {words}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"nio.trace: {words}\n")
+        sys.stderr.flush()
     except (AttributeError, OSError, ValueError):
         pass  # there is no stderr, or nobody reads it

@@ -50,7 +50,7 @@ _AS_IT_IS = (
     *("wait_for", "is_served", "remove_stale", "told_address", "resolve", "max_backlog", "clock", "lock", "rlock"),
     *("condition", "event", "queue", "thread_id", "thread_time", "start_thread", "random", "descriptor_limit"),
     *("cpu_count", "find_interface", "check_group", "open_file", "after_fork", "process_id", "fork"),
-    *("exit_process", "ended_child", "signal_process", "handling_signals", "notify"),
+    *("exit_process", "ended_child", "signal_process", "handling_signals", "notify", "shared_memory"),
 )
 
 

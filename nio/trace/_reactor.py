@@ -59,7 +59,7 @@ class TracedReactor(Reactor):
         self._recording = recording
         self._take = self._telling(self._take)
         hand_off: Any = self.hand_off
-        self._sees_records = recording.level >= IO and hand_off is None
+        self._sees_records = recording.level >= TEACH and hand_off is None
         self._jobs: dict[int, int] = {}  # who waits for a job (by id, so that nobody is kept), to its number
         if hand_off is not None:
             hand_off.add = _adding(hand_off.add, hand_off, recording, self._jobs)

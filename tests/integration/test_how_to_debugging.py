@@ -77,10 +77,12 @@ def test_the_program_shows_its_connections(tmp_path: Path) -> None:
         assert receive_all(other) == b""
         child.process.send_signal(signal.SIGUSR1)
         assert re.fullmatch(r"Reactor\(open, provider=\w+, connections=\d, turns=\d+\)\n", output.readline())
+        assert output.readline().split() == ["handler", "peer", "state", "interest", "queued", "age", "idle"]
+        host, port = sock.getsockname()
         shown = output.readline()
-        while shown.startswith("ConnectionInfo(handler='Echo', peer="):
-            if f"peer={sock.getsockname()!r}" in shown:
-                assert ", state='reading', interest=1, queued=0, " in shown
+        while shown.startswith("Echo "):
+            if shown.split()[1] == f"{host}:{port}":
+                assert shown.split()[2:5] == ["reading", "R...", "0"]
             shown = output.readline()
         assert shown.startswith("ReactorStatistics(connections=2, ")
         assert "requests=2, dropped=0, bytes_in=9, bytes_out=4" in shown

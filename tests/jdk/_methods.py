@@ -70,8 +70,12 @@ def append_or_null(buffer: Any, text: Any, *part: int) -> Any:
 
 
 def to_string(buffer: Any) -> str:
-    """The numbers of the repr, as Java writes them; the name of the class is this one's, not the JDK's inner one's."""
-    name, _, numbers = repr(buffer)[:-1].partition("(")
+    """The numbers of the repr, as Java writes them, without the bytes that it shows after them.
+
+    The name of the class is this one's, not the JDK's inner one's.
+    """
+    name, _, rest = repr(buffer)[:-1].partition("(")
+    numbers = ", ".join(rest.split(", ", 3)[:3])
     for ours, theirs in (("position", "pos"), ("limit", "lim"), ("capacity", "cap"), (", ", " ")):
         numbers = numbers.replace(ours, theirs)
     return f"java.nio.{name}[{numbers}]"

@@ -7,7 +7,8 @@ handler leaves its parent's port, too.
 Of the signals, SIGTERM drains this child alone, and a second one ends it. A terminal sends SIGINT and SIGHUP to
 everybody: they are the parent's affair.
 
-Where all children have one listener, a child accepts one connection a turn, so that a burst of them goes round.
+Where all children have one listener, a child accepts one connection a turn, so that a burst of them goes round, and
+leaves the next ones to others while it has more than they: see ``_accept_balance.py``.
 
 A child that retires leaves the connections that wait at the listener to its successor. Those that it has just accepted
 get a moment to send their first request before it drains.
@@ -20,7 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nio.buffers import ByteBuffer
-from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, ServerSocketChannel
+from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, ServerSocketChannel, SocketChannel
+from nio.reactor.groups._accept_balance import AcceptBalance, Seat
 from nio.reactor.groups._reports import ORDERS_SIZE, Order, Word, orders, report
 from nio.reactor.handlers._acceptor import Acceptor
 from nio.reactor.handlers._handler import Handler
@@ -64,10 +66,13 @@ class Plan:
 class ChildReactor(Reactor):
     """The reactor of a child: a handler that stops it stops the server, and so the parent is told."""
 
-    def __init__(self, plan: Plan, tell: Callable[[Word, float | None], object]) -> None:
+    def __init__(
+        self, plan: Plan, tell: Callable[[Word, float | None], object], seat: Seat, acceptors: list[Acceptor]
+    ) -> None:
         super().__init__(workers=plan.workers, max_connections=plan.max_connections, provider=plan.provider)
         self._tell = tell
         self._ear: Handler | None = None
+        self.balance: AcceptBalance = AcceptBalance(self, seat, acceptors)
 
     def stop(self, drain: float | None = None) -> None:
         """End the server, all its processes."""
@@ -85,9 +90,15 @@ class ChildReactor(Reactor):
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> None:
         super().forget(key, reason)
+        self.balance.has_lost()
         self._look()
 
+    def deal(self, admit: Callable[[Reactor, SocketChannel], object], channel: SocketChannel) -> None:
+        super().deal(admit, channel)
+        self.balance.has_accepted()
+
     def _begin_drain(self, seconds: float, runs: int) -> None:
+        self.balance.leave()
         super()._begin_drain(seconds, runs)
         self._look()
 
@@ -124,8 +135,18 @@ class Ear(Handler):
 class ChildMain:
     """One child, from its first step to its exit code."""
 
-    def __init__(self, plan: Plan, place: int, orders: Pipe.SourceChannel, reports: PipeEnd, lifeline: PipeEnd) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        place: int,
+        orders: Pipe.SourceChannel,
+        reports: PipeEnd,
+        lifeline: PipeEnd,
+        seat: Seat,
+    ) -> None:
         self._plan = plan
+        self._seat = seat
+        self._shared: list[Acceptor] = []
         self._lifeline = lifeline
         self._over = plan.provider.open_wakeup()
         self._has_ended = plan.provider.event()
@@ -183,7 +204,7 @@ class ChildMain:
     def _serve(self) -> None:
         plan = self._plan
         self._share()
-        with ChildReactor(plan, self._tell) as reactor:
+        with ChildReactor(plan, self._tell, self._seat, self._shared) as reactor:
             self._reactor = reactor
             for item in plan.registrations:
                 reactor.register(item.channel(self._place), item.ops, item.handler)
@@ -209,8 +230,11 @@ class ChildMain:
                 self._plan.provider.share_listener(mine.socket)
                 if isinstance(item.handler, Acceptor):
                     item.handler.accepts_per_turn = 1
+                    self._shared.append(item.handler)
 
     def _stop_listening(self) -> None:
+        assert self._reactor is not None
+        self._reactor.balance.leave()
         for item in self._plan.registrations:
             if item.ops & SelectionKey.OP_ACCEPT:
                 item.handler.close(CloseReason.DRAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from nio.channels import Pipe
+from nio.reactor.groups._accept_balance import Seat, Seats
 from nio.reactor.groups._child import ChildMain, Plan
 from nio.reactor.groups._place import Child, Place
 from nio.reactor.groups._reports import READ_SIZE, Order, Told, Word, of_the_dead, reports
@@ -17,6 +18,7 @@ from nio.spi import READABLE
 _SECOND = 1_000_000_000
 _GRACE = 0.5  # seconds from the end of the drain time to the kill
 _AT_ONCE = 1.0  # seconds for leaving at once
+_SEATS = 4  # for each place: a child, its successor, and those that still drain
 _ANSWER = 1.0  # seconds for the children to tell their counters
 
 
@@ -34,6 +36,7 @@ class Nursery:
         self.report: Report = Report(self.provider.clock)
         self._start_timeout = start_timeout
         self.timers: TimerQueue = TimerQueue(str)  # of the parent's, who is the only thread: nothing is to be checked
+        self._seats = Seats(self.provider, _SEATS * len(places))
         self._past: list[ReactorStatistics] = []
         self._reader, self._writer = self.provider.open_pipe()
         self._lifeline, self._hand = self.provider.open_pipe()  # the parent alone holds its writing end
@@ -118,6 +121,7 @@ class Nursery:
     # making one
 
     def _spawn(self, place: Place) -> Child | None:
+        seat = self._seats.take()
         try:
             pipe = Pipe.open(provider=self.provider)
             try:
@@ -126,16 +130,17 @@ class Nursery:
                 pipe.close()
                 raise
         except OSError as error:
+            self._seats.give_back(seat)
             self.report("fork", logging.ERROR, "no process can be made now: %s", str(error))
             return None
         if not pid:
-            self._become(place, pipe)
+            self._become(place, pipe, seat)
         pipe.source.close()
         pipe.sink.configure_blocking(False)
-        child = self.children[pid] = Child(pid, place, pipe.sink, self._in(self._start_timeout))
+        child = self.children[pid] = Child(pid, place, pipe.sink, self._in(self._start_timeout), seat)
         return child
 
-    def _become(self, place: Place, pipe: Pipe) -> None:
+    def _become(self, place: Place, pipe: Pipe, seat: Seat) -> None:
         """In the child, which ends here."""
         code = 1
         try:
@@ -144,7 +149,7 @@ class Nursery:
             pipe.sink.close()
             self._reader.close()
             self._hand.close()
-            code = ChildMain(self.plan, place.number, pipe.source, self._writer, self._lifeline).run()
+            code = ChildMain(self.plan, place.number, pipe.source, self._writer, self._lifeline, seat).run()
         finally:
             self.provider.exit_process(code)
 
@@ -160,6 +165,7 @@ class Nursery:
     def _gone(self, child: Child, how: str) -> None:
         del self.children[child.pid]
         child.sink.close()
+        self._seats.give_back(child.seat)
         self._past = [total((*self._past, of_the_dead(child.counts)))]
         place = child.place
         if child is place.fresh:

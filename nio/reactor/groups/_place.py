@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import replace
 
 from nio.channels import Pipe
+from nio.reactor.groups._accept_balance import Seat
 from nio.reactor.groups._reports import NOTHING, Order, order
 from nio.reactor.loop._backoff import Backoff
 from nio.reactor.loop._progress import ReactorStatistics
@@ -19,12 +20,13 @@ _SERVED = _SECOND  # whoever has served so long has not failed at once
 class Child:
     """A child process, as its parent sees it; moments are nanoseconds of the provider's clock."""
 
-    __slots__ = ("counts", "deadline", "has_told", "is_planned", "is_ready", "pid", "place", "ready_at", "sink")
+    __slots__ = ("counts", "deadline", "has_told", "is_planned", "is_ready", "pid", "place", "ready_at", "seat", "sink")
 
-    def __init__(self, pid: int, place: Place, sink: Pipe.SinkChannel, deadline: int) -> None:
+    def __init__(self, pid: int, place: Place, sink: Pipe.SinkChannel, deadline: int, seat: Seat) -> None:
         self.pid: int = pid
         self.place: Place = place
         self.sink: Pipe.SinkChannel = sink
+        self.seat: Seat = seat
         self.deadline: int | None = deadline  # when it is killed; at first, unless it is ready before
         self.is_ready: bool = False
         self.is_planned: bool = False  # its end

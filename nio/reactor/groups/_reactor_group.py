@@ -33,7 +33,7 @@ from nio.reactor.groups._shared import GroupAdmission, OwnPlaces, total
 from nio.reactor.groups._sub_reactor import Admit, SubReactor
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._checks import check_callable
-from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._connection_info import ConnectionInfo, ConnectionTable
 from nio.reactor.loop._drain_record import DrainRecord
 from nio.reactor.loop._hand_off import Workers
 from nio.reactor.loop._progress import Progress, ReactorStatistics
@@ -177,10 +177,10 @@ class ReactorGroup(Reactor):
         return total((super().statistics(), *self.each_statistics()))
 
     def connections(self) -> tuple[ConnectionInfo, ...]:
-        """What there is of connections, by sub reactors; without those of one that is busy for more than a second."""
+        """As a reactor's, by sub reactors; without those of one that is busy for more than a second."""
         waits = [sub.begin_telling() for sub in self._subs if not sub.is_dead]
         until = self.provider.clock() + _MOMENT
-        return (*super().connections(), *(info for wait in waits for info in wait(until)))
+        return ConnectionTable((*super().connections(), *(info for wait in waits for info in wait(until))))
 
     @property
     def drain_report(self) -> tuple[DrainRecord, ...]:

@@ -101,6 +101,9 @@ class Acceptor(Handler):
             self._admit(accepted)
             if not (key.is_valid and key.interest_ops == ops):
                 return  # the handler made just now has closed this listener, or told it to wait
+            if admission.taken >= admission.limit:
+                self._suspend()  # now: another process may have room for the next one
+                return
 
     def handle_drain(self) -> None:
         """Take what the kernel has accepted already, then listen no more."""

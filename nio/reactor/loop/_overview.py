@@ -6,7 +6,7 @@ import logging
 
 from nio.reactor.loop._admission import Admission
 from nio.reactor.loop._agenda import Agenda
-from nio.reactor.loop._connection_info import ConnectionInfo
+from nio.reactor.loop._connection_info import ConnectionInfo, ConnectionTable
 from nio.reactor.loop._drain import Drain
 from nio.reactor.loop._drain_record import DrainRecord
 from nio.reactor.loop._event_handler import EventHandler
@@ -28,9 +28,9 @@ class Overview(Agenda):
         return self.tally.statistics(len(self._timers) + len(self._due))
 
     def connections(self) -> tuple[ConnectionInfo, ...]:
-        """What there is of connections, accepted and connected ones, in the order they came."""
+        """What there is of connections, accepted and connected ones, in the order they came; printed, a table."""
         self.owner.check("connections")
-        return tuple([self._described(handler) for handler in self._registry.connections()])
+        return ConnectionTable([self._described(handler) for handler in self._registry.connections()])
 
     def _described(self, handler: EventHandler) -> ConnectionInfo:
         try:

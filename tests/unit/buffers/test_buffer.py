@@ -217,7 +217,7 @@ def test_a_failing_call_changes_nothing() -> None:
 def test_repr_shows_the_state() -> None:
     buffer = ByteBuffer.allocate(256)
     buffer.limit = 5
-    assert repr(buffer) == "ByteBuffer(position=0, limit=5, capacity=256)"
+    assert repr(buffer) == r"ByteBuffer(position=0, limit=5, capacity=256, b'\x00\x00\x00\x00\x00')"
     assert repr(buffer.as_int_buffer()) == "IntBuffer(position=0, limit=1, capacity=1)"
 
 

@@ -9,6 +9,7 @@ import pytest
 from nio.channels import SelectionKey
 from nio.errors import IllegalStateError
 from nio.reactor import ConnectionInfo, Handler
+from nio.reactor.loop._connection_info import ConnectionTable
 from tests.unit.reactor.support import Greeter, Silent, World
 
 READ, WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
@@ -100,3 +101,27 @@ def test_it_is_for_the_reactors_thread() -> None:
         world.turns()
         with pytest.raises(IllegalStateError, match=r"connections\(\) belongs to the thread that runs the reactor"):
             raise errors[0]
+
+
+def test_printed_they_are_a_table() -> None:
+    with World(Silent) as world:
+        assert str(world.reactor.connections()).split() == [
+            "handler", "peer", "state", "interest", "queued", "age", "idle",
+        ]  # fmt: skip
+    table = ConnectionTable(
+        [
+            ConnectionInfo("HelloHandler", ("127.0.0.1", 59914), "reading", READ, 0, 4.2, 0.1),
+            ConnectionInfo("Echo", ("::1", 80, 0, 0), "sending", READ | WRITE, 1048576, 12345.0, 0.0),
+            ConnectionInfo("Echo", "/run/x", "open", 8, 0, 0.0, 0.0),
+            ConnectionInfo("Listener", None, "open", 16, 0, 0.0, 0.0),
+        ]
+    )
+    assert str(table) == "\n".join(
+        (
+            "handler       peer             state    interest     queued        age   idle",
+            "HelloHandler  127.0.0.1:59914  reading  R...              0      4.2 s  0.1 s",
+            "Echo          [::1]:80         sending  RW..      1,048,576  12345.0 s  0.0 s",
+            "Echo          /run/x           open     ..C.              0      0.0 s  0.0 s",
+            "Listener      -                open     ...A              0      0.0 s  0.0 s",
+        )
+    )

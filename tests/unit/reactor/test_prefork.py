@@ -351,7 +351,7 @@ def test_in_the_child_the_call_ends_the_process(parent: Parent, monkeypatch: pyt
     places = []
 
     class Main:
-        def __init__(self, plan: object, place: int, source: Any, writer: object, lifeline: object) -> None:
+        def __init__(self, plan: object, place: int, source: Any, *others: object) -> None:
             places.append(place)
             source.close()
 

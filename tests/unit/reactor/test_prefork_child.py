@@ -15,6 +15,7 @@ from nio.buffers import ByteBuffer
 from nio.channels import Pipe, SelectionKey, ServerSocketChannel
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Handler, Reactor
+from nio.reactor.groups._accept_balance import Seats
 from nio.reactor.groups._child import ChildMain, Plan, Registration
 from nio.reactor.groups._reports import READ_SIZE, Order, Told, Word, order, reports
 from nio.spi import SelectorProvider
@@ -42,7 +43,9 @@ class Nursling:
         options: dict[str, Any] = {"workers": 0, "max_connections": None, "drain": PATIENCE, **plan}
         self.plan = Plan(self.provider, setup, **options)
         self.plan.registrations.append(Registration(self.listeners, ACCEPT, self.acceptor))
-        self.main = ChildMain(self.plan, 0, self.orders.source, self.writer, self.lifeline)
+        self.seats = Seats(self.provider, 2)
+        self.seat, self.brother = self.seats.take(), self.seats.take()
+        self.main = ChildMain(self.plan, 0, self.orders.source, self.writer, self.lifeline, self.seat)
         self.codes: list[int] = []
         self.told: list[Told] = []
 
@@ -114,6 +117,26 @@ def test_it_serves_says_so_and_drains_when_told(workers: int) -> None:
         last = nursling.hear(Word.COUNTS)
         assert (last.counts.connections, last.counts.open, last.counts.requests) == (2, 0, 1)
         assert not nursling.listeners[0].is_open
+
+
+@pytest.mark.parametrize("word", [Order.DRAIN, Order.RETIRE])
+def test_its_brothers_know_how_many_connections_it_has_until_it_accepts_no_more(word: Order) -> None:
+    counts: list[list[int]] = []
+
+    def act(nursling: Nursling) -> None:
+        first, second = nursling.client(), nursling.client()
+        first.ask(b"ann")
+        second.ask(b"bob")
+        counts.append([taken for taken, _ in nursling.brother.others().values()])
+        nursling.order(word, PATIENCE)
+        assert first.read_to_end() == b"" == second.read_to_end()
+        first.close()
+        second.close()
+
+    with child(act=act) as nursling:
+        assert nursling.codes == [0]
+        assert counts == [[2]]
+        assert nursling.brother.others() == {}
 
 
 def test_I04_the_parent_s_end_is_its_end() -> None:

@@ -57,6 +57,53 @@ def test_a_child_that_is_killed(provider: SystemProvider) -> None:
     provider.signal_process(pid, "SIGTERM")  # nobody there
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_signal_to_a_new_child_waits_until_it_handles_signals(provider: SystemProvider) -> None:
+    """Else it would run the handler that its parent has set."""
+    heard: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("the parent's"))
+    try:
+        pid = provider.fork()
+        if not pid:
+            signal.raise_signal(signal.SIGTERM)
+            with provider.handling_signals(("SIGTERM",), heard.append, overrule=True):
+                os._exit(7 if heard == ["SIGTERM"] else 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    ended = None
+    while ended is None:
+        ended = provider.ended_child(pid)
+    assert ended == (7, "exit code 7")
+
+
+def test_the_child_s_side_of_a_fork_holds_signals(provider: SystemProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    assert provider.fork() == 0
+    signal.raise_signal(signal.SIGUSR1)
+    with provider.handling_signals(("SIGUSR1",), heard.append):
+        assert heard == ["SIGUSR1"]
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    with provider.handling_signals(("SIGUSR1",), heard.append):
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_fork_that_fails_leaves_the_signals_as_they_were(
+    provider: SystemProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def fail() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fail)
+    with pytest.raises(BlockingIOError):
+        provider.fork()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
 def test_the_end_of_this_process_empties_the_buffers_that_there_are(
     provider: SystemProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +196,7 @@ def test_a_provider_without_processes_says_so() -> None:
         lambda: memory.signal_process(1, "SIGTERM"),
         lambda: memory.handling_signals((), print),
         lambda: memory.notify("x", b""),
+        lambda: memory.shared_memory(8),
     ):
         with pytest.raises(io.UnsupportedOperation):
             call()

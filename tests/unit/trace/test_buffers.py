@@ -50,7 +50,7 @@ def test_it_looks_as_a_buffer_does_and_no_longer_than_sixteen_bytes() -> None:
     with recording("teach") as log:
         buffer = ByteBuffer.wrap(bytes(range(32)))
         assert isinstance(buffer, TracedByteBuffer)
-        assert repr(buffer) == "ByteBuffer(position=0, limit=32, capacity=32)"
+        assert repr(buffer).startswith("ByteBuffer(position=0, limit=32, capacity=32")
         assert buffer == ByteBuffer.wrap(bytes(range(32)))
         assert isinstance(buffer.slice(), TracedByteBuffer)
         assert isinstance(buffer.duplicate(), TracedByteBuffer)

@@ -181,6 +181,8 @@ def test_a_job_that_has_not_come_back_is_no_flow() -> None:
     records: list[Record] = [(THREAD, 0, 1, "loop"), (HANDOFF, 5, 3, 1), (HANDOFF, 6, 4, 2), (DONE, 9, 2, 1)]
     flows = [(event["ph"], event["id"]) for event in events_of(records) if event["ph"] in "stf"]
     assert flows == [("s", 2), ("f", 2)]
+    again: list[Record] = [(THREAD, 0, 1, "loop"), (THREAD, 0, 1, "loop")]
+    assert [event["ph"] for event in events_of(again)] == ["M"]
     timer = events_of([(THREAD, 0, 1, "loop"), (TIMER, 5, 4, 1, 2005)])[1]
     assert (timer["name"], timer["dur"]) == ("timers", 2.0)
 

@@ -126,9 +126,12 @@ def test_lines_that_are_no_records_are_left_out_and_counted(path: Path) -> None:
     assert trace.problem == f"3 lines of {path} are no records of this version, and were left out"
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", gzip.compress(b""), gzip.compress(b"[1]\n"), gzip.compress(b"{}\n")])
-def test_what_is_no_trace(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+@pytest.mark.parametrize("text", [None, b"", b"[1]\n", b"{}\n"])
+def test_what_is_no_trace(path: Path, text: bytes | None) -> None:
+    path.write_bytes(b"hello" if text is None else gzip.compress(text))
+    with pytest.raises(IllegalArgumentError, match="is no trace of nio"):
+        read(path)
+    path.write_bytes(b"")
     with pytest.raises(IllegalArgumentError, match="is no trace of nio"):
         read(path)
 

@@ -104,7 +104,7 @@ def test_a_request(level: str) -> None:
     assert [record[2:] for record in kinds[CLOSED] if record[2] == 2] == [(2, "PEER_FIN"), (2, "")]
     reads = [record[2:] for record in kinds.get(READ, []) if record[2] == 2]
     assert [read[1] for read in reads] == ([] if level == "events" else [4, 4, -1])
-    assert [record[3] for record in kinds.get(RECORD, [])] == ([] if level == "events" else [3, 3])
+    assert [record[3] for record in kinds.get(RECORD, [])] == ([3, 3] if level == "teach" else [])
     assert [record[3] for record in kinds.get(WRITE, [])] == ([] if level == "events" else [10, 10])
     assert READY not in kinds
 
