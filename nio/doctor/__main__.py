@@ -12,15 +12,16 @@ what cannot be examined.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
+from nio import trace
 from nio.doctor._environment import check_environment
 from nio.doctor._examine import examine
 from nio.doctor._finding import Finding
 from nio.doctor._records import diagnose
 from nio.doctor._table import TABLE
-from nio.trace._file import read as read_trace
 
 FOUND, FAILED, USAGE = 7, 1, 2
 _GZIP = b"\x1f\x8b"
@@ -80,9 +81,12 @@ def _examined(program: str, rest: Sequence[str], seconds: str | None) -> int:
         return _refuse(f"--for takes seconds, not {seconds!r}")
     try:
         if _is_trace(program):
-            read = read_trace(program)
+            read = trace.read(program)
             return _conclude(diagnose(read), read.problem)
+        parent = os.getpid()
         done = examine(program, *rest, seconds=limit, say=_say)
+        if os.getpid() != parent:
+            return 0  # a child that the program has forked: the parent tells what it has found
     except (OSError, ValueError) as error:
         return _refuse(f"{program} cannot be examined: {error}")
     print(done.ended, end="\n" if done.ended else "", file=sys.stderr)
@@ -113,5 +117,5 @@ def _conclude(findings: Sequence[Finding], problem: str) -> int:
     return FOUND if findings else 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover  # a test runs it in a process of its own
     sys.exit(main(sys.argv[1:]))

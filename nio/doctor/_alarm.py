@@ -14,7 +14,7 @@ class Over(BaseException):
 
 @contextmanager
 def alarm(seconds: float | None) -> Iterator[None]:
-    """Inside, ``Over`` is raised after so many seconds, again each second, until the block has ended; None: never."""
+    """Inside, ``Over`` is raised after so many seconds, and again and again until the block has ended; None: never."""
     if seconds is None:
         yield
         return
@@ -23,7 +23,7 @@ def alarm(seconds: float | None) -> Iterator[None]:
         raise Over
 
     previous = signal.signal(signal.SIGALRM, ring)
-    before = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    before = signal.setitimer(signal.ITIMER_REAL, seconds, min(seconds, 1.0))
     try:
         yield
     finally:

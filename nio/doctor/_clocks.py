@@ -40,10 +40,10 @@ def _queued(thread: str = "thread-self") -> int:
         return 0  # the thread has ended, or nobody tells
 
 
-def all_queued() -> int:
-    """How long all threads of the process together have waited for one: a thread may wait for what another is to do."""
+def all_queued(but: int) -> int:
+    """How long all threads but one have waited for a processor: a thread may wait for what another is to do."""
     try:
         tasks = os.listdir("/proc/self/task")
     except OSError:
         return 0
-    return sum(_queued(f"self/task/{task}") for task in tasks)
+    return sum(_queued(f"self/task/{task}") for task in tasks if task != str(but))

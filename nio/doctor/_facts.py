@@ -29,6 +29,7 @@ class ChannelFacts:
     connected: bool = True
     pending: bool = False  # a connection attempt is under way
     in_use: bool = False  # bound or connected
+    shown: bool = False  # the program has its socket, and may use that
     closed: bool = False
 
     ready: int = 0  # of this turn, as the kernel said

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from nio.doctor._finding import Finding
 from nio.doctor._place import NOWHERE, Place, is_users
 from nio.doctor._rules import found
-from nio.doctor._ward import Ward
+from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watch_selectors import SelectorWatch
 from nio.errors import (
     BufferOverflowError,
@@ -72,7 +72,7 @@ def _is_about(code: str, selectors: SelectorWatch) -> bool:
 
 def _other_keys(selectors: SelectorWatch) -> int:
     """How many channels a loop serves that has turned: more than the one whose handler raised."""
-    most = max((loop.keys for loop in list(selectors.loops.values())), default=0)
+    most = max((loop.keys for loop in snapshot(selectors.loops)), default=0)
     return most if most > 1 else 0
 
 

@@ -223,7 +223,7 @@ def t01(turn: TurnFacts) -> Finding | None:
         return None
     waited = work.wall - work.cpu - work.queued - work.others
     others = sum(1 for channel in turn.channels if channel.ready)
-    return _waited(work, waited, others) if waited >= LONG else _computed(work, others)
+    return _waited(work, waited, others) if waited >= max(LONG, work.cpu) else _computed(work, others)
 
 
 def _waited(work: Work, waited: int, ready: int) -> Finding:

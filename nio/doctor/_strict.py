@@ -45,12 +45,13 @@ class Strict:
         self._channels = ChannelWatch(self._ward, self._selectors)
         self._jobs = JobWatch(self._ward, self._channels.current)
         self._patches = Patches()
-        self.users = 0
+        self.users: int = 0
         self._sees_errors = False
         self._selectors.install(self._patches)
         self._channels.install(self._patches)
         self._jobs.install(self._patches)
         self._install_buffers()
+        self._patches.put(Reactor, "turn", self._selectors.turn)
         self._patches.put(Reactor, "serve_by", lambda plain: _not_served)
         self._patches.put(SystemProvider, "thread_count", self._watchdog.uncounted)
         self._patches.put(Reactor, "_start_stopping", self._with_errors)

@@ -11,13 +11,15 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from nio.doctor._facts import ChannelFacts, Facts
 from nio.doctor._finding import Finding
 from nio.doctor._place import Place
 from nio.doctor._rules import Rule, found, is_power_of_eight, owed_for_good, own_rules
+
+T = TypeVar("T")
 
 _MOST = 1000  # findings that differ in code or line
 _logger = logging.getLogger("nio.doctor")
@@ -41,6 +43,15 @@ def remove_rule(code: str) -> None:
 def rules() -> list[Rule]:
     """The rules over facts: the doctor's own, then those that were added."""
     return [*own_rules(), *_added]
+
+
+def snapshot(weak: WeakKeyDictionary[Any, T]) -> list[T]:
+    """The values as of now; another thread may add one meanwhile."""
+    while True:
+        try:
+            return list(weak.values())
+        except RuntimeError:
+            pass  # one was added just now: once more
 
 
 class Ward:
@@ -90,7 +101,7 @@ class Ward:
 
     def all_channels(self) -> list[ChannelFacts]:
         """What is known of every channel that is alive."""
-        return list(self._channels.values())
+        return snapshot(self._channels)
 
     def end_turn(self, facts: Facts) -> None:
         """The turn is over: bring the facts up to date and apply the rules."""
@@ -106,12 +117,15 @@ class Ward:
                         self._apply(rule, channel)
         for number in [number for number, channel in facts.owing.items() if channel.owed_turns >= 64]:
             del facts.owing[number]  # it has been said
+        for channel in turn.channels:
+            channel.turn = None  # else the facts of what is gone would hang on each other for ever
+        turn.channels.clear()
 
     def _apply(self, rule: Rule, facts: Any) -> None:
         try:
             finding = rule.check(facts)
         except Exception as error:
-            self._rules.remove(rule)
+            self._rules = [one for one in self._rules if one is not rule]
             _logger.error("the rule %s raised, and is not applied any more", rule.code, exc_info=error)
             return
         if finding is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import finalize
 
 from nio.buffers import ByteBuffer
-from nio.channels import DatagramChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
+from nio.channels import DatagramChannel, NetworkChannel, ServerSocketChannel, SocketChannel, StandardSocketOptions
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.channels._pipe import PipeSinkChannel, PipeSourceChannel
@@ -37,7 +37,6 @@ class ChannelWatch:
         self.none_accepted: list[bool] = []  # the last accept() gave nobody: had the kernel not said that one waits?
         self._finalizers: dict[int, finalize[..., Any]] = {}
         self._cut: dict[int, ChannelFacts] = {}  # channels whose last datagram was cut, and nobody has asked
-        self._unwatched = Facts()  # of channels without a selector
 
     def install(self, patches: Patches) -> None:
         """Put the watching functions in place."""
@@ -57,6 +56,7 @@ class ChannelWatch:
         patches.put(DatagramChannel, "is_truncated", self._is_truncated)
         patches.put(ServerSocketChannel, "accept", self._accept)
         patches.put(ServerSocketChannel, "bind", self._bind)
+        patches.put(NetworkChannel, "socket", self._socket)
         patches.put(SocketChannel, "finish_connect", self._finish_connect)
         patches.put(SocketChannel, "_established", self._established)
 
@@ -131,15 +131,15 @@ class ChannelWatch:
 
     # bytes
 
-    def _facts(self, channel: Any) -> tuple[Facts, ChannelFacts]:
-        """The turn that the channel has part in, and what is known of it."""
+    def _facts(self, channel: Any) -> tuple[Facts | None, ChannelFacts]:
+        """The facts of the selector that watches the channel, if one does, and what is known of the channel."""
         self.selectors.used(channel)
         facts = self.ward.channel(channel)
-        for key in channel._keys.values():
+        for key in tuple(channel._keys.values()):
             if key._valid:
                 facts.interest = key._interest
                 return self.selectors.loop(key._selector).facts, facts
-        return self._unwatched, facts
+        return None, facts
 
     def _read(self, plain: Callable[..., int]) -> Callable[..., int]:
         def read(channel: Any, targets: Any, offset: int = 0, length: int | None = None) -> int:
@@ -148,7 +148,7 @@ class ChannelWatch:
             room = 1 if buffer is None else buffer.remaining
             state = None if buffer is None else (buffer.use.mode, buffer.use.filler, buffer._position)
             count = plain(channel, targets, offset, length)
-            if turn is not self._unwatched:
+            if turn is not None:
                 turn.read(facts, count, room, here())
                 self.current.channel = facts
                 self._check_owner(channel, facts)
@@ -185,7 +185,8 @@ class ChannelWatch:
             if buffer is not None and mode is not None:
                 buffer.use.begin(DRAINING if mode == DRAINING else 0)
                 buffer.use.left(buffer)
-            turn.write(facts, count, offered, here())
+            if turn is not None:
+                turn.write(facts, count, offered, here())
             self._check_refusals(channel, facts, count, offered)
             return count
 
@@ -207,21 +208,22 @@ class ChannelWatch:
         def send_file(channel: Any, file: Any, position: int, count: int) -> Any:
             turn, facts = self._facts(channel)
             sent = plain(channel, file, position, count)
-            turn.write(facts, sent or 0, sent or 1, here())
+            if turn is not None:
+                turn.write(facts, sent or 0, sent or 1, here())
+                turn.owing.pop(facts.number, None)
             facts.owed = 0  # the file has the rest
-            turn.owing.pop(facts.number, None)
             return sent
 
         return send_file
 
     def _check_owner(self, channel: Any, facts: ChannelFacts) -> None:
         me = threading.get_ident()
-        owners = {self.selectors.loop(key._selector).thread for key in channel._keys.values() if key._valid} - {0}
+        owners = {self.selectors.loop(key._selector).thread for key in tuple(channel._keys.values()) if key._valid}
         if len(facts.readers) < 8:
             facts.readers[me] = threading.current_thread().name
-        both = owners & facts.readers.keys()
+        both = (owners - {0}) & facts.readers.keys()
         if both and me not in owners:
-            names = facts.readers[me], facts.readers[both.pop()]
+            names = threading.current_thread().name, facts.readers[both.pop()]
             self.ward.tell("T05", f"{facts.name} is read by thread {names[0]} and by its loop, {names[1]}.", here())
 
     # datagrams, listeners, attempts
@@ -231,7 +233,8 @@ class ChannelWatch:
             turn, facts = self._facts(channel)
             mode = target.use.mode if isinstance(target, CheckedByteBuffer) else None
             sender = plain(channel, target)
-            turn.read(facts, 0, 1, here())
+            if turn is not None:
+                turn.read(facts, 0, 1, here())
             if isinstance(target, CheckedByteBuffer) and mode == FILLING:
                 target.use.begin(FILLING, target._position)
                 target.use.by_datagram = True
@@ -269,7 +272,8 @@ class ChannelWatch:
     def _accept(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         def accept(channel: Any, *, blocking: bool = True) -> Any:
             turn, facts = self._facts(channel)
-            turn.touch(facts)
+            if turn is not None:
+                turn.touch(facts)
             facts.accepts += 1
             try:
                 client = plain(channel, blocking=blocking)
@@ -297,10 +301,20 @@ class ChannelWatch:
 
         return bind
 
+    def _socket(self, plain: Any) -> property:
+        """Who has the socket may read and write past the channel."""
+
+        def sock(channel: Any) -> Any:
+            self.ward.channel(channel).shown = True
+            return plain.fget(channel)
+
+        return property(sock, doc=plain.__doc__)
+
     def _finish_connect(self, plain: Callable[..., bool]) -> Callable[..., bool]:
         def finish_connect(channel: Any) -> bool:
             turn, facts = self._facts(channel)
-            turn.touch(facts)
+            if turn is not None:
+                turn.touch(facts)
             facts.finished += 1
             return plain(channel)
 

@@ -18,10 +18,11 @@ from nio.doctor import _clocks
 from nio.doctor._facts import ChannelFacts, Facts, LateChange, Work
 from nio.doctor._patches import Patches
 from nio.doctor._place import NOWHERE, Place, here, is_users
-from nio.doctor._ward import Ward
+from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
 from nio.errors import ForkedSelectorError
 
+_LONG = 50_000_000  # nanoseconds
 _LOST = 256  # turns without a word of a channel whose key was cancelled
 
 
@@ -50,7 +51,6 @@ class SelectorWatch:
     def __init__(self, ward: Ward, watchdog: Watchdog) -> None:
         self.ward, self.watchdog = ward, watchdog
         self.loops: WeakKeyDictionary[Selector, Loop] = WeakKeyDictionary()
-        self.by_set: WeakKeyDictionary[Any, Loop] = WeakKeyDictionary()
         self.selections = 0
 
     def install(self, patches: Patches) -> None:
@@ -76,7 +76,7 @@ class SelectorWatch:
 
     def finish(self) -> None:
         """Nobody selects any more: the last turns are over."""
-        for loop in tuple(self.loops.values()):
+        for loop in snapshot(self.loops):
             self._end(loop)
 
     # selections
@@ -125,6 +125,9 @@ class SelectorWatch:
     def _enter(self, loop: Loop, place: Place) -> None:
         """A selection begins, and the turn before it is over."""
         self.selections += 1
+        for other in snapshot(self.loops):
+            if other is not loop and other.thread == threading.get_ident():
+                self._forget_work(other)  # a thread with several loops: it waits for all of them
         self._end(loop, selects_again=True)
         loop.thread, loop.place, loop.is_asleep = threading.get_ident(), place, True
         loop.changes.clear()
@@ -132,25 +135,48 @@ class SelectorWatch:
     def _end(self, loop: Loop, *, selects_again: bool = False) -> None:
         """The turn is over; how long it took counts only if another follows: after the loop a thread may wait."""
         turn, now = loop.facts.turn, time.monotonic_ns()
-        self.watchdog.working.pop(id(loop), None)
         if loop.is_new:
             loop.is_new = False
             turn.late = [LateChange(what, place, name, now - t) for what, place, name, t in loop.changes]
             turn.wakeups, turn.wakeup_place, turn.looked = loop.wakeups, loop.wakeup_place, loop.looked
-            if selects_again and loop.before is not None and threading.get_ident() == loop.thread:
-                turn.work = self._work(loop.before, loop.stretch, now)
+            if selects_again:
+                self._stop_counting(loop)
             self.ward.end_turn(loop.facts)
             self._look_for_lost(loop)
-        loop.wakeups, loop.looked, loop.before = 0, NOWHERE, None
+        loop.wakeups, loop.looked = 0, NOWHERE
+        self._forget_work(loop)
 
-    def _work(self, before: _clocks.Clocks, stretch: Stretch, now: int) -> list[Work]:
-        if now - before.wall < 50_000_000:
-            return []
+    def _stop_counting(self, loop: Loop) -> None:
+        """The thread has done what the turn brought: how long did it take?"""
+        before = loop.before
+        is_long = before is not None and time.monotonic_ns() - before.wall >= _LONG
+        if before is not None and is_long and threading.get_ident() == loop.thread:
+            loop.facts.turn.work = self._work(before, loop.stretch)
+        self._forget_work(loop)
+
+    def _work(self, before: _clocks.Clocks, stretch: Stretch) -> list[Work]:
         wall, cpu, others, queued = _clocks.now().since(before)
-        place, inside = stretch.blamed
         if stretch.queued >= 0:
-            queued = max(queued, _clocks.all_queued() - stretch.queued)
+            queued = max(queued, self.watchdog.queued() - stretch.queued)
+        place, inside = stretch.blamed
         return [Work(wall, cpu, others, queued, place, inside)] if place.path else []
+
+    def _forget_work(self, loop: Loop) -> None:
+        loop.before = None
+        self.watchdog.working.pop(id(loop), None)
+
+    def turn(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        """What is done between two calls of ``reactor.turn()`` is no handler's affair."""
+
+        def turn(reactor: Any, timeout: float | None = None) -> Any:
+            try:
+                return plain(reactor, timeout)
+            finally:
+                loop = self.loops.get(reactor._selector)
+                if loop is not None:
+                    self._stop_counting(loop)
+
+        return turn
 
     def _begin(self, loop: Loop) -> None:
         loop.is_new = True
@@ -171,7 +197,7 @@ class SelectorWatch:
                 elif loop.before is None:
                     loop.before, loop.stretch = _clocks.now(), Stretch(loop.thread)
             facts = self._facts_of(key)
-            facts.trusted = _is_own(key._attachment)
+            facts.trusted = facts.shown or _is_own(key._attachment)
             loop.facts.reported(facts, mask & 0b11101, key in selected)
         if loop is not None:
             loop.is_asleep = False
@@ -181,8 +207,8 @@ class SelectorWatch:
     def _sleeps_on(self, watch: Any, events: list[tuple[int, int]], loop: Loop | None) -> None:
         """Events of an interest given up are nobody's: the selection goes on, and the turn has not begun to work."""
         if loop is not None and watch.stale >= len(events):
-            loop.before, loop.is_asleep = None, True
-            self.watchdog.working.pop(id(loop), None)
+            loop.is_asleep = True
+            self._forget_work(loop)
 
     def _facts_of(self, key: Any) -> ChannelFacts:
         facts = self.ward.channel(key._channel)
@@ -248,7 +274,7 @@ class SelectorWatch:
         def iterate(selected: Any) -> Any:
             caller = sys._getframe(1)
             if is_users(caller.f_code.co_filename):
-                for loop in tuple(self.loops.values()):
+                for loop in snapshot(self.loops):
                     if loop.thread == threading.get_ident():
                         loop.looked = Place(caller.f_code.co_filename, caller.f_lineno)
             return plain(selected)
@@ -309,7 +335,7 @@ class SelectorWatch:
         """A cancelled channel is used after all."""
         facts = self.ward.known(channel)
         if facts is not None:
-            for loop in tuple(self.loops.values()):
+            for loop in snapshot(self.loops):
                 loop.cancelled.pop(facts.number, None)
 
     def _look_for_lost(self, loop: Loop) -> None:

@@ -50,6 +50,7 @@ class Watchdog:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._process = 0
+        self._number = 0
 
     def guard(self, loop: int, stretch: Stretch) -> None:
         """The loop has begun to work."""
@@ -74,7 +75,12 @@ class Watchdog:
             self._over.set()
             self._thread.join()
 
+    def queued(self) -> int:
+        """How long the threads of the process have waited for a processor, but for this one."""
+        return all_queued(self._number)
+
     def _run(self) -> None:
+        self._number = threading.get_native_id()
         while not self._over.wait(_EVERY):
             self.look(time.monotonic_ns())
 
@@ -85,7 +91,7 @@ class Watchdog:
             frames = sys._current_frames()
             for stretch in late:
                 if stretch.queued < 0:
-                    stretch.queued = all_queued()
+                    stretch.queued = self.queued()
                 frame = frames.get(stretch.thread)
                 stretch.seen[place_of(frame), _inside(frame)] += 1
 

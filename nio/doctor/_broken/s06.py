@@ -19,6 +19,6 @@ with nio.Selector.open() as selector, server, peer, client:
 
     thread = threading.Timer(0.1, done)
     thread.start()
-    selector.select(0.4)
+    selector.select(0.5)
     selector.select(0.01)
     thread.join()

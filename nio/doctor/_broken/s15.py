@@ -21,6 +21,6 @@ with nio.Selector.open() as selector, server, peer:
     client.configure_blocking(False).register(selector, SelectionKey.OP_READ)
     thread = threading.Timer(0.1, hang_up)
     thread.start()
-    selector.select(0.4)
+    selector.select(0.5)
     selector.select(0.01)
     thread.join()

@@ -17,4 +17,4 @@ with nio.Selector.open() as selector, server, peer, client:
     for _ in range(2):
         for key in selector.ready_keys(0.01):
             key.channel.read(nio.ByteBuffer.allocate(64))
-            time.sleep(0.3)  # the mistake
+            time.sleep(0.4)  # the mistake

@@ -203,7 +203,7 @@ CLASSIC = {
 +    key.interest_ops = 0
 +    worker = threading.Timer(0.1, rest, (key, key.attachment))
 +    worker.start()
-+    selector.select(0.4)
++    selector.select(0.5)
 +    turns(selector, 1)
 +    worker.join()
 """,

@@ -12,11 +12,10 @@ import pytest
 
 import nio
 from nio import trace
-from nio.doctor import examine
+from nio.doctor import examine, remove_rule
 from nio.doctor.__main__ import FAILED, FOUND, USAGE, main
 from nio.doctor._environment import check_environment
 from nio.doctor._lint import lint
-from nio.trace._file import write
 from tests.test_readme import ROOT
 from tests.unit.doctor.test_broken import PROGRAMS
 
@@ -43,6 +42,20 @@ def test_a_mistake_that_is_made_twice(tmp_path: Path, capsys: Output) -> None:
     twice = "import nio\nfor _ in range(2):\n    nio.ByteBuffer.allocate(8).put(b'abc').flip().flip()\n"
     assert main([saved(tmp_path, twice)]) == FOUND
     assert " (2 times)\n" in capsys.readouterr().out
+
+
+def test_a_rule_of_one_s_own_has_its_own_words(tmp_path: Path, capsys: Output) -> None:
+    text = (
+        "from nio.doctor import Finding, Rule, add_rule\nimport nio\n"
+        "add_rule(Rule('X09', lambda turn: Finding('X09', 'A turn.', fix='Do.', lesson='So.'), scope='turn'))\n"
+    )
+    loop = "import nio\nwith nio.Selector.open() as selector:\n    selector.select_now()\n"
+    assert main([saved(tmp_path, text)]) == 0
+    try:
+        assert main([saved(tmp_path, loop)]) == FOUND
+    finally:
+        remove_rule("X09")
+    assert capsys.readouterr().out.endswith("X09 A turn. Do.\n    So.\n")
 
 
 def test_a_program_without_one_gets_its_arguments(tmp_path: Path, capsys: Output) -> None:
@@ -130,7 +143,7 @@ def test_a_trace_is_read(tmp_path: Path, capsys: Output) -> None:
     with trace.recording() as log:
         exec(compile(PROGRAMS["I01"].read_text(encoding="utf-8"), "i01.py", "exec"), {"__name__": "__main__"})
     path = tmp_path / "i01.nio.gz"
-    write(path, log)
+    trace.write(path, log)
     assert main([str(path)]) == FOUND
     assert capsys.readouterr().out.startswith("I01 ")
     path.write_bytes(path.read_bytes()[:-20])
@@ -195,3 +208,11 @@ def test_the_command_itself() -> None:
     command = [sys.executable, "-m", "nio.doctor", str(PROGRAMS["B02"])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.partition(" ")[0]) == (7, "B02")
+
+
+def test_a_child_that_comes_to_the_end_says_nothing(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", os.getpid)  # to be put back
+    assert main([saved(tmp_path, "import os\nos.getpid = lambda: -1\n")]) == 0
+    assert capsys.readouterr() == ("", "")

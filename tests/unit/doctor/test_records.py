@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import runpy
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def test_a_program_that_was_recorded(code: str, tmp_path: Path) -> None:
     findings = diagnose(log.take())
     assert [(finding.code, finding.place.line) for finding in findings] == [(code, RECORDED[code])]
     assert RECORDED[code] == 0 or findings[0].place.path == str(program)
+
+
+SLOW = {"S05", "S15", "T01", "T02", "T07", "P07", "B09", "I06"}
+OTHERS = sorted(set(PROGRAMS) - set(RECORDED) - SLOW - {"P01", "I11"})  # one forks, one changes a limit
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("code", OTHERS)
+def test_no_recorded_program_is_told_to_have_another_mistake(code: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAMS[code].read_text(encoding="utf-8"), encoding="utf-8")
+    with trace.recording() as log, suppress(Exception):
+        runpy.run_path(str(program), run_name="__main__")
+    assert {finding.code for finding in diagnose(log.take())} <= {code}
 
 
 @pytest.mark.parametrize("code", ["S01", "S12", "S13", "S18", "S06"])

@@ -9,7 +9,7 @@ import pytest
 
 from nio.doctor import ChannelFacts, Finding, Place, Rule, TurnFacts, add_rule, examine, remove_rule
 from nio.doctor._facts import Facts, Work
-from nio.doctor._rules import s02, t01
+from nio.doctor._rules import i07, s02, t01
 from nio.doctor._ward import Ward, rules
 from tests.unit.doctor.test_broken import PROGRAMS
 
@@ -93,6 +93,8 @@ def test_a_channel_has_a_name() -> None:
     assert ChannelFacts(3).name == "stream 3"
     assert ChannelFacts(3, "pipe", "1.2.3.4:5").name == "pipe 3 (1.2.3.4:5)"
     assert s02(ChannelFacts(3, kept=64)) is None  # of no turn
+    assert i07(ChannelFacts(3, reads=99, bytes_read=1 << 30)) is None
+    assert i07(ChannelFacts(3, reads=99, bytes_read=1 << 30, turn=TurnFacts())) is None  # nobody else waits
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ def test_a_channel_has_a_name() -> None:
         (Work(300 * MS, 10 * MS, others=280 * MS), 1, ""),  # the others had the interpreter
         (Work(300 * MS, 10 * MS, queued=280 * MS), 1, ""),  # the machine is busy
         (Work(300 * MS, 60 * MS, others=230 * MS), 1, ""),  # some of both
+        (Work(400 * MS, 200 * MS, queued=140 * MS), 1, "T02"),  # 60 ms of nobody knows what
         (Work(40 * MS), 1, ""),
     ],
 )
@@ -137,3 +140,20 @@ def test_so_many_owe_and_no_more_are_followed() -> None:
     for number in range(3):
         facts.write(ChannelFacts(number), 0, 5, Place())
     assert len(facts.owing) == 2
+
+
+def vars_of(channel: ChannelFacts) -> dict[str, object]:
+    return {name: getattr(channel, name) for name in channel.__slots__}
+
+
+def test_the_facts_of_a_turn_that_is_over_hold_no_others() -> None:
+    ward, facts, channel = Ward(), Facts(), ChannelFacts(1)
+    turn = facts.begin()
+    facts.read(channel, 5, 64, Place())
+    assert channel.turn is turn
+    ward.end_turn(facts)
+    assert (turn.channels, channel.reads) == ([], 1)
+    assert vars_of(channel)["turn"] is None
+    facts.begin()
+    facts.read(channel, 5, 64, Place())
+    assert channel.reads == 1  # of the new turn

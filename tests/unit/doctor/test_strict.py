@@ -12,6 +12,7 @@ import pytest
 from nio.buffers import ByteBuffer
 from nio.channels import (
     DatagramChannel,
+    NetworkChannel,
     Pipe,
     SelectableChannel,
     SelectionKey,
@@ -23,15 +24,18 @@ from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import InterruptibleChannel
 from nio.doctor import Finding, MistakeWarning, strict
 from nio.doctor._strict import switch_off
+from nio.errors import IllegalStateError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Reactor, ReactorGroup, StreamHandler
 from nio.spi import SystemProvider
+from tests.helpers import until
 from tests.test_readme import ROOT
 
 WATCHED = [
     ByteBuffer,
     DatagramChannel,
     InterruptibleChannel,
+    NetworkChannel,
     ReadingChannel,
     SelectableChannel,
     SelectionKey,
@@ -105,6 +109,15 @@ def test_a_strict_reactor_that_cannot_be_opened_leaves_nothing() -> None:
     assert contents() == before
 
 
+def test_a_strict_reactor_that_is_not_closed_stays_strict() -> None:
+    before = contents()
+    with Reactor.open(strict=True) as reactor:
+        with reactor.in_thread(), pytest.raises(IllegalStateError):
+            until(reactor.close)  # another thread runs it
+        assert contents() != before
+    assert contents() == before
+
+
 def test_a_strict_reactor_serves() -> None:
     with Reactor.open(strict=True) as reactor, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
         reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Shout))
@@ -130,6 +143,7 @@ def test_the_environment_switches_it_on() -> None:
     assert (on.returncode, "MistakeWarning: B02" in on.stderr) == (1, True)
     off = run(TWICE + loaded, NIO_STRICT="0")
     assert (off.returncode, off.stderr) == (0, "")
+    assert run("import nio.reactor" + loaded).returncode == 0
 
 
 def test_what_is_known_at_the_end_only_is_said_at_the_end(tmp_path: Path) -> None:

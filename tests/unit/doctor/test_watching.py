@@ -12,10 +12,13 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from weakref import finalize
 
 import pytest
 
 import nio._strict
+from nio import trace
 from nio.buffers import ByteBuffer, MappedByteBuffer
 from nio.channels import (
     EOF,
@@ -29,13 +32,14 @@ from nio.channels import (
     StandardOpenOption,
 )
 from nio.charset import StandardCharsets
-from nio.doctor import Finding, MistakeWarning, Place, strict
+from nio.doctor import Finding, MistakeWarning, Place, diagnose, strict
 from nio.doctor import _strict as strict_mode
 from nio.doctor._children import Children
+from nio.doctor._clocks import all_queued
 from nio.doctor._place import here, is_users
-from nio.doctor._ward import Ward
+from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
-from nio.errors import CancelledKeyError
+from nio.errors import CancelledKeyError, ForkedSelectorError
 from nio.executors import WorkerPool
 from nio.reactor import Acceptor, Handler, Reactor, StreamHandler
 from nio.spi import SystemProvider
@@ -97,6 +101,7 @@ def test_what_is_sent_bit_by_bit_is_owed_by_nobody(watching: strict_mode.Strict,
     near, far = connected_pair()
     (tmp_path / "file").write_bytes(b"x" * 100)
     with Selector.open() as selector, near, far, FileChannel.open(tmp_path / "file", StandardOpenOption.READ) as file:
+        assert file.transfer_to(0, 100, near) == 100
         near.register(selector, READ)
         near.write([b"ab", ByteBuffer.wrap(b"cd")])
         near.write(b"")
@@ -164,7 +169,10 @@ def test_a_datagram_that_is_cut_and_asked_for(watching: strict_mode.Strict) -> N
             target.clear()  # the rest of a datagram is dropped for a reason
         client.connect(address_of(server))  # type: ignore[arg-type]
         client.write(b"ab")
-        assert server.receive(bytearray(4)) is not None
+        with Selector.open() as selector:
+            server.configure_blocking(False).register(selector, READ)
+            assert selector.select(5.0) == 1
+            assert server.receive(bytearray(4)) is not None
     assert codes(watching) == []
 
 
@@ -264,6 +272,90 @@ def test_dropped_interest_and_a_stale_event(watching: strict_mode.Strict) -> Non
     assert codes(watching) == []
 
 
+def test_a_stale_event_and_another_in_one_selection(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    other, peer = connected_pair()
+    with Selector.open() as selector, near, far, other, peer:
+        key = near.register(selector, READ)
+        other.register(selector, READ)
+        selector.select_now()
+        key.interest_ops = 0
+        far.write(b"x")
+        thread = threading.Timer(0.1, peer.write, (b"y",))
+        thread.start()
+        assert [ready.channel for ready in selector.ready_keys(20.0)] == [other]
+        thread.join()
+        other.read(bytearray(4))
+        selector.select_now()
+    assert codes(watching) == []
+
+
+def test_a_key_that_is_cancelled_and_not_flushed(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ).cancel()
+        near.write(b"x")
+        assert selector.selected_keys | {1} == {1}
+    assert codes(watching) == []
+
+
+def test_a_channel_that_is_used_by_its_socket(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ | WRITE)
+        sock = near.socket
+        far.write(bytes(600))
+        for _ in range(600):
+            for _key in selector.ready_keys(1.0):
+                assert sock.recv(1) == b"\0"
+    assert codes(watching) == []
+
+
+def test_many_threads_read_a_channel_of_a_loop(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, near, far:
+        near.register(selector, READ)
+        selector.select_now()
+        go = threading.Barrier(10)
+
+        def read() -> None:
+            go.wait(10)
+            near.read(bytearray(1))
+            go.wait(10)
+
+        threads = [threading.Thread(target=read) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        near.read(bytearray(1))
+        assert codes(watching) == []  # they, and not the loop
+
+
+def test_a_selector_of_the_parent_s(watching: strict_mode.Strict) -> None:
+    with Selector.open() as selector:
+        selector._forget()  # as in a child
+        with pytest.raises(ForkedSelectorError):
+            selector.select_now()
+    assert codes(watching) == ["P01"]
+
+
+def test_what_was_opened_before(watching: strict_mode.Strict) -> None:
+    strict_mode.switch_off()
+    near, far = connected_pair()
+    strict_mode.switch_on(None)
+    with near, far:
+        near.configure_blocking(True)
+        near.write(b"x")
+
+
+def test_a_datagram_that_is_cut_last(watching: strict_mode.Strict) -> None:
+    with DatagramChannel.open().bind(LOOPBACK) as server, DatagramChannel.open() as client:
+        client.send(b"0123456789", address_of(server))  # type: ignore[arg-type]
+        server.receive(bytearray(4))
+        assert codes(watching) == ["I14"]
+
+
 def test_a_connection_that_comes_about(watching: strict_mode.Strict) -> None:
     with ServerSocketChannel.open().bind(LOOPBACK) as server, Selector.open() as selector:  # noqa: SIM117
         with SocketChannel.open().configure_blocking(False) as client:
@@ -358,6 +450,49 @@ def test_a_sound_reactor(handler: type[Handler], workers: int, watching: strict_
     assert codes(watching) == []
 
 
+class Sleepy(Handler):
+    """Waits, with the others."""
+
+    def handle_read(self) -> None:
+        time.sleep(0.3)
+        self.close()
+
+
+def test_a_handler_that_waits_and_whoever_turns_the_reactor_waits_too(watching: strict_mode.Strict) -> None:
+    with Reactor.open() as reactor, ServerSocketChannel.open().bind(LOOPBACK) as server:
+        reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Sleepy))
+        client = SocketChannel.open(address_of(server))
+        with client, Selector.open() as other:
+            client.configure_blocking(False).register(other, READ)
+            for _ in range(3):
+                reactor.turn(0)
+                other.select(0.1)
+                time.sleep(0.1)
+            assert [finding.code for finding in watching.findings] == []
+            client.write(b"x")
+            until(lambda: [reactor.turn(0.1)] and client.peer_has_ended)
+            reactor.turn(0)
+    [finding] = watching.findings
+    assert (finding.code, finding.place.path) == ("T01", __file__)
+
+
+def test_a_reactor_that_is_recorded_too() -> None:
+    with trace.recording() as log, strict(None) as watching:
+        with Reactor.open() as reactor, ServerSocketChannel.open().bind(LOOPBACK) as server:
+            reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Own))
+            clients = [SocketChannel.open(address_of(server)) for _ in range(3)]
+            for _ in range(4):
+                reactor.turn(0)
+            for client in clients:
+                client.write(b"ann\n")
+            for _ in range(4):
+                reactor.turn(0)
+            for client in clients:
+                client.close()
+        assert codes(watching) == []
+    assert diagnose(log.take()) == []
+
+
 @pytest.mark.parametrize(("line", "code"), [(b"full\n", ["B11"]), (b"reset\n", [])])
 def test_what_a_handler_raises(line: bytes, code: list[str], watching: strict_mode.Strict) -> None:
     with Reactor.open() as reactor, ServerSocketChannel.open().bind(LOOPBACK) as server:
@@ -422,7 +557,47 @@ def test_a_job_that_is_cancelled(watching: strict_mode.Strict) -> None:
     assert codes(watching) == []
 
 
+def test_a_future_of_another_kind(watching: strict_mode.Strict) -> None:
+    class OwnFuture(Future[int]):
+        """Somebody's."""
+
+    future = OwnFuture()
+    watching._jobs._watch(future, None, Place())
+    assert type(future) is OwnFuture
+    ending = finalize(future, len, "a")
+    ending()
+    watching._jobs._finalizers[1] = ending
+    assert codes(watching) == []
+
+
 # parts
+
+
+class Growing(dict[int, int]):
+    """Another thread adds to it while it is gone through for the first time."""
+
+    times = 0
+
+    def values(self) -> Any:
+        self.times += 1
+        if self.times == 1:
+            raise RuntimeError("dictionary changed size during iteration")
+        return super().values()
+
+
+def test_a_snapshot_of_what_grows() -> None:
+    growing: Any = Growing({1: 2})
+    assert snapshot(growing) == [2]
+
+
+def test_where_nobody_tells_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listdir(path: str) -> list[str]:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert all_queued(0) == 0
+    monkeypatch.undo()
+    assert all_queued(0) >= 0
 
 
 def test_places() -> None:
