@@ -1,4 +1,4 @@
-"""nio.inspector: the live page of a running reactor: its keys, its time-line, what the doctor finds, what there was before.
+"""nio.inspector: the live page of a running reactor: its keys, its time-line, what the doctor finds, what was before.
 
     with Reactor.open(provider=TracingProvider()) as reactor, inspect(reactor):
         reactor.run()

@@ -21,12 +21,21 @@ from nio.reactor import CloseReason, Connection, Timer
 PATIENCE = 5.0  # seconds for a head to come
 MOST_UNSENT = 65536
 _REASONS = {
-    **{200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"},
-    **{405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict"},
-    **{431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable"},
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 _ALWAYS = (
-    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: DENY\r\n"
 )
 
@@ -34,7 +43,9 @@ _ALWAYS = (
 class Answer:
     """What is sent: a status, a type, further headers and the body, in pieces."""
 
-    def __init__(self, body: str | Iterator[str], kind: str = "application/json", status: int = 200, **more: str) -> None:
+    def __init__(
+        self, body: str | Iterator[str], kind: str = "application/json", status: int = 200, **more: str
+    ) -> None:
         self.status: int = status
         self.head: str = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}; charset=utf-8\r\n{_ALWAYS}"
         self.head += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in more.items()) + "\r\n"

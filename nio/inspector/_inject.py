@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from nio.reactor import CloseReason, Connection, Reactor
+from nio.reactor import CloseReason, Connection, Reactor, Timer
 
 MOST = 200  # clients at a time
-_ASKS = 20_000  # of a slow reader
+_ASKED_AT_ONCE = 128 * 1024  # bytes of what a slow reader asks, twenty times a second while the server takes it
+_LINE = 128  # bytes
 _PAUSE = 0.3  # seconds between the parts of a line
 
 
 class Puppet(Connection):
     """A client that reads what comes and forgets it."""
 
-    __slots__ = ("_all", "_deaf", "_first")
+    __slots__ = ("_all", "_deaf", "_first", "_timer")
 
     idle_timeout = None
     half_open = True
@@ -30,17 +31,23 @@ class Puppet(Connection):
         self._all = everybody
         self._first = first
         self._deaf = deaf
+        self._timer: Timer | None = None
 
     def on_open(self) -> None:
         self._all.append(self)
         if self._deaf:
             self.suspend()
+            channel: Any = self.channel
+            channel.set_option("SO_RCVBUF", 4096)
+            self._timer = self.reactor.call_every(0.05, self._ask_on)
         self.say(*self._first)
 
     def handle_data(self, data: bytes) -> None:
         """It is the server that is looked at."""
 
     def on_close(self, reason: CloseReason) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self in self._all:
             self._all.remove(self)
 
@@ -48,6 +55,11 @@ class Puppet(Connection):
         """Send the parts, with a pause between them."""
         for number, part in enumerate(parts):
             self.reactor.call_later(number * _PAUSE, self.write, part)
+
+    def _ask_on(self) -> None:
+        if self.unsent < _ASKED_AT_ONCE:
+            line = self._first[0].strip()[:_LINE].ljust(_LINE, b".") + b"\n"
+            self.write(line * (_ASKED_AT_ONCE // _LINE))
 
     def reset(self) -> None:
         """End without a goodbye."""
@@ -77,7 +89,7 @@ class Injector:
         if len(self.clients) >= MOST:
             return f"{MOST} clients are enough"
         deaf = what == "slow-reader"
-        first = () if what == "connect" else (text * _ASKS,) if deaf else parts
+        first = () if what == "connect" else parts
         for _ in range(20 if what == "20" else 1):
             puppet = Puppet(self.clients, first, deaf=deaf)
             self._reactor.connect(address, puppet)  # type: ignore[arg-type]

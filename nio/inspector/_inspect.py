@@ -1,8 +1,8 @@
 """The page beside a program: opened, closed, and opened anew in each forked child.
 
-**A reactor of its own, in a thread of its own**, over the plain operating system: what is observed makes no call for the
-page and does not see it. It counts as another kernel, so that a fork, before which a program must have closed its own
-selectors, does not stumble over this one.
+**A reactor of its own, in a thread of its own**, over the plain operating system: what is observed makes no call for
+the page and does not see it. It counts as another kernel, so that a fork, before which a program must have closed its
+own selectors, does not stumble over this one.
 
 **Processes** of a Prefork have a page each, at a port of its own, which one line on stderr tells; it is opened with the
 first thing that is recorded there. The parent's page shows the sums.
@@ -196,7 +196,9 @@ def inspect(
     count = None if isinstance(target, TracingProvider) else lambda: counters_of((target,))
     is_taught = isinstance(provider, TracingProvider) and provider.recording.level_name == "teach"
     if control and not is_taught:
-        raise IllegalArgumentError("control is for level 'teach': Reactor.open(provider=TracingProvider(level='teach'))")
+        raise IllegalArgumentError(
+            "control is for level 'teach': Reactor.open(provider=TracingProvider(level='teach'))"
+        )
     if control is None:
         control = is_taught and host in _LOOPBACK
     secret = token or os.environ.get(TOKEN) or secrets.token_urlsafe(16)

@@ -85,7 +85,17 @@ class _Channels:
         row["interest"] = new if asked or not listens or not new else 16
 
     def _dispatch(
-        self, t: Any, ended: Any, ch: Any, ready: Any, before: Any, after: Any, came: Any, went: Any, cpu: Any, name: Any
+        self,
+        t: Any,
+        ended: Any,
+        ch: Any,
+        ready: Any,
+        before: Any,
+        after: Any,
+        came: Any,
+        went: Any,
+        cpu: Any,
+        name: Any,
     ) -> None:
         row = self._row(ch)
         row |= {"handler": name, "state": after, "ready": ready, "kept": True}

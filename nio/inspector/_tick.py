@@ -25,8 +25,9 @@ def since(record: Record, began: int) -> list[int | str]:
     """The record as an array, with times since ``began``."""
     values = list(record)
     for index in _TIMES.get(int(record[0]), (1,)):
-        if type(values[index]) is int and values[index]:
-            values[index] -= began
+        time = values[index]
+        if time and isinstance(time, int):  # 0: no time was told
+            values[index] = time - began
     return values
 
 

@@ -88,7 +88,6 @@ class TracedPoller:
 
         return wait
 
-
     def _holding(self) -> Any:
         """``wait`` of the inner one, once whoever may hold the loop lets it on."""
         wait, recording = self._inner.wait, self._recording
