@@ -67,12 +67,10 @@ class Collector:
         return keys_of(self.provider, {} if self.recording is None else self.recording.channels, most)
 
     def findings(self) -> list[Json]:
-        """What is wrong, in the doctor's words; strict mode, where it is on, knows more."""
-        found: dict[tuple[str, str], Finding] = {}
+        """What is wrong, in the doctor's words: those of strict mode where it is on, which knows more than records."""
         strict = doctor.current()
-        for finding in (*self._diagnosis.findings, *(strict.findings if strict is not None else ())):
-            found[finding.code, str(finding.place)] = finding
-        return [as_json(finding) for finding in found.values()][-_MOST_FINDINGS:]
+        found = self._diagnosis.findings if strict is None else strict.findings
+        return [as_json(finding) for finding in found[-_MOST_FINDINGS:]]
 
     def tick(self, more: Json) -> str:
         """The next tick, as text; ``more`` are fields of it."""
@@ -80,7 +78,8 @@ class Collector:
         self.figures.feed(records)
         if self.recording is not None and self.recording.level >= trace.LEVELS.index("teach"):
             self._buffers.feed(records)
-        self._diagnosis.feed(_some(records))
+        if doctor.current() is None:
+            self._diagnosis.feed(_some(records))
         lost, self._lost = self._lost, 0
         return self._tick_of(records, lost, more)
 

@@ -12,7 +12,6 @@ import os
 import pkgutil
 import runpy
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -164,7 +163,8 @@ def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
-        traceback.print_exception(type(error), error, _of_the_program(error.__traceback__))
+        error.__traceback__ = _of_the_program(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 
