@@ -39,7 +39,9 @@ def nio_server(workers: int) -> None:
     with Reactor.open(workers=workers) as reactor:
         listener = ServerSocketChannel.open().bind((HOST, 0))
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(HelloHandler))
-        announce(listener.socket.getsockname()[1], reactor.stop)
+        address = listener.local_address
+        assert isinstance(address, tuple)
+        announce(address[1], reactor.stop)
         reactor.run()
 
 

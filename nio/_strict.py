@@ -6,7 +6,6 @@ for, and then only.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 
@@ -21,7 +20,6 @@ def strict_class(plain: Any) -> Any:
     return _doctor().strict_class(plain)
 
 
-def switch_on_if_asked() -> None:
-    """Strict mode for the whole process, if the environment variable ``NIO_STRICT`` is set and not 0."""
-    if os.environ.get("NIO_STRICT", "0") not in ("", "0"):
-        _doctor().switch_on_for_good()
+def switch_on() -> None:
+    """Strict mode for the whole process, as the environment variable ``NIO_STRICT`` asks for."""
+    _doctor().switch_on_for_good()

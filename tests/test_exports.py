@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 COMMITTED = Path(__file__).with_name("exports.txt")
-FRONT_DOOR_LOADS = {"errors", "_numbers", "_strict", "buffers", "charset", "spi", "channels"}
+BELOW = {"errors", "_later", "_numbers", "_record", "buffers", "spi", "channels"}  # what a name of nio may load
 
 
 def package_root() -> Path:
@@ -77,7 +77,19 @@ def reexports(text: str) -> tuple[set[str], list[str]]:
 
 
 def init_text(package: str) -> str:
-    return ROOT.joinpath(*package.split(".")[1:], "__init__.py").read_text(encoding="utf-8")
+    """The stub, where there is one: that of a door, see ``nio/_later.py``."""
+    folder = ROOT.joinpath(*package.split(".")[1:])
+    stub = folder / "__init__.pyi"
+    return (stub if stub.exists() else folder / "__init__.py").read_text(encoding="utf-8")
+
+
+def listed(text: str) -> list[str]:
+    """``__all__`` as it is spelled out."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    raise AssertionError("no __all__")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -94,8 +106,9 @@ def test_committed_list_names_no_package_that_is_gone() -> None:
 
 @pytest.mark.parametrize("package", REEXPORTING)
 def test_all_is_sorted_without_repetition(package: str) -> None:
-    names = surface(package)
+    names = listed(init_text(package))
     assert names == sorted(set(names), key=house_order)
+    assert sorted(names) == sorted(surface(package))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -110,6 +123,16 @@ def test_reexports_are_spelled_x_as_x_and_listed(package: str) -> None:
     names, wrong = reexports(init_text(package))
     assert wrong == []
     assert names - set(surface(package)) == set()
+
+
+@pytest.mark.parametrize("package", REEXPORTING)
+def test_each_name_is_what_stands_in_the_module_that_is_told(package: str) -> None:
+    module = importlib.import_module(package)
+    for node in ast.parse(init_text(package)).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nio."):
+            for alias in node.names:
+                source = importlib.import_module(node.module or "")
+                assert getattr(module, alias.name) is getattr(source, alias.name)
 
 
 def test_a_wing_shows_nothing_at_a_door_of_its_own() -> None:
@@ -128,25 +151,32 @@ def test_house_order_is_that_of_ruff() -> None:
     assert sorted(names, key=house_order) == ["EOF", "OP_READ", "Buffer", "ByteBuffer", "X", "__version__", "default"]
 
 
-@pytest.fixture(scope="module")
-def loaded() -> list[str]:
-    """What ``import nio`` loads in an interpreter that has loaded nothing else, not even ``site``."""
-    code = "import json, sys; sys.path.insert(0, sys.argv[1]); import nio; print(json.dumps(sorted(sys.modules)))"
+def loaded_by(code: str) -> set[str]:
+    """What a statement loads in an interpreter that has loaded nothing else, not even ``site``."""
+    code = f"import json, sys; sys.path.insert(0, sys.argv[1]); {code}; print(json.dumps(sorted(sys.modules)))"
     command = [sys.executable, "-I", "-S", "-c", code, str(ROOT.parent)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
-    names: list[str] = json.loads(answer)
-    return names
+    return set(json.loads(answer))
 
 
-def test_import_nio_loads_nothing_above_channels(loaded: list[str]) -> None:
-    layers = {name.split(".")[1] for name in loaded if name.startswith("nio.")}
-    assert "channels" in layers
-    assert layers - FRONT_DOOR_LOADS == set()
+def test_a_package_loads_nothing_before_a_name_is_asked_for() -> None:
+    for package in ("nio", "nio.channels", "nio.reactor"):
+        ours = {name for name in loaded_by(f"import {package}") if name.partition(".")[0] == "nio"}
+        assert ours == {"nio", "nio._later", package}
 
 
-def test_import_nio_loads_the_standard_library_only(loaded: list[str]) -> None:
-    tops = {name.partition(".")[0] for name in loaded}
-    assert tops - {"nio", "__main__"} - sys.stdlib_module_names == set()
+def test_the_names_of_nio_load_nothing_above_channels_nor_the_system() -> None:
+    loaded = loaded_by("from nio import *")
+    ours = {name for name in loaded if name.startswith("nio.")}
+    assert {name.split(".")[1] for name in ours} == BELOW
+    assert "nio.spi._system" not in loaded
+    assert {name.partition(".")[0] for name in loaded} - {"nio", "__main__"} - sys.stdlib_module_names == set()
+
+
+def test_the_slow_modules_are_loaded_by_whoever_needs_them() -> None:
+    slow = {"dataclasses", "dis", "inspect", "ipaddress", "logging", "random", "socket"}
+    assert loaded_by("from nio import *") & slow == set()
+    assert loaded_by("from nio.reactor import *") & (slow - {"logging"}) == set()
 
 
 if __name__ == "__main__":

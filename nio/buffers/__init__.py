@@ -1,25 +1,17 @@
 """Buffers of java.nio: ``ByteBuffer`` and the six others that look at bytes as numbers or text."""
 
-from nio.buffers._buffer import Buffer as Buffer
-from nio.buffers._bytebuffer import ByteBuffer as ByteBuffer
-from nio.buffers._charbuffer import CharBuffer as CharBuffer
-from nio.buffers._elements import ByteOrder as ByteOrder
-from nio.buffers._mapped import MappedByteBuffer as MappedByteBuffer
-from nio.buffers._numberbuffers import DoubleBuffer as DoubleBuffer
-from nio.buffers._numberbuffers import FloatBuffer as FloatBuffer
-from nio.buffers._numberbuffers import IntBuffer as IntBuffer
-from nio.buffers._numberbuffers import LongBuffer as LongBuffer
-from nio.buffers._numberbuffers import ShortBuffer as ShortBuffer
+from __future__ import annotations
 
-__all__ = [
-    "Buffer",
-    "ByteBuffer",
-    "ByteOrder",
-    "CharBuffer",
-    "DoubleBuffer",
-    "FloatBuffer",
-    "IntBuffer",
-    "LongBuffer",
-    "MappedByteBuffer",
-    "ShortBuffer",
-]
+from nio._later import door
+
+__all__, __getattr__, __dir__ = door(
+    __name__,
+    {
+        "_buffer": "Buffer",
+        "_bytebuffer": "ByteBuffer",
+        "_charbuffer": "CharBuffer",
+        "_elements": "ByteOrder",
+        "_mapped": "MappedByteBuffer",
+        "_numberbuffers": "DoubleBuffer FloatBuffer IntBuffer LongBuffer ShortBuffer",
+    },
+)

@@ -10,7 +10,7 @@ read-only, not only the class. So handing the view of a read-only buffer to ``re
 from __future__ import annotations
 
 from io import UnsupportedOperation
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from nio._numbers import check_int
 from nio.buffers._elements import Element
@@ -25,12 +25,15 @@ from nio.errors import (
 UNSET = -1
 
 
-class Storage(NamedTuple):
+class Storage:
     """What slices, duplicates and views share: all the bytes, and the object they were wrapped from."""
 
-    memory: memoryview
-    array: object | None
-    is_direct: bool
+    __slots__ = ("array", "is_direct", "memory")
+
+    def __init__(self, memory: memoryview, array: object | None, is_direct: bool) -> None:
+        self.memory: memoryview = memory
+        self.array: object | None = array
+        self.is_direct: bool = is_direct
 
 
 NO_STORAGE: Any = None  # the default of the constructors: it tells who calls a class as Java's ``new`` does

@@ -229,7 +229,12 @@ class ByteBuffer(ElementBuffer[int]):
     def _as(self, kind: type[V]) -> V:
         """Shares the content and freezes the order; bytes that do not fill an element are left out."""
         capacity = self.remaining // kind._element.size
-        return kind(self._storage._replace(array=None), self._start + self._position, capacity, self._order)
+        return kind(
+            Storage(self._storage.memory, None, self._storage.is_direct),
+            self._start + self._position,
+            capacity,
+            self._order,
+        )
 
     def alignment_offset(self, index: int, unit: int) -> int:
         """How many bytes ``index`` lies above the last address that is a multiple of ``unit``, a power of two.

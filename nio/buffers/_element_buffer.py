@@ -89,7 +89,7 @@ class ElementBuffer(Buffer, Generic[T]):
 
     def as_read_only_buffer(self) -> Self:
         """A duplicate that refuses to be written to; what is written to this one shows in it."""
-        return self._twin(self._storage._replace(memory=self._storage.memory.toreadonly()))
+        return self._twin(Storage(self._storage.memory.toreadonly(), self._storage.array, self._storage.is_direct))
 
     def _twin(self, storage: Storage) -> Self:
         twin = self._derive(storage, self._start, self._capacity)

@@ -163,7 +163,7 @@ class FileChannel(OpenFile):
                 lambda buffer, done: self._write(buffer, 0, None, position + done),
             )
 
-    def map(self, mode: MapMode, position: int, size: int) -> MappedByteBuffer:
+    def map(self, mode: FileChannel.MapMode, position: int, size: int) -> MappedByteBuffer:
         """``size`` bytes of the file from ``position`` on as memory, which outlives the channel.
 
         A mapping, even a read-only one, extends a file that is too short. If somebody cuts the file afterwards,

@@ -13,10 +13,10 @@ from nio._numbers import check_int
 from nio.buffers import ByteBuffer
 from nio.errors import IllegalArgumentError
 
-Source: TypeAlias = "ByteBuffer | bytes | bytearray | memoryview"
-Target: TypeAlias = "ByteBuffer | bytearray | memoryview"
-Sources: TypeAlias = "Source | Sequence[Source]"
-Targets: TypeAlias = "Target | Sequence[Target]"
+Source: TypeAlias = ByteBuffer | bytes | bytearray | memoryview
+Target: TypeAlias = ByteBuffer | bytearray | memoryview
+Sources: TypeAlias = Source | Sequence[Source]
+Targets: TypeAlias = Target | Sequence[Target]
 
 _IOV_MAX = 1024  # the kernel refuses more buffers in one system call
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -41,8 +40,6 @@ FAULTS = BROKEN | HUNG_UP
 _QUIET = 1_000_000_000  # nanoseconds after a line in the log
 # Interest set to kernel mask: read and accept wait for input, write and connect for output.
 _MASKS = tuple((READABLE if ops & 0b10001 else 0) | (WRITABLE if ops & 0b01100 else 0) for ops in range(32))
-
-logger = logging.getLogger("nio.channels")
 
 
 class Channel(Protocol):
@@ -83,6 +80,7 @@ class Watch(Generic[K]):
     """
 
     __slots__ = (
+        "_logger",
         "_lost",
         "_provider",
         "_quiet_until",
@@ -99,6 +97,7 @@ class Watch(Generic[K]):
     )
 
     def __init__(self, provider: SelectorProvider) -> None:
+        self._logger = _logger()
         self._provider = provider
         self.poller = provider.open_poller()
         self.updates: deque[K] = deque()
@@ -272,7 +271,7 @@ class Watch(Generic[K]):
                 try:
                     self.on_lost(key, error)
                 except Exception as raised:
-                    _log(logging.ERROR, "on_lost_key raised", error=raised)
+                    self._log("error", "on_lost_key raised", error=raised)
             self._lost.popleft()
 
     def _report(self, key: K, error: OSError) -> None:
@@ -280,21 +279,27 @@ class Watch(Generic[K]):
         now = self._provider.clock()
         if now >= self._quiet_until:
             message = "%d keys were lost, the last of a %s on descriptor %d: %s"
-            _log(logging.WARNING, message, self._untold, type(key._channel).__name__, key._fd, error)
+            self._log("warning", message, self._untold, type(key._channel).__name__, key._fd, error)
             self._untold, self._quiet_until = 0, now + _QUIET
+
+    def _log(self, level: str, message: str, *args: object, error: Exception | None = None) -> None:
+        """A log that cannot be written (its filter raises, say) must not end the selection."""
+        try:
+            getattr(self._logger, level)(message, *args, exc_info=error)
+        except Exception:
+            pass
+
+
+def _logger() -> Any:
+    """Loaded with the first selector: when a key is lost, there may be no descriptor left to load anything."""
+    import logging
+
+    return logging.getLogger("nio.channels")
 
 
 def _waits(key: Key) -> bool:
     """The poller is told of an empty interest set when something arrives, not before."""
     return key._kernel_mask in _LAZY and key._channel._is_dropped_late
-
-
-def _log(level: int, message: str, *args: object, error: Exception | None = None) -> None:
-    """A log that cannot be written (its filter raises, say) must not end the selection."""
-    try:
-        logger.log(level, message, *args, exc_info=error)
-    except Exception:
-        pass
 
 
 def _closed(fd: int) -> OSError:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from nio.charset._charset import Charset as Charset
-from nio.charset._charset import CharsetDecoder as CharsetDecoder
-from nio.charset._charset import CharsetEncoder as CharsetEncoder
-from nio.charset._charset import StandardCharsets as StandardCharsets
-from nio.charset._coder_result import CoderResult as CoderResult
-from nio.charset._coder_result import CodingErrorAction as CodingErrorAction
+from nio._later import door
 
-__all__ = [
-    "Charset",
-    "CharsetDecoder",
-    "CharsetEncoder",
-    "CoderResult",
-    "CodingErrorAction",
-    "StandardCharsets",
-]
+__all__, __getattr__, __dir__ = door(
+    __name__,
+    {
+        "_charset": "Charset CharsetDecoder CharsetEncoder StandardCharsets",
+        "_coder_result": "CoderResult CodingErrorAction",
+    },
+)

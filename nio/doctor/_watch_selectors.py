@@ -339,16 +339,24 @@ class SelectorWatch:
                 loop.cancelled.pop(facts.number, None)
 
     def _look_for_lost(self, loop: Loop) -> None:
+        """Channels that were cancelled long ago; a pool may keep one, but not while its peer says something."""
         for number, (since, channel, facts) in tuple(loop.cancelled.items()):
             if not channel._open:
                 del loop.cancelled[number]
-            elif loop.facts.turn.number - since >= _LOST:
+                continue
+            age = loop.facts.turn.number - since
+            if age and age % _LOST == 0 and _is_waited_for(channel):
                 del loop.cancelled[number]
                 text = (
-                    f"The key of {facts.name} was cancelled {_LOST} turns ago, and the channel is still "
-                    "open: nobody has used or closed it."
+                    f"The key of {facts.name} was cancelled {age} turns ago, and the channel is still open: "
+                    "its peer has said something since, and nobody reads it."
                 )
                 self.ward.tell("S11", text, facts.cancelled)
+
+
+def _is_waited_for(channel: Any) -> bool:
+    """The peer has sent something, or has ended."""
+    return bool(getattr(channel, "peer_has_ended", False) or channel.provider.unread(channel._end))
 
 
 def _caller(depth: int) -> str:

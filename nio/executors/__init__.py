@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from nio.executors._saturation import Saturation as Saturation
-from nio.executors._statistics import PoolStatistics as PoolStatistics
-from nio.executors._worker_pool import WorkerPool as WorkerPool
+from nio._later import door
 
-__all__ = ["PoolStatistics", "Saturation", "WorkerPool"]
+__all__, __getattr__, __dir__ = door(
+    __name__,
+    {
+        "_saturation": "Saturation",
+        "_statistics": "PoolStatistics",
+        "_worker_pool": "WorkerPool",
+    },
+)

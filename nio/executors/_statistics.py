@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nio._record import Record, record
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStatistics:
+@record
+class PoolStatistics(Record):
     """What a ``WorkerPool`` is doing, and has done since it was made."""
 
     threads: int

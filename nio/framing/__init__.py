@@ -80,28 +80,17 @@ Records of a type byte, a length byte and as many bytes::
 
 from __future__ import annotations
 
-from nio.framing._buffered_decoder import BufferedDecoder as BufferedDecoder
-from nio.framing._contract import Decoder as Decoder
-from nio.framing._contract import Framing as Framing
-from nio.framing._delimiter import Delimiter as Delimiter
-from nio.framing._fixed import Fixed as Fixed
-from nio.framing._fixed import Raw as Raw
-from nio.framing._length_prefix import LengthPrefix as LengthPrefix
-from nio.framing._lines import Lines as Lines
-from nio.framing._lines import LinesDecoder as LinesDecoder
-from nio.framing._proxy_prefix import ProxyHeader as ProxyHeader
-from nio.framing._proxy_prefix import ProxyPrefix as ProxyPrefix
+from nio._later import door
 
-__all__ = [
-    "BufferedDecoder",
-    "Decoder",
-    "Delimiter",
-    "Fixed",
-    "Framing",
-    "LengthPrefix",
-    "Lines",
-    "LinesDecoder",
-    "ProxyHeader",
-    "ProxyPrefix",
-    "Raw",
-]
+__all__, __getattr__, __dir__ = door(
+    __name__,
+    {
+        "_buffered_decoder": "BufferedDecoder",
+        "_contract": "Decoder Framing",
+        "_delimiter": "Delimiter",
+        "_fixed": "Fixed Raw",
+        "_length_prefix": "LengthPrefix",
+        "_lines": "Lines LinesDecoder",
+        "_proxy_prefix": "ProxyHeader ProxyPrefix",
+    },
+)

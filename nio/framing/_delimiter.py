@@ -14,16 +14,16 @@ as positions in the stream. A delimiter that never comes is therefore looked for
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import permutations
 
 from nio._numbers import check_count
+from nio._record import Record, record
 from nio.errors import DelimiterInRecordError, IllegalArgumentError, RecordTooLongError
 from nio.framing._buffered_decoder import BufferedDecoder
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
-class Delimiter:
+@record
+class Delimiter(Record):
     """Framing by one or several delimiters: ``Delimiter(b"\\r\\n", b"\\n", b"\\0")``; records go out with the first.
 
     ``max_length`` is in bytes, without the delimiter, and holds for records that come in. The delimiter that is
@@ -44,7 +44,7 @@ class Delimiter:
         for one, other in permutations(delimiters, 2):
             if one in other[:-1] or one == other:
                 raise IllegalArgumentError(f"{other!r} can never end a record: {one!r} ends it before")
-        # The way to set a field of a frozen dataclass.
+        # The way to set a field of a record.
         object.__setattr__(self, "delimiters", delimiters)
         object.__setattr__(self, "max_length", check_count("max_length", max_length, 1))
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nio._numbers import check_count
+from nio._record import Record, record
 from nio.errors import IllegalArgumentError
 from nio.framing._buffered_decoder import BufferedDecoder
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+@record
+class Fixed(Record):
     """Framing by count: every record has exactly ``size`` bytes, one at least.
 
     With ``StreamHandler.switch`` it is the body that a line has announced. Compare an announced size with a limit of
@@ -52,8 +51,8 @@ class FixedDecoder(BufferedDecoder):
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+@record
+class Raw(Record):
     """No framing: whatever has come is a record, cut anywhere; never an empty one.
 
     It is the one framing whose records depend on how the stream was cut, so the first rule of the contract does not

@@ -17,10 +17,10 @@ refused. So what ``encode`` returns is always read back as the record that it wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from nio._numbers import check_count, check_int
+from nio._record import Record, record
 from nio.buffers import ByteOrder
 from nio.errors import FramingError, IllegalArgumentError, RecordTooLongError
 from nio.framing._buffered_decoder import BufferedDecoder
@@ -29,8 +29,8 @@ _SIZES = (1, 2, 3, 4, 8)
 _VARINT_BYTES = 10  # of 7 bits each: what a number of 64 bits takes
 
 
-@dataclass(frozen=True, slots=True)
-class LengthPrefix:
+@record
+class LengthPrefix(Record):
     """Framing by a length field in front of each record: ``LengthPrefix(4)`` is the usual one.
 
     - ``size``: the bytes of the field, 1, 2, 3, 4 or 8; or ``"varint"``, base 128 with the low seven bits first, as
@@ -54,7 +54,7 @@ class LengthPrefix:
     order: ByteOrder = ByteOrder.BIG_ENDIAN
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__  # the way to set a field of a frozen dataclass
+        set_field = object.__setattr__  # the way to set a field of a record
         set_field(self, "max_length", check_count("max_length", self.max_length, 1))
         set_field(self, "offset", check_count("offset", self.offset, 0))
         set_field(self, "adjustment", check_int("adjustment", self.adjustment))

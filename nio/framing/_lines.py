@@ -22,9 +22,8 @@ that ends in CR, which the peer would drop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nio._numbers import check_count
+from nio._record import Record, record
 from nio.errors import (
     DelimiterInRecordError,
     FramingError,
@@ -38,8 +37,8 @@ _WINDOW = 4096
 _LF, _CR = b"\n\r"
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+@record
+class Lines(Record):
     """Framing by line endings: ``b"\\n"`` (LF, with one CR before it dropped) or ``b"\\r\\n"`` (CRLF and nothing else).
 
     ``max_length`` is in bytes, without the ending, and holds for records that come in. Under the ending CRLF a CR or
@@ -50,7 +49,7 @@ class Lines:
     ending: bytes = b"\n"
 
     def __post_init__(self) -> None:
-        # The way to set a field of a frozen dataclass.
+        # The way to set a field of a record.
         object.__setattr__(self, "max_length", check_count("max_length", self.max_length, 1))
         if type(self.ending) is not bytes:
             raise TypeError(f"ending must be bytes, not {type(self.ending).__name__}")

@@ -13,12 +13,12 @@ Version 1 is read strictly: one space between two words, addresses without leadi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from nio._numbers import check_count
+from nio._record import Record, record
 from nio.errors import FramingError, IllegalArgumentError, RecordTooLongError, TruncatedRecordError
 from nio.framing._contract import Decoder, Framing
 
@@ -31,8 +31,8 @@ _KINDS: dict[bytes, type[IPv4Address] | type[IPv6Address]] = {b"TCP4": IPv4Addre
 Endpoint = tuple[str, int] | str
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyHeader:
+@record
+class ProxyHeader(Record):
     """What a proxy has told: the ends of the connection that it speaks for.
 
     An end is a host and a port, or a path in the Unix domain; None where the proxy speaks for itself (``LOCAL``, its
@@ -46,8 +46,8 @@ class ProxyHeader:
     tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyPrefix:
+@record
+class ProxyPrefix(Record):
     """A PROXY header (version 1 or 2) in front of the records of ``framing``, from ``trusted`` peers only.
 
     ``trusted`` holds addresses and networks, ``("127.0.0.1", "10.0.0.0/8", "fd00::/8")``, and ``"unix"`` for peers of

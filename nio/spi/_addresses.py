@@ -48,7 +48,7 @@ class AddressDoor:
         """The address as users are told it: a path as ``str``, and of IPv4 what is IPv4."""
         if isinstance(address, bytes):
             return os.fsdecode(address)
-        host = address[0] if isinstance(address, tuple) else ""
+        host = address[0] if type(address) is tuple else ""
         if host.startswith(_MAPPED) and "." in host:
             return host.removeprefix(_MAPPED), cast("int", address[1])
         return address

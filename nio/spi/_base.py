@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from nio._record import Record, record
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -20,7 +22,7 @@ BROKEN = 8
 HUNG_UP = 16
 INVALID = 32
 
-Address: TypeAlias = "tuple[str, int] | tuple[str, int, int, int] | str"
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 
 # What a provider is handed back is a socket that it made itself, so an implementation may name its own class there.
 # Python has no type for that.
@@ -35,7 +37,8 @@ class ProtocolFamily(enum.Enum):
     UNIX = "UNIX"
 
 
-class OptionSpec(NamedTuple):
+@record
+class OptionSpec(Record):
     """One socket option; ``kind`` is bool, int (0 to ``high``) or linger (-1 is off).
 
     ``level`` and ``number`` are those of getsockopt(2). ``mapped`` is the option that says the same for the peers of
@@ -140,7 +143,8 @@ class Socket(PipeEnd, Protocol):
         ...
 
 
-class Inherited(NamedTuple):
+@record
+class Inherited(Record):
     """The socket that a process is started with, and what it is."""
 
     socket: Socket

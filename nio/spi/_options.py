@@ -7,11 +7,13 @@ IPv4, under mapped addresses. Where the kernel allows it, such an option is set 
 ``NO_SIGNAL`` is no option of a socket but of each ``send``: a stream whose peer is gone then raises BrokenPipeError and
 nothing else. Without it the kernel also sends SIGPIPE, which Python ignores; a program that has set SIGPIPE to its
 default ends of it. pipe(2) and sendfile(2) have no such option.
+
+The numbers are read from the C part of ``socket``, which has them as plain ints, so that importing this loads no more.
 """
 
 from __future__ import annotations
 
-import socket
+import _socket
 import sys
 from collections.abc import Iterable
 
@@ -48,14 +50,14 @@ _TABLE6 = (
 def _specs(table: Iterable[tuple[str, str, str, str] | tuple[str, str, str, str, int]]) -> dict[str, OptionSpec]:
     specs = {}
     for name, level, number, *kind_and_high in table:
-        if hasattr(socket, number):
-            specs[name] = OptionSpec(getattr(socket, level), getattr(socket, number), *kind_and_high)
+        if hasattr(_socket, number):
+            specs[name] = OptionSpec(getattr(_socket, level), getattr(_socket, number), *kind_and_high)
     return specs
 
 
-NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
+NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 OPTIONS = _specs(_TABLE)
 _HAS_BOTH = sys.platform == "linux"  # a socket of IPv6 has the option of IPv4 as well
 OPTIONS6 = OPTIONS | {
-    name: spec._replace(mapped=OPTIONS.get(name) if _HAS_BOTH else None) for name, spec in _specs(_TABLE6).items()
+    name: spec.__replace__(mapped=OPTIONS.get(name) if _HAS_BOTH else None) for name, spec in _specs(_TABLE6).items()
 }

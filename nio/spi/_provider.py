@@ -1,7 +1,7 @@
 """SelectorProvider: what a provider must offer, as an abstract class. The rules stand at the head of the package.
 
-Nothing here asks the operating system for anything, and no module of it is imported. The system registers itself as the
-machine that ``default()``, ``named()`` and ``available()`` answer for; see ``_system.py``.
+Nothing here asks the operating system for anything, and no module of it is imported. What
+``default()``, ``named()`` and ``available()`` answer for stands in ``_machine.py``.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class SystemProvider(
     @property
     def kernel(self) -> object:
         """This machine, whatever the kind of readiness."""
-        return _MACHINE
+        return SelectorProvider._machine
 
     # readiness
 
@@ -253,27 +253,6 @@ def _settled(sock: socket.socket) -> socket.socket:
         sock = socket.socket(family, kind, proto, above_standard(sock.detach()))
     sock.setblocking(False)
     return sock
-
-
-class ThisMachine:
-    """One provider for each kind of readiness that this Python knows."""
-
-    def __init__(self) -> None:
-        self._named: dict[str, SystemProvider] = {}
-
-    def available(self) -> tuple[str, ...]:
-        return tuple(name for name in _POLLERS if hasattr(select, name))
-
-    def named(self, name: str) -> SystemProvider:
-        found = self._named.get(name)
-        return found if found is not None else self._named.setdefault(name, SystemProvider(name))
-
-    def default(self) -> SystemProvider:
-        return self.named(os.environ.get("NIO_PROVIDER") or self.available()[0])
-
-
-_MACHINE = ThisMachine()
-SelectorProvider._machine = _MACHINE
 
 
 def _queued(sock: socket.socket, question: int) -> int | None:

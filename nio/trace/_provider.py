@@ -257,7 +257,8 @@ class TracingProvider(SelectorProvider):
 
     def _adopted(self, found: Inherited) -> Inherited:
         what = "datagram" if found.is_datagram else "listener" if found.is_listening else "stream"
-        return found._replace(socket=TracedSocket(found.socket, self.recording, what))
+        sock = TracedSocket(found.socket, self.recording, what)
+        return Inherited(sock, found.family, found.is_datagram, found.is_listening)
 
 
 def _of_socket(call: Callable[..., object], sock: OwnSocket, *args: object) -> object:

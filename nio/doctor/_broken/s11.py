@@ -16,3 +16,4 @@ with nio.Selector.open() as selector, server, peer, client:
         for key in selector.ready_keys(0):
             key.channel.read(nio.ByteBuffer.allocate(64))
             key.cancel()  # the mistake
+            peer.write(b"anybody there?\n")

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from nio._record import Record, record
 from nio.buffers import ByteBuffer
 from nio.channels import EOF, Pipe, SelectableChannel, SelectionKey, ServerSocketChannel, SocketChannel
 from nio.reactor.groups._accept_balance import AcceptBalance, Seat
@@ -39,8 +39,8 @@ _MOMENT = 0.5  # seconds for a loop to notice that the parent is gone
 _FIRST_REQUEST = 0.3  # seconds for it, of whoever was accepted just before its process retires
 
 
-@dataclass(frozen=True)
-class Registration:
+@record
+class Registration(Record):
     """What every child registers; where each has a listener of its own, one channel for each place."""
 
     channels: tuple[SelectableChannel, ...]
@@ -51,16 +51,23 @@ class Registration:
         return self.channels[place % len(self.channels)]
 
 
-@dataclass
 class Plan:
     """What all children are made of."""
 
-    provider: SelectorProvider
-    setup: Callable[[Reactor], object] | None
-    workers: int | Workers
-    max_connections: int | None
-    drain: float
-    registrations: list[Registration] = field(default_factory=list)
+    def __init__(
+        self,
+        provider: SelectorProvider,
+        setup: Callable[[Reactor], object] | None,
+        workers: int | Workers,
+        max_connections: int | None,
+        drain: float,
+    ) -> None:
+        self.provider: SelectorProvider = provider
+        self.setup: Callable[[Reactor], object] | None = setup
+        self.workers: int | Workers = workers
+        self.max_connections: int | None = max_connections
+        self.drain: float = drain
+        self.registrations: list[Registration] = []
 
 
 class ChildReactor(Reactor):

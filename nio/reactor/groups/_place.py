@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from nio.channels import Pipe
 from nio.reactor.groups._accept_balance import Seat
@@ -44,7 +43,7 @@ class Child:
     def was_cut(self) -> None:
         """It is killed with whatever connections it has left."""
         lost = max(1, self.counts.open)
-        self.counts = replace(self.counts, abandoned=self.counts.abandoned + lost)
+        self.counts = self.counts.__replace__(abandoned=self.counts.abandoned + lost)
 
     def __repr__(self) -> str:
         return f"process {self.pid} ({self.place.number + 1})"

@@ -9,14 +9,13 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Iterator
-from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import ReactorStatistics
 
-_NUMBERS = tuple(field.name for field in fields(ReactorStatistics) if field.name != "closed")
+_NUMBERS = tuple(name for name in ReactorStatistics.__match_args__ if name != "closed")
 _REASONS = tuple(CloseReason)
 _REPORT = struct.Struct(f"=Bqd{len(_NUMBERS) + len(_REASONS)}q")
 _ORDER = struct.Struct("=Bd")
@@ -80,7 +79,7 @@ def orders(data: bytes) -> Iterator[tuple[Order, float]]:
 
 def of_the_dead(counts: ReactorStatistics) -> ReactorStatistics:
     """What stays of a process's counters when it is gone."""
-    return replace(counts, open=0, timers=0)
+    return counts.__replace__(open=0, timers=0)
 
 
 READ_SIZE = 64 * _REPORT.size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from types import MappingProxyType
 
 from nio.channels import SelectableChannel, SocketChannel
@@ -88,7 +87,7 @@ class OwnPlaces(Admission):
 def total(parts: Iterable[ReactorStatistics]) -> ReactorStatistics:
     """The sum of all counters."""
     parts = tuple(parts)
-    numbers = {field.name for field in fields(ReactorStatistics)} - {"closed"}
+    numbers = set(ReactorStatistics.__match_args__) - {"closed"}
     closed: Counter[CloseReason] = Counter()
     for part in parts:
         closed.update(part.closed)

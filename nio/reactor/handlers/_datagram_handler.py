@@ -15,11 +15,11 @@ drops, what comes.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from nio._numbers import check_count
@@ -27,7 +27,7 @@ from nio.buffers import ByteBuffer
 from nio.channels import SelectionKey
 from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor.handlers._datagram_outlet import DatagramOutlet
-from nio.reactor.handlers._slips import bad_reply, check_callbacks, check_settings
+from nio.reactor.handlers._slips import bad_reply, check_callbacks, check_settings, static
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
@@ -85,7 +85,7 @@ class DatagramHandler(DatagramOutlet):
 
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
-        if reactor.hand_off is not None and inspect.isfunction(inspect.getattr_static(cls, "process")):
+        if reactor.hand_off is not None and isinstance(static(cls, "process"), FunctionType):
             reactor.hand_off.check_bound(cls.__name__)
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:

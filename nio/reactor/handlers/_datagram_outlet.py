@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from dataclasses import dataclass
 
 from nio._numbers import check_count
+from nio._record import Record, record
 from nio.channels import DatagramChannel, SelectionKey, StandardSocketOptions
 from nio.errors import (
     CancelledKeyError,
@@ -33,8 +33,8 @@ _ANSWERS = 2  # of the network to earlier datagrams, that one send may meet
 _ENVELOPE = 64  # bytes that a datagram in the queue counts for besides its own, so that empty ones are bounded, too
 
 
-@dataclass(frozen=True, slots=True)
-class DatagramStatistics:
+@record
+class DatagramStatistics(Record):
     """A handler's datagrams since it was registered.
 
     ``received`` were handed to ``process``, ``sent`` were taken by the kernel. ``truncated`` were longer than
@@ -157,7 +157,7 @@ class DatagramOutlet(Handler):
         self._busy = False  # so many datagrams are under way that no more are read
         self._outbox: deque[tuple[bytes, Address | None]] = deque()
         self._unsent = 0  # bytes in it, with their envelopes
-        self._counts = dict.fromkeys(DatagramStatistics.__dataclass_fields__, 0)
+        self._counts = dict.fromkeys(DatagramStatistics.__match_args__, 0)
         self.reports_bytes = self._is_open = True
 
     def handle_write(self) -> None:

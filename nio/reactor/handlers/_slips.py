@@ -1,10 +1,12 @@
-"""The commonest slips of whoever writes a handler, told in words: what it was, and what to write instead."""
+"""The commonest slips of whoever writes a handler, told in words: what it was, and what to write instead.
+
+Classes are checked when an Acceptor is made, so the modules that look into code are loaded by the first of them.
+"""
 
 from __future__ import annotations
 
-import dis
-import inspect
 from collections.abc import Callable, Iterator
+from types import CoroutineType, FunctionType, MemberDescriptorType
 from typing import Any
 
 from nio.errors import IllegalStateError
@@ -20,6 +22,11 @@ def no_channel(handler: object) -> IllegalStateError:
 
 class BadReplyError(TypeError):
     """What ``process`` returned is no reply."""
+
+
+def static(cls: type, name: str) -> object:
+    """What the class holds under that name, as it stands there; it has one."""
+    return next(vars(owner)[name] for owner in cls.__mro__ if name in vars(owner))
 
 
 def check_settings(cls: type, base: type) -> None:
@@ -42,21 +49,23 @@ def check_names(cls: type) -> None:
         for name, value in vars(owner).items():
             if name in ours:
                 raise TypeError(f"{owner.__name__}.{name} is a name that nio uses itself: choose another")
-            for attribute in _assigned(value) if inspect.isfunction(value) else ():
+            for attribute in _assigned(value) if isinstance(value, FunctionType) else ():
                 if attribute in ours:
                     where = f"{owner.__name__}.{name}()"
                     raise TypeError(f"{where} assigns self.{attribute}, which nio uses itself: choose another name")
 
 
 def _is_ours(name: str, value: object) -> bool:
-    return inspect.ismemberdescriptor(value) or (name.startswith("_") and not name.endswith("__"))
+    return isinstance(value, MemberDescriptorType) or (name.startswith("_") and not name.endswith("__"))
 
 
 def _assigned(function: Callable[..., Any]) -> Iterator[str]:
     """The attributes that a method assigns on its first parameter."""
+    from dis import get_instructions
+
     code = function.__code__
     me, before = code.co_varnames[:1], None
-    for instruction in dis.get_instructions(code):
+    for instruction in get_instructions(code):
         if instruction.opname == "STORE_ATTR" and before is not None and before.opname.startswith("LOAD_"):
             loaded = before.argval if isinstance(before.argval, tuple) else (before.argval,)
             if loaded[-1:] == me:
@@ -66,9 +75,11 @@ def _assigned(function: Callable[..., Any]) -> Iterator[str]:
 
 def check_callbacks(cls: type, *names: str) -> None:
     """TypeError for one of the user's methods that is a coroutine function: nobody would await it."""
+    from inspect import iscoroutinefunction
+
     for name in names:
-        method = inspect.getattr_static(cls, name)
-        if inspect.iscoroutinefunction(getattr(method, "__func__", method)):
+        method = static(cls, name)
+        if iscoroutinefunction(getattr(method, "__func__", method)):
             raise TypeError(f"{cls.__name__}.{name} is a coroutine function: write it with def, not async def")
 
 
@@ -76,7 +87,7 @@ def bad_reply(deed: str, reply: object) -> BadReplyError | None:
     """The error of what is no reply, in the words of whoever made it: ``deed`` says how; None for a good one."""
     if reply is None or isinstance(reply, (bytes, bytearray, memoryview)):
         return None
-    if inspect.iscoroutine(reply):
+    if isinstance(reply, CoroutineType):
         reply.close()
         return BadReplyError(f"{deed} a coroutine: write it with def, not async def")
     hint = "; use .encode()" if isinstance(reply, str) else ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import repeat
 
 from nio._numbers import check_count, check_seconds
+from nio._record import Record, record
 from nio.errors import IllegalArgumentError
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+@record
+class Backoff(Record):
     """Waits that grow: ``first`` seconds, then ``factor`` times as long each time, never more than ``longest``.
 
     Up to the part ``jitter`` of each wait (0 to 1) is left out by chance, so that a thousand clients that lost the same

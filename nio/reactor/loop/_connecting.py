@@ -1,7 +1,7 @@
 """What a reactor knows of a connect under way: nothing of the class that does it.
 
 ``Reactor.connect`` reaches a Connector, which stands one wing above, without importing it: the handlers' wing puts its
-opener into the class when ``nio.reactor`` is imported, as the system registers itself with ``SelectorProvider``.
+opener into the class. The door of ``nio.reactor`` loads it before any name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nio.reactor.loop._overview import Overview
 from nio.reactor.loop._state import ReactorState
 from nio.spi import Address
 
-Target: TypeAlias = "Address | bytes | os.PathLike[str]"
+Target: TypeAlias = Address | bytes | os.PathLike[str]
 
 
 class Connecting(Protocol):
@@ -66,7 +66,7 @@ class Opener(Protocol):
 class Connects(Overview):
     """The part of a Reactor that connects."""
 
-    _opener: ClassVar[Opener]  # set when nio.reactor is imported
+    _opener: ClassVar[Opener]  # set before nio.reactor gives out its first name
 
     def connect(
         self,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nio._record import Record, record
 
 _HEADINGS = ("handler", "peer", "state", "interest", "queued", "age", "idle")
 _LETTERS = (("R", 1), ("W", 4), ("C", 8), ("A", 16))  # the operations' bits
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+@record
+class ConnectionInfo(Record):
     """A connection as it was when it was asked.
 
     ``handler`` is the name of its handler's class, ``peer`` the address of the other end, None where it has none;

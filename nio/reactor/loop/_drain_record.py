@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nio._record import Record, record
 from nio.reactor.loop._close_reason import CloseReason
 
 
-@dataclass(frozen=True, slots=True)
-class DrainRecord:
+@record
+class DrainRecord(Record):
     """A connection that a drain has ended, in ``reactor.drain_report``.
 
     ``peer`` and ``handler`` are those of :class:`ConnectionInfo`, ``state`` is where it stood when the drain began, or

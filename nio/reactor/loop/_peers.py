@@ -7,8 +7,6 @@ is a peer by itself, because the whole link shares those 64 bits. Clients on a U
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
-
 from nio.channels import SelectableChannel, SocketChannel
 
 
@@ -51,6 +49,8 @@ def network_of(peer: object) -> str | int | None:
     host = str(peer[0])
     if ":" not in host:
         return host
+    from ipaddress import IPv6Address  # for a limit per peer, where there is IPv6
+
     address = IPv6Address(host)
     if address.is_link_local:
         return host

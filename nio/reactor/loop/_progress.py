@@ -1,12 +1,10 @@
 """What a turn did, and what a reactor has done so far."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from nio._record import Record, record
 from nio.reactor.loop._close_reason import CloseReason
 
 
@@ -21,8 +19,8 @@ class Progress(NamedTuple):
     timers: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReactorStatistics:
+@record
+class ReactorStatistics(Record):
     """A reactor's counters since it was opened.
 
     ``connections`` counts those accepted or connected, ``open`` those of them that are there, ``closed`` the others by

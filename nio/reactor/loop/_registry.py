@@ -110,8 +110,8 @@ class Registry(Generic[H]):
 
     def forget(self, key: SelectionKey, reason: CloseReason) -> bool:
         """The key has no handler any more; False when it had none. Nothing is called in between, as in ``admit``."""
-        handler = self.of(key)
-        if key in self._connections:
+        handler = self._connections.get(key)
+        if handler is not None:
             tally, admission = self._tally, self._admission
             admission.peers.leave(key.channel)
             before = tally.closed.get(reason, 0)
@@ -121,6 +121,7 @@ class Registry(Generic[H]):
             del self._connections[key]
             admission.tell()
         elif key in self._others:
+            handler = self._others[key]
             del self._others[key]
         else:
             return False

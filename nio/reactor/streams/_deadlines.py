@@ -111,12 +111,12 @@ class Deadlines:
         "sent_at",
     )
 
-    def __init__(self, watched: Watched, timekeeper: Timekeeper, clock: Callable[[], int]) -> None:
+    def __init__(self, watched: Watched, timekeeper: Timekeeper, clock: Callable[[], int], now: int) -> None:
         self._watched: Watched | None = watched
         self._timekeeper = timekeeper
         self._clock = clock
         self._timer: Timer | None = None
-        self.sent_at = self._took_at = clock()
+        self.sent_at = self._took_at = now
         self.record_due = self.process_due = 0  # 0: no record is under way or with a worker, or it may take any time
         self.sent = 0  # bytes, but not replies that went out at once: the peer was heard then
         self.noted = 0  # how many of them when output was last found waiting

@@ -189,10 +189,10 @@ class Outlet(Standing):
         self._steady, self._replies = None, ()
         self._writable = True
         self._clock = reactor.provider.clock
-        self._heard = [self._clock()]  # one list for all who were heard in one turn; 0 while that is under way
-        self._deadlines = Deadlines(self, reactor, self._clock)
+        self._opened_at = now = self._clock()
+        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
+        self._deadlines = Deadlines(self, reactor, self._clock, now)
         self._lingered = 0
-        self._opened_at = self._clock()
         self._at_end = ()
         self._half_closed = self._output_ends = False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from nio.reactor.handlers._handler import Handler
@@ -94,12 +93,15 @@ class Standing(Handler):
 
     def describe(self) -> ConnectionInfo:
         now = self._clock()
-        return replace(
-            super().describe(),
-            state=self._state.value,
-            queued=self.unsent,
-            age=(now - self._opened_at) / 1e9,
-            idle=self._deadlines.silence(now) / 1e9,
+        return (
+            super()
+            .describe()
+            .__replace__(
+                state=self._state.value,
+                queued=self.unsent,
+                age=(now - self._opened_at) / 1e9,
+                idle=self._deadlines.silence(now) / 1e9,
+            )
         )
 
     @property

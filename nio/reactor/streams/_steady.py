@@ -29,12 +29,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._serving import Dispatch, Events, Failed, Watch
 from nio.spi import NO_SIGNAL, READABLE
 
 _LF, _CR = b"\n\r"
+_PEER_FIN = CloseReason.PEER_FIN  # an enum's member is looked up in Python
 _ENDING = b"\n"
 _MANY = 64  # lines in a row
 _READING, _PROCESSING, _AFTER, _SENDING = range(4)  # the steps
@@ -130,8 +132,12 @@ class Steady:
     # several lines in one read
 
     def _unusual(self, handler: Any, data: bytes) -> None:
-        """A row of whole lines is processed here; all else is the handler's."""
+        """The end of a quiet peer and a row of whole lines are dealt with here; all else is the handler's."""
         longest = handler._longest
+        if not data and longest >= 0 and not (handler.half_open or handler._drain_began):
+            handler._eof = True
+            handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
+            return
         if longest < 0 or handler._job is not None or not data or data[-1] != _LF or _CR in data:
             handler._fed(data)
             return

@@ -10,14 +10,14 @@ past the outbox. There a call of what a slot holds is made by a local name, whic
 
 from __future__ import annotations
 
-import inspect
 import logging
 from concurrent.futures import Future
+from types import FunctionType
 from typing import Any
 
 from nio.errors import DelimiterInRecordError, RecordTooLongError
-from nio.framing import Lines
-from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel
+from nio.framing import Decoder, Lines
+from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings, no_channel, static
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._hand_off import Job
 from nio.reactor.loop._reactor import Reactor
@@ -131,7 +131,7 @@ class StreamHandler(Completions):
 
     @classmethod
     def check_reactor(cls, reactor: Reactor) -> None:
-        if reactor.hand_off is not None and inspect.isfunction(inspect.getattr_static(cls, "process")):
+        if reactor.hand_off is not None and isinstance(static(cls, "process"), FunctionType):
             reactor.hand_off.check_bound(cls.__name__)
 
     @classmethod
@@ -143,19 +143,23 @@ class StreamHandler(Completions):
         check_settings(cls, StreamHandler)
         check_limits(cls)
         check_names(cls)
-        check_framing(cls.__name__, inspect.getattr_static(cls, "framing"))
+        check_framing(cls.__name__, static(cls, "framing"))
 
     def _prepare(self, reactor: Reactor) -> None:
         # What the class holds is looked up in two places at every use; these are read with every request.
         self._process, self._job = self.process, None
         self._late = self._owed = None
         self._records, self._more = NOTHING, False  # decoded records, and: the decoder may hold complete ones
-        check_framing(type(self).__name__, self.framing)
         framing = self.framing
-        self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
-        if type(framing) is Lines and framing.ending == b"\n":
-            self._max_length = framing.max_length
-            self._longest = min(framing.max_length + 1, self._read_size - 1)
+        if type(framing) is Lines:
+            decoder: Decoder = framing.decoder()
+            self._encode, self._decoder = framing.encode, decoder
+            if framing.ending == b"\n":
+                self._max_length = most = framing.max_length
+                self._longest = most + 1 if most + 1 < self._read_size else self._read_size - 1
+        else:
+            check_framing(type(self).__name__, framing)
+            self._encode, self._decoder = framing.encode, decoder_for(framing, self.channel)
         if reactor.hand_off is not None:
             self._job = reactor.hand_off.job(self, self._process)
             if self.process_timeout is None:

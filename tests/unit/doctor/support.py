@@ -1,10 +1,17 @@
-"""Records of a trace, made by hand: a channel, turns, and what is done in them."""
+"""What strict mode has found; and records of a trace, made by hand."""
 
 from __future__ import annotations
 
 from nio import trace
+from nio.doctor import Strict
 
 MS = 1_000_000
+
+
+def codes(watching: Strict) -> list[str]:
+    """What it has found, when the program is over."""
+    watching.finish()
+    return [finding.code for finding in watching.findings]
 
 
 class Tape:

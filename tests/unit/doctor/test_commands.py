@@ -178,7 +178,7 @@ def test_few_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told[2] == f"descriptor limit {limit}: at most about {limit - 64} connections{advice}"
 
 
-def test_P10_two_packages_of_one_name(tmp_path: Path) -> None:
+def test_two_packages_of_one_name(tmp_path: Path) -> None:
     other = tmp_path / "nio"
     other.mkdir()
     (other / "__init__.py").touch()

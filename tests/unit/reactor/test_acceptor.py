@@ -36,6 +36,27 @@ def test_A06_a_turn_accepts_no_more_than_its_share() -> None:
         assert [world.reactor.turn(0).accepted for _ in range(4)] == [3, 3, 2, 0]
 
 
+def test_a_connection_that_comes_alone_costs_one_accept_from_the_second_on() -> None:
+    with World() as world:
+        calls = []
+        for _ in range(4):
+            world.dial()
+            before = world.kernel.accept_calls
+            assert world.reactor.turn(0).accepted == 1
+            calls.append(world.kernel.accept_calls - before)
+            world.turns(2)
+        assert calls == [2, 1, 1, 1]
+
+
+def test_a_burst_after_one_that_came_alone_is_accepted_from_the_next_turn_on() -> None:
+    with World() as world:
+        world.dial()
+        world.turns(3)
+        for _ in range(20):
+            world.dial()
+        assert [world.reactor.turn(0).accepted for _ in range(4)] == [1, 16, 3, 0]
+
+
 def test_sixteen_unless_told_otherwise() -> None:
     with World() as world:
         for _ in range(20):

@@ -32,12 +32,13 @@ from nio.channels import (
 )
 from nio.framing import Lines
 from nio.reactor import Acceptor, CloseReason, Reactor, State, StreamHandler
-from nio.spi import OPTIONS, Lock, ProtocolFamily, SelectorProvider, _base, _provider
+from nio.spi import OPTIONS, Lock, ProtocolFamily, SelectorProvider, _base, _in_use, _provider
 from tests.unit.spi import memory_provider
 from tests.unit.spi.memory_provider import MemoryProvider, MemorySocket
 
 HERE = ("here", 9900)
 INET = ProtocolFamily.INET
+OF_THE_CONTRACT = {"nio.spi._base", "nio.spi._in_use", "nio.errors", "nio._record"}
 SYSTEM = {"socket", "select", "selectors", "threading", "time", "signal", "resource", "fcntl", "mmap"}
 
 
@@ -53,9 +54,9 @@ def imported(module: ModuleType) -> dict[str, set[str]]:
 
 
 def test_the_contract_asks_the_system_for_nothing() -> None:
-    for module in (_base, _provider):
+    for module in (_base, _in_use, _provider):
         assert imported(module).keys() & SYSTEM == set()
-        assert {name for name in imported(module) if name.startswith("nio.")} <= {"nio.spi._base", "nio.errors"}
+        assert {name for name in imported(module) if name.startswith("nio.")} <= OF_THE_CONTRACT
 
 
 def test_no_public_type_is_one_of_the_systems() -> None:

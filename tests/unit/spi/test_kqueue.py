@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from nio.spi import BROKEN, HUNG_UP, READABLE, WRITABLE, SelectorProvider, _system
+from nio.spi import BROKEN, HUNG_UP, READABLE, WRITABLE, SelectorProvider, _machine
 from nio.spi._kqueue import Kevent, KqueuePoller
 from tests.contract.fake_kqueue import FakeKernel, FakeKevent, FakeKqueue
 
@@ -209,7 +209,7 @@ def test_a_system_with_kqueue_offers_it(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(select, "kqueue", FakeKqueue, raising=False)
     monkeypatch.setattr(select, "kevent", FakeKevent, raising=False)
     monkeypatch.delattr(select, "epoll", raising=False)
-    monkeypatch.setattr(_system._MACHINE, "_named", {})
+    monkeypatch.setattr(_machine.MACHINE, "_named", {})
     monkeypatch.delenv("NIO_PROVIDER", raising=False)
     assert SelectorProvider.available() == ("kqueue", "poll", "select")
     provider = SelectorProvider.default()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import _socket
 import runpy
 import socket
 
@@ -22,6 +23,6 @@ def test_the_kinds() -> None:
 
 
 def test_an_option_that_the_system_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "SO_REUSEPORT")
+    monkeypatch.delattr(_socket, "SO_REUSEPORT")
     names = set(runpy.run_path(str(_options.__file__))["OPTIONS"])
     assert names == set(OPTIONS) - {"SO_REUSEPORT"}

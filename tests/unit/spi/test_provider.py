@@ -12,7 +12,7 @@ import time
 import pytest
 
 from nio.errors import ProviderUnavailableError, UnresolvedAddressError, UnsupportedAddressTypeError
-from nio.spi import OPTIONS, ProtocolFamily, SelectorProvider, SystemProvider, _system
+from nio.spi import OPTIONS, ProtocolFamily, SelectorProvider, SystemProvider, _machine, _system
 
 INET, INET6, UNIX = ProtocolFamily.INET, ProtocolFamily.INET6, ProtocolFamily.UNIX
 SYSTEMS = {INET: socket.AF_INET, INET6: socket.AF_INET6, UNIX: socket.AF_UNIX}
@@ -57,7 +57,7 @@ def test_a_name_that_is_not_here_tells_those_that_are(monkeypatch: pytest.Monkey
 
 def test_a_known_name_that_this_system_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "poll")
-    monkeypatch.setattr(_system._MACHINE, "_named", {})
+    monkeypatch.setattr(_machine.MACHINE, "_named", {})
     assert "poll" not in SelectorProvider.available()
     with pytest.raises(ProviderUnavailableError, match=r"one of: (epoll, )?select"):
         SelectorProvider.named("poll")
