@@ -14,7 +14,7 @@ import pytest
 from tests.test_docs import PAGES
 from tests.test_readme import README, ROOT, blocks
 
-PACKAGES = ["nio.doctor", "nio.executors", "nio.framing", "nio.reactor", "nio.testing", "nio.trace"]
+PACKAGES = ["nio.doctor", "nio.executors", "nio.framing", "nio.inspector", "nio.reactor", "nio.testing", "nio.trace"]
 
 
 def listings() -> Iterator[str]:

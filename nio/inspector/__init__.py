@@ -11,7 +11,5 @@ from __future__ import annotations
 
 from nio.inspector._inspect import Inspector as Inspector
 from nio.inspector._inspect import inspect as inspect
-from nio.inspector._inspect import page_of as page_of
-from nio.inspector._replay import as_html as as_html
 
-__all__ = ["Inspector", "as_html", "inspect", "page_of"]
+__all__ = ["Inspector", "inspect"]

@@ -130,7 +130,7 @@ def _to_stderr(text: str) -> None:
 def _page() -> Callable[[TracingProvider, int, str], Sink]:
     """By its name: it stands above this package."""
     try:
-        found: Callable[[TracingProvider, int, str], Sink] = pkgutil.resolve_name("nio.inspector:page_of")
+        found: Callable[[TracingProvider, int, str], Sink] = pkgutil.resolve_name("nio.inspector._inspect:page_of")
     except (ImportError, AttributeError):
         raise ImportError("there is no nio.inspector here, so --inspect shows nothing: use --follow or --out") from None
     return found

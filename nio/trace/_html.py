@@ -14,5 +14,5 @@ from nio.trace._records import Record
 
 def as_html(records: Iterable[Record], header: dict[str, Any]) -> str:
     """The whole page as text."""
-    make: Callable[[Iterable[Record], dict[str, Any]], str] = pkgutil.resolve_name("nio.inspector:as_html")
+    make: Callable[[Iterable[Record], dict[str, Any]], str] = pkgutil.resolve_name("nio.inspector._replay:as_html")
     return make(records, header)

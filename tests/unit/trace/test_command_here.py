@@ -95,7 +95,7 @@ def test_an_inspector_is_given_the_provider_and_the_port(
     program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[tuple[object, int]] = []
-    module = ModuleType("nio.inspector")
+    module = ModuleType("nio.inspector._inspect")
 
     def page_of(provider: object, port: int, name: str) -> FollowSink:
         assert name == str(program)
@@ -103,14 +103,14 @@ def test_an_inspector_is_given_the_provider_and_the_port(
         return FollowSink(str, 0)
 
     module.page_of = page_of  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "nio.inspector", module)
+    monkeypatch.setitem(sys.modules, "nio.inspector._inspect", module)
     assert main(["--inspect", "9900", str(program)]) == 0
     assert main(["--inspect", str(program)]) == 0
     assert [port for _, port in asked] == [9900, 0]
     provider = asked[0][0]
     assert isinstance(provider, TracingProvider)
     assert provider.recording.level_name == "events"
-    monkeypatch.setitem(sys.modules, "nio.inspector", None)
+    monkeypatch.setitem(sys.modules, "nio.inspector._inspect", None)
     assert main(["--inspect", str(program)]) == 2
     assert "there is no nio.inspector here" in capsys.readouterr().err
 
