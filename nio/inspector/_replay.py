@@ -102,23 +102,24 @@ class _Channels:
 
 
 def _ticks(records: list[Record], header: dict[str, Any]) -> Iterator[str]:
-    """One tick for each tenth of a second in which something was recorded, and one for each second of silence."""
+    """One tick for each tenth of a second in which something was recorded."""
     ordered = in_order(records)
     began = int(header.get("clock", 0)) or (int(ordered[0][1]) if ordered else 0)
     model = _Model(began, header)
     last = int(ordered[-1][1]) if ordered else began
     period = max(_PERIOD, (last - began) // _MOST)
     batch: list[Record] = []
-    end, thread = began + period, None
+    end, thread = began + period, list[Record]()
     for record in ordered:
-        while int(record[1]) >= end:
-            if batch:
+        late = int(record[1]) - end
+        if late >= 0 and record[0] != trace.THREAD:
+            if len(batch) > len(thread):
                 yield model.tick(batch, end)
-                batch = [] if thread is None else [thread]
-            end += max(period, (int(record[1]) - end) // period * period)
-        batch.append(record)
+                batch = list(thread)
+            end += late // period * period + period
         if record[0] == trace.THREAD:
-            thread = record
+            thread = [record]
+        batch.append(record)
     yield model.tick(batch, max(end, last))
 
 

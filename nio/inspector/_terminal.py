@@ -54,11 +54,19 @@ def _shown(url: str, words: Callable[[Any], str]) -> int:
         print(words(asked(url)), flush=True)
     except BrokenPipeError:
         return 1
+    except HTTPError as refused:
+        with refused:
+            return _failed(url, refused, _NOBODY)
+    except URLError as error:
+        return _failed(url, error.reason, _NOBODY)
     except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) and not isinstance(error, HTTPError) else error
-        print(f"nio.inspector: {url.partition('?')[0]}: {reason}", file=sys.stderr)
-        return _NOBODY if isinstance(error, URLError) else _USAGE
+        return _failed(url, error, _USAGE)
     return 0
+
+
+def _failed(url: str, reason: object, code: int) -> int:
+    print(f"nio.inspector: {url.partition('?')[0]}: {reason}", file=sys.stderr)
+    return code
 
 
 def asked(url: str) -> Any:
