@@ -141,13 +141,14 @@ class _Model:
             channels.feed(record)
         self._number += 1
         keys = channels.rows(now)
+        requests = {"requests": channels.requests} if channels.requests else {}  # which few levels tell
         tick = {
             "seq": self._number,
             "t": (now - self._began) // 1_000_000,
             "name": str(self._header.get("program", "")),
             "level": str(self._header.get("level", "")),
             "process": self._header.get("process", 0),
-            "stats": {"open": len(keys), "requests": channels.requests, "turns": figures.turns, "busy": figures.look()},
+            "stats": {"open": len(keys), **requests, "turns": figures.turns, "busy": figures.look()},
             "lag_us": figures.lag_us,
             "why": figures.why,
             "jobs": {"given": figures.given, "done": figures.done},

@@ -12,6 +12,7 @@ from nio.channels import SelectionKey, ServerSocketChannel
 from nio.inspector._replay import as_html
 from nio.reactor import Acceptor, Reactor
 from nio.trace import CHANNEL, CLOSED, DISPATCH, INTEREST, READY, RECORD, THREAD, TURN, WRITE, Record, recording
+from tests.helpers import until
 from tests.unit.inspector.support import Hello
 
 S = 1_000_000_000
@@ -69,12 +70,17 @@ def test_keys_come_change_and_go() -> None:
 
 
 def test_a_real_trace() -> None:
-    with recording("io") as log, Reactor.open() as reactor, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+    with (
+        recording("teach") as log,
+        Reactor.open() as reactor,
+        ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server,
+    ):
         reactor.register(server, SelectionKey.OP_ACCEPT, Acceptor(Hello))
         with reactor.in_thread(), socket.create_connection(("127.0.0.1", server.port or 0)) as client:
             client.sendall(b"Ann\n")
             assert client.recv(100) == b"Hello Ann\n"
-        records = list(log.take())
+            records: list[Record] = []
+            until(lambda: records.extend(log.take()) or any("Hello" in record for record in records))
     last = ticks(records, clock=log.began, program="a</script>.py")[-1]
     handlers = {key["handler"]: key for key in last["keys"]}
     assert set(handlers) == {"Acceptor", "Hello"}
