@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from nio.trace import BUFFER, READ, THREAD, WRITE, Record
+from nio.trace import BUFFER, READ, WRITE, Record
 
 _MOST = 64  # buffers
 _STEPS = 12
@@ -23,14 +23,12 @@ class Buffers:
         self._all: dict[int, dict[str, Any]] = {}
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Add records, as ``take()`` gives them."""
+        """Add records of one thread."""
         ch = 0
         for record in records:
             kind: Any = record[0]
             if kind in (READ, WRITE):
                 ch = int(record[2]) if int(record[3]) > 0 else 0
-            elif kind == THREAD:
-                ch = 0
             elif kind == BUFFER:
                 self._step(ch, *record[2:])
                 ch = 0

@@ -1,26 +1,27 @@
 """Collector: makes a tick of what has been recorded since the last one, and of what there is right now.
 
-**The doctor gets a part** where there is a lot: 3 000 records of a tick, and of the rest what says which channels come,
-go and change. That is enough to name what happens all the time, and leaves the processor to the program.
+**The doctor gets a part** where there is a lot: 3 000 records in a row, once a second, and of the rest what says which
+channels come, go and change. That is enough to name what happens all the time, and leaves the processor to the program.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from nio import doctor, trace
 from nio.doctor import Diagnosis, Finding
 from nio.inspector._buffers import Buffers
 from nio.inspector._figures import Figures
-from nio.inspector._tick import Json, as_text
+from nio.inspector._tick import Group, Json, as_text, by_thread
 from nio.inspector._view import counters_of, keys_of
 from nio.reactor import Reactor
 from nio.spi import SelectorProvider
 
 _MOST_WAITING = 300_000  # records that have come and were not looked at
 _FOR_THE_DOCTOR = 3_000
+_PARTS_EVERY = 10  # ticks
 _MOST_FINDINGS = 20
 _MOST_KEYS = 150
 _LIFE = {trace.CHANNEL, trace.CLOSED, trace.INTEREST, trace.HANDOFF, trace.DONE}
@@ -42,7 +43,7 @@ class Collector:
         self._diagnosis = Diagnosis()
         self._count = count
         self._batches: deque[Records] = deque()
-        self._waiting = self._lost = self._number = 0
+        self._waiting = self._lost = self._number = self._next_part = 0
         self._began: int = provider.clock() if recording is None else recording.began
 
     @property
@@ -74,16 +75,29 @@ class Collector:
 
     def tick(self, more: Json) -> str:
         """The next tick, as text; ``more`` are fields of it."""
-        records = self._taken()
-        self.figures.feed(records)
-        if self.recording is not None and self.recording.level >= trace.LEVELS.index("teach"):
-            self._buffers.feed(records)
+        groups = by_thread(self._taken())
+        for group in groups:
+            self.figures.feed(group.thread, group.records)
+            if self.level == "teach":
+                self._buffers.feed(group.records)
         if doctor.current() is None:
-            self._diagnosis.feed(_some(records))
+            self._examine(groups)
         lost, self._lost = self._lost, 0
-        return self._tick_of(records, lost, more)
+        return self._tick_of(groups, lost, more)
 
-    def _tick_of(self, records: Records, lost: int, more: Json) -> str:
+    def _examine(self, groups: list[Group]) -> None:
+        """Let the doctor see all, or once a second a part of what there is much of."""
+        is_much = sum(len(group.records) for group in groups) > _FOR_THE_DOCTOR
+        share = 0 if self._number < self._next_part else _FOR_THE_DOCTOR // max(1, len(groups))
+        for group in groups:
+            own, thread = group.records, group.thread
+            if is_much:
+                own = [*own[:share], (trace.SKIPPED, int(thread[1]), 1), *_living(own[share:])]
+            self._diagnosis.feed([thread, *own])
+        if is_much and share:
+            self._next_part = self._number + _PARTS_EVERY
+
+    def _tick_of(self, groups: list[Group], lost: int, more: Json) -> str:
         keys, more_keys = self.keys()
         figures = self.figures
         self._number += 1
@@ -104,7 +118,7 @@ class Collector:
             "skipped": lost,
             **more,
         }
-        return as_text(tick, records, self._began)
+        return as_text(tick, groups, self._began)
 
     def _taken(self) -> Records:
         records: Records = []
@@ -141,20 +155,6 @@ def as_json(finding: Finding) -> Json:
     }
 
 
-def _some(records: Records) -> Iterable[trace.Record]:
-    """What the doctor gets of them."""
-    if len(records) <= _FOR_THE_DOCTOR:
-        return records
-    threads = sum(record[0] == trace.THREAD for record in records)
-    share, left, told = _FOR_THE_DOCTOR // max(1, threads), 0, list[trace.Record]()
-    for record in records:
-        if record[0] == trace.THREAD:
-            told.append(record)
-            left = share
-        elif left > 0 or record[0] in _LIFE:
-            told.append(record)
-            left -= 1
-        elif left == 0:
-            told.append((trace.SKIPPED, int(record[1]), 1))
-            left = -1
-    return told
+def _living(records: Records) -> Records:
+    """Of records that the doctor does not get, those that tell which channels come, go and change."""
+    return [record for record in records if record[0] in _LIFE]

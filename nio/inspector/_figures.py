@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nio.trace import DONE, HANDOFF, SKIPPED, THREAD, TIMER, TURN, WORK, Record
+from nio.trace import DONE, HANDOFF, SKIPPED, TIMER, TURN, WORK, Record
 
 BUCKETS = 24  # of lag: below 1, 2, 4 ... microseconds
+_OURS = {TURN, TIMER, WORK, HANDOFF, DONE, SKIPPED}
 _REASONS = ("key", "wake", "timer", "time-out", "poll", "nothing")
 
 
@@ -40,16 +41,16 @@ class Figures:
         self._waited = self._worked = 0
         self._overdue: dict[int, bool] = {}  # threads whose last selection found nothing in all its time
 
-    def feed(self, records: Iterable[Record]) -> None:
-        """Add records, as ``take()`` gives them."""
-        thread = 0
+    def feed(self, name: Record, records: Iterable[Record]) -> None:
+        """Add records of one thread, which its THREAD record names."""
+        thread = int(name[2])
+        self._names[thread] = str(name[3])
         for record in records:
             kind: Any = record[0]
+            if kind not in _OURS:
+                continue
             if kind == TURN:
                 self._turn(thread, *record[1:])
-            elif kind == THREAD:
-                thread = int(record[2])
-                self._names[thread] = str(record[3])
             elif kind == TIMER:
                 self._timer(thread)
             elif kind == WORK:
@@ -58,7 +59,7 @@ class Figures:
                 self.given += 1
             elif kind == DONE:
                 self.done += 1
-            elif kind == SKIPPED:
+            else:  # SKIPPED: what was between is not known
                 self._ended.pop(thread, None)
 
     def look(self) -> float:

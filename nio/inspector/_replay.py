@@ -11,7 +11,7 @@ from nio.inspector._buffers import Buffers
 from nio.inspector._collector import as_json
 from nio.inspector._figures import Figures
 from nio.inspector._page import with_ticks
-from nio.inspector._tick import Json, as_text
+from nio.inspector._tick import Json, as_text, by_thread
 from nio.trace import Record, in_order
 
 _PERIOD = 100_000_000  # nanoseconds
@@ -134,8 +134,10 @@ class _Model:
     def tick(self, records: list[Record], now: int) -> str:
         """The moment after these records."""
         figures, channels = self._figures, self._channels
-        figures.feed(records)
-        self._buffers.feed(records)
+        groups = by_thread(records)
+        for group in groups:
+            figures.feed(group.thread, group.records)
+            self._buffers.feed(group.records)
         self._diagnosis.feed(records)
         for record in records:
             channels.feed(record)
@@ -159,4 +161,4 @@ class _Model:
             "findings": [as_json(finding) for finding in self._diagnosis.findings],
             "skipped": 0,
         }
-        return as_text(tick, records, self._began)
+        return as_text(tick, groups, self._began)

@@ -7,7 +7,6 @@ were besides is ``skipped``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from nio.trace import DISPATCH, SKIPPED, THREAD, TICK, TIMER, TURN, WORK, Record
@@ -16,6 +15,7 @@ MOST_RECORDS = 400
 MOST_BYTES = 64_000
 MOST_KEYS = 150
 _FLOOR = 2_000  # bytes for records, whatever else there is
+_OF_A_THREAD = 60  # bytes
 
 Json = dict[str, Any]
 _TIMES = {TURN: (1, 2), DISPATCH: (1, 2), WORK: (1, 2), TIMER: (1, 2, 4), TICK: (1, 4)}
@@ -36,47 +36,54 @@ def dumps(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def as_text(tick: Json, records: list[Record], began: int) -> str:
+class Group:
+    """The records of one thread; some of them say that others were lost: ``marks`` of them, ``lost`` records."""
+
+    __slots__ = ("lost", "marks", "records", "thread")
+
+    def __init__(self, thread: Record) -> None:
+        self.thread: Record = thread
+        self.records: list[Record] = []
+        self.marks = self.lost = 0
+
+
+def by_thread(records: list[Record]) -> list[Group]:
+    """What ``take()`` gave, several times maybe, as a group for each thread."""
+    groups: dict[int, Group] = {}
+    starts = [index for index, record in enumerate(records) if record[0] == THREAD]
+    for start, end in zip(starts, [*starts[1:], len(records)], strict=False):
+        thread = records[start]
+        group = groups.setdefault(int(thread[2]), Group(thread))
+        group.records += records[start + 1 : end]
+        if end > start + 1 and records[start + 1][0] == SKIPPED:  # it can stand there alone
+            group.marks += 1
+            group.lost += int(records[start + 1][2])
+    return list(groups.values())
+
+
+def as_text(tick: Json, groups: list[Group], began: int) -> str:
     """The tick with as many of the records as fit in, on one line."""
-    skipped = tick["skipped"] + sum(int(record[2]) for record in records if record[0] == SKIPPED)
-    told = [record for record in records if record[0] != SKIPPED]
-    count = sum(record[0] != THREAD for record in told)
     keys = tick["keys"]
     if len(keys) > MOST_KEYS:
         tick = {**tick, "keys": keys[:MOST_KEYS], "more_keys": tick["more_keys"] + len(keys) - MOST_KEYS}
-    room = max(_FLOOR, MOST_BYTES - len(dumps(tick)) - 40)
-    lines, shown = _newest(told, room, began)
-    tick = {**tick, "skipped": skipped + count - shown, "trace": []}
-    return dumps(tick).replace('"trace":[]', f'"trace":[{",".join(lines)}]')
-
-
-def _newest(records: list[Record], room: int, began: int) -> tuple[list[str], int]:
-    """The newest records of every thread that fit, in their order, each thread's behind its THREAD record."""
-    groups = _by_thread(records)
+    text = dumps({**tick, "skipped": 0, "trace": []})
+    room = max(_FLOOR, MOST_BYTES - len(text) - 40) // max(1, len(groups))
     share = MOST_RECORDS // max(1, len(groups))
-    room //= max(1, len(groups))
-    lines, shown = [], 0
-    for thread, own in groups:
-        newest: list[str] = []
-        left = room - 60
-        for record in reversed(own[-share:] if len(groups) > 1 else own[-MOST_RECORDS:]):
-            line = dumps(since(record, began))
-            left -= len(line) + 1
-            if left < 0:
-                break
-            newest.append(line)
-        if newest:
-            lines += [dumps(since(thread, began)), *reversed(newest)]
-            shown += len(newest)
-    return lines, shown
+    rows, skipped = [], tick["skipped"]
+    for group in groups:
+        told, count = _newest(group, share, room, began)
+        skipped += count
+        if told:
+            rows += [dumps(since(group.thread, began)), told]
+    text = text.replace('"skipped":0', f'"skipped":{skipped}', 1)
+    return text.replace('"trace":[]', f'"trace":[{",".join(rows)}]', 1)
 
 
-def _by_thread(records: Iterable[Record]) -> list[tuple[Record, list[Record]]]:
-    groups: dict[int, tuple[Record, list[Record]]] = {}
-    own: list[Record] = []
-    for record in records:
-        if record[0] == THREAD:
-            own = groups.setdefault(int(record[2]), (record, []))[1]
-        else:
-            own.append(record)
-    return list(groups.values())
+def _newest(group: Group, share: int, room: int, began: int) -> tuple[str, int]:
+    """The newest records of a thread that fit, as JSON, and how many there are besides or were lost."""
+    newest = [since(record, began) for record in group.records[-share:] if record[0] != SKIPPED]
+    text = dumps(newest)
+    while newest and len(text) > room - _OF_A_THREAD:
+        newest = newest[len(newest) // 4 + 1 :]
+        text = dumps(newest)
+    return text[1:-1], group.lost + len(group.records) - group.marks - len(newest)

@@ -150,13 +150,15 @@ class Recording:
             self.skipped += lost
             ring.taken += lost
             yield SKIPPED, self.clock(), lost
-        for _ in range(count):
-            try:
-                record = ring.records.popleft()
-            except IndexError:
-                return  # another reader
-            ring.taken += 1
-            yield record
+        taken: list[Record] = []
+        keep, popleft = taken.append, ring.records.popleft
+        try:
+            for _ in range(count):
+                keep(popleft())
+        except IndexError:
+            pass  # another reader
+        ring.taken += len(taken)
+        yield from taken
 
     def _new_ring(self) -> Ring:
         ring = Ring(next(self._ring_numbers), threading.current_thread())

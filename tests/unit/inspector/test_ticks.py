@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from nio.inspector import _collector
-from nio.inspector._collector import Collector, _some
+from nio.inspector._collector import Collector
 from nio.inspector._history import KEPT, History
-from nio.inspector._tick import as_text
+from nio.inspector._tick import as_text, by_thread
 from nio.spi import SelectorProvider
 from nio.trace import CHANNEL, DISPATCH, READ, SKIPPED, THREAD, TICK, TIMER, TURN, WORK, Record, Recording
 
@@ -20,7 +20,7 @@ WORKER: Record = (THREAD, 1000, 1, "worker")
 
 def told(records: list[Record], keys: int = 0, skipped: int = 0) -> Any:
     tick = {"seq": 1, "keys": [{"fd": n, "peer": "x" * 100} for n in range(keys)], "more_keys": 2, "skipped": skipped}
-    text = as_text(tick, records, 1000)
+    text = as_text(tick, by_thread(records), 1000)
     assert len(text) <= 64_000
     return json.loads(text)
 
@@ -75,20 +75,30 @@ def test_what_is_long_is_told_as_far_as_there_is_room() -> None:
 
 
 def test_nothing_in_a_tick_ends_an_element_of_a_page() -> None:
-    text = as_text({"keys": [], "more_keys": 0, "skipped": 0}, [LOOP, (CHANNEL, 1000, 3, 9, "</script>", "", "")], 0)
+    text = as_text(
+        {"keys": [], "more_keys": 0, "skipped": 0}, by_thread([LOOP, (CHANNEL, 1000, 3, 9, "</script>", "", "")]), 0
+    )
     assert "<" not in text
     assert json.loads(text)["trace"][1][4] == "</script>"
 
 
-def test_the_doctor_gets_a_part_of_much_and_all_that_comes_and_goes() -> None:
+def test_the_doctor_gets_a_part_of_much_and_all_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = SelectorProvider.default()
+    collector = Collector(provider, Recording("io", provider.clock), None, "x")
+    got: list[Record] = []
+    monkeypatch.setattr(collector._diagnosis, "feed", got.extend)
     few: list[Record] = [LOOP, (READ, 1000, 3, 4, 512)]
-    assert _some(few) is few
+    collector.put(few)
+    collector.tick({})
+    assert got == few
     many: list[Record] = [(READ, n, 3, 4, 512) for n in range(5000)]
     opened: Record = (CHANNEL, 1, 4, 9, "stream", "", "")
-    part = list(_some([LOOP, *many, opened, *many, WORKER, *many]))
-    assert part.count(opened) == 1
-    assert sum(record[0] == READ for record in part) == 3000
-    assert [record[0] for record in part].count(SKIPPED) == 2
+    for reads in (3000, 0):  # once a second
+        got.clear()
+        collector.put([LOOP, *many, opened, *many, WORKER, *many])
+        collector.tick({})
+        kinds = [record[0] for record in got]
+        assert (kinds.count(CHANNEL), kinds.count(READ), kinds.count(SKIPPED)) == (1, reads, 2)
 
 
 def test_records_that_nobody_looks_at_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
