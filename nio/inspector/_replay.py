@@ -115,7 +115,7 @@ def _ticks(records: list[Record], header: dict[str, Any]) -> Iterator[str]:
         if late >= 0 and record[0] != trace.THREAD:
             if len(batch) > len(thread):
                 yield model.tick(batch, end)
-                batch = list(thread)
+            batch = list(thread)
             end += late // period * period + period
         if record[0] == trace.THREAD:
             thread = [record]

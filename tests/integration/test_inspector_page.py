@@ -112,7 +112,7 @@ def child(*words: str, prints: bool = True, **environment: str) -> Iterator[Chil
         running.end()
 
 
-def hello(*words: str, **environment: str) -> Any:
+def hello(*words: str, **environment: Any) -> Any:
     return child("-m", "samples.hello_name", "server", "--port", "0", "--inspect", *words, **environment)
 
 

@@ -87,7 +87,7 @@ def test_each_process_of_a_prefork_has_a_page() -> None:
     )
     try:
         assert server.stderr is not None
-        urls = []
+        urls: list[str] = []
         while len(urls) < 3:
             urls += re.findall(r"http://\S+", server.stderr.readline())
         assert len({url.partition("?")[0] for url in urls}) == 3

@@ -80,7 +80,12 @@ def test_a_real_trace() -> None:
             client.sendall(b"Ann\n")
             assert client.recv(100) == b"Hello Ann\n"
             records: list[Record] = []
-            until(lambda: records.extend(log.take()) or any("Hello" in record for record in records))
+
+            def is_told() -> bool:
+                records.extend(log.take())
+                return any("Hello" in record for record in records)
+
+            until(is_told)
     last = ticks(records, clock=log.began, program="a</script>.py")[-1]
     handlers = {key["handler"]: key for key in last["keys"]}
     assert set(handlers) == {"Acceptor", "Hello"}
