@@ -20,9 +20,13 @@ from benchmarks._load import Load, Measurement, total
 from benchmarks._process import HOST, WORKERS
 from benchmarks._rounds import arguments, median_ratio, pin
 from benchmarks._servers import nio_server
+from nio.inspector import inspect
+from nio.spi import SelectorProvider
 
 SLICE = 0.05  # seconds
 LEVELS = ("plain", "off", "events", "io", "teach")
+PAGE_SLICE = 1.0  # what is recorded in a slice is looked at by its end
+WITH_A_PAGE = ("plain", "events", "page")  # at level events, with the live page open in a browser that reads it all
 
 
 def main() -> None:
@@ -33,13 +37,18 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=0.5, help="of load on each server in a round (default 0.5)")
     parser.add_argument("--pooled", action="store_true", help=f"with {WORKERS} workers")
+    parser.add_argument("--page", action="store_true", help="what the live page costs; use --seconds 3")
     options = parser.parse_args()
+    levels, length = (WITH_A_PAGE, PAGE_SLICE) if options.page else (LEVELS, SLICE)
     workers = WORKERS if options.pooled else 0
     processor = pin()
-    rounds = [measured(processor, workers, options.connections, options.seconds) for _ in range(options.rounds)]
+    rounds = [
+        measured(levels, length, processor, workers, options.connections, options.seconds)
+        for _ in range(options.rounds)
+    ]
     print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s, medians")
     print(f"{'level':<10}{'CPU us/request':>16}{'to plain':>10}")
-    for level in LEVELS:
+    for level in levels:
         cpu = statistics.median(each[level].cpu_per_request for each in rounds)
         ratio = median_ratio((each[level].cpu_per_request, each["plain"].cpu_per_request) for each in rounds)
         print(f"{level:<10}{cpu:>16.2f}{ratio:>10.2f}")
@@ -50,19 +59,28 @@ def serve(level: str, workers: int) -> None:
     if level in ("plain", "off"):
         nio_server(workers)
         return
-    with nio.trace.recording(level):
+    if level != "page":
+        with nio.trace.recording(level):
+            nio_server(workers)
+        return
+    provider = nio.trace.TracingProvider(level="events")
+    with SelectorProvider.use(provider), inspect(provider):
         nio_server(workers)
 
 
-def measured(processor: int, workers: int, connections: int, seconds: float) -> dict[str, Measurement]:
+def measured(
+    levels: tuple[str, ...], length: float, processor: int, workers: int, connections: int, seconds: float
+) -> dict[str, Measurement]:
     """One round, with servers of its own."""
     with ExitStack() as stack:
         loads = {}
-        for level in LEVELS:
+        for level in levels:
             port, pid = stack.enter_context(running(level, workers, processor))
             loads[level] = stack.enter_context(Load((HOST, port), pid, connections))
-        slices = [{level: load.run(SLICE) for level, load in loads.items()} for _ in range(2 + round(seconds / SLICE))]
-        return {level: total(each[level] for each in slices[2:]) for level in LEVELS}  # the first ones warm up
+        slices = [
+            {level: load.run(length) for level, load in loads.items()} for _ in range(2 + round(seconds / length))
+        ]
+        return {level: total(each[level] for each in slices[2:]) for level in levels}  # the first ones warm up
 
 
 @contextmanager
@@ -70,15 +88,25 @@ def running(level: str, workers: int, processor: int) -> Iterator[tuple[int, int
     """A server in a child process: its port and process id."""
     own = [sys.executable, "-m", "benchmarks.trace", "serve", level, str(workers)]
     plain = [sys.executable, "-m", "benchmarks._servers", "nio-pooled" if workers else "nio", "hello"]
-    with subprocess.Popen(plain if level == "plain" else own, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    command = plain if level == "plain" else own
+    seen = subprocess.PIPE if level == "page" else None
+    with ExitStack() as stack:
+        child = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=seen)
+        )
         assert child.stdin is not None
         assert child.stdout is not None
+        stack.callback(child.wait, 10)
+        stack.callback(child.stdin.close)
         os.sched_setaffinity(child.pid, {processor})
-        try:
-            yield int(child.stdout.readline()), child.pid
-        finally:
-            child.stdin.close()
-            child.wait(10)
+        port = int(child.stdout.readline())
+        if child.stderr is not None:
+            url = child.stderr.readline().decode().split()[-1]
+            page = subprocess.Popen(["curl", "-sNo", os.devnull, url.replace("/?", "/events?")])
+            stack.callback(page.wait)
+            stack.callback(page.terminate)
+            stack.callback(child.stderr.close)
+        yield port, child.pid
 
 
 if __name__ == "__main__":

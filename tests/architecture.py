@@ -39,6 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "tls": BASE | {"framing", "executors", "reactor"},
     "trace": BASE | {"framing", "executors", "reactor", "nio"},
     "doctor": BASE | {"charset", "executors", "reactor", "trace", "nio"},
+    "inspector": BASE | {"framing", "executors", "reactor", "trace", "doctor", "nio"},
     "testing": BASE | {"charset", "framing", "executors", "reactor", "tasks", "tls", "nio"},
     "nio": BASE | {"charset", "_strict"},
 }

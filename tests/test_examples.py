@@ -14,7 +14,7 @@ import pytest
 from tests.test_docs import PAGES
 from tests.test_readme import README, ROOT, blocks
 
-_NAMES = ("doctor", "executors", "framing", "reactor", "tasks", "testing", "tls", "trace")
+_NAMES = ("doctor", "executors", "framing", "inspector", "reactor", "tasks", "testing", "tls", "trace")
 PACKAGES = [f"nio.{name}" for name in _NAMES]
 
 

@@ -21,6 +21,7 @@ class Table(Protocol):
 
 
 S = TypeVar("S", bound=Table)
+E = TypeVar("E")
 
 
 class PerKernel(Generic[S]):
@@ -58,9 +59,13 @@ class SharedTable:
         """A second time changes nothing."""
         self._entries.add(entry)
 
+    def entries(self, kind: type[E]) -> list[E]:
+        """The entries of that kind that are open."""
+        return [entry for entry in tuple(self._entries) if isinstance(entry, kind) and getattr(entry, "is_open", False)]
+
     def count(self, kind: type) -> int:
-        """How many of the entries are of that kind, and open."""
-        return sum(isinstance(entry, kind) and getattr(entry, "is_open", False) for entry in tuple(self._entries))
+        """How many there are of them."""
+        return len(self.entries(kind))
 
     def forget(self) -> None:
         for entry in tuple(self._entries):

@@ -14,9 +14,11 @@ from nio.doctor._facts import TurnFacts as TurnFacts
 from nio.doctor._finding import Finding as Finding
 from nio.doctor._finding import MistakeWarning as MistakeWarning
 from nio.doctor._place import Place as Place
+from nio.doctor._records import Diagnosis as Diagnosis
 from nio.doctor._records import diagnose as diagnose
 from nio.doctor._rules import Rule as Rule
 from nio.doctor._strict import Strict as Strict
+from nio.doctor._strict import current as current
 from nio.doctor._strict import strict as strict
 from nio.doctor._table import Mistake as Mistake
 from nio.doctor._table import mistakes as mistakes
@@ -25,6 +27,7 @@ from nio.doctor._ward import remove_rule as remove_rule
 
 __all__ = [
     "ChannelFacts",
+    "Diagnosis",
     "Examination",
     "Finding",
     "Mistake",
@@ -34,6 +37,7 @@ __all__ = [
     "Strict",
     "TurnFacts",
     "add_rule",
+    "current",
     "diagnose",
     "examine",
     "mistakes",

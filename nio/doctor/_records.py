@@ -25,12 +25,36 @@ _KINDS = {"listener": "listener", "datagram": "datagram", "pipe": "pipe", "descr
 
 def diagnose(records: Iterable[trace.Record]) -> list[Finding]:
     """The mistakes that a recording shows: what ``recording.take()`` gives, or a trace that was read from a file."""
-    tagged = _in_order(records)
-    reader = _Reader({int(record[2]): str(record[3]) for _, record in tagged if record[0] == trace.THREAD})
-    for thread, record in tagged:
-        reader.feed(thread, record)
-    reader.finish()
-    return reader.ward.findings
+    diagnosis = Diagnosis()
+    diagnosis.feed(records)
+    diagnosis.finish()
+    return diagnosis.findings
+
+
+class Diagnosis:
+    """The mistakes of a program that runs on: records are fed as they come, a few at a time.
+
+    For one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, in the order in which it was first seen."""
+        return self._reader.ward.findings
+
+    def feed(self, records: Iterable[trace.Record]) -> None:
+        """Go on with what ``recording.take()`` gives."""
+        tagged = _in_order(records)
+        self._reader.names.update({int(record[2]): str(record[3]) for _, record in tagged if record[0] == trace.THREAD})
+        for thread, record in tagged:
+            self._reader.feed(thread, record)
+
+    def finish(self) -> None:
+        """There are no more records."""
+        self._reader.finish()
 
 
 def _in_order(records: Iterable[trace.Record]) -> list[tuple[int, trace.Record]]:
@@ -46,9 +70,9 @@ def _in_order(records: Iterable[trace.Record]) -> list[tuple[int, trace.Record]]
 class _Reader:
     """Feeds the facts of each thread; a thread has one selector."""
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self) -> None:
         self.ward = Ward()
-        self._names = names
+        self.names: dict[int, str] = {}
         self._facts: dict[int, Facts] = {}
         self._channels: dict[int, ChannelFacts] = {}
         self._owner: dict[int, int] = {}  # channel to the thread that selects for it
@@ -98,7 +122,7 @@ class _Reader:
             if self._owner.get(ch, thread) == thread != changer:
                 self._changes.remove(change)
                 if began < t < ended and not woken:
-                    name = self._names.get(changer, str(changer))
+                    name = self.names.get(changer, str(changer))
                     facts.turn.late.append(LateChange(what, line, name, ended - t))
 
     def _ready(self, thread: int, t: int, ch: int, mask: int, selected: int) -> None:

@@ -170,6 +170,11 @@ def switch_on(say: Callable[[Finding], object] | None = warn) -> Strict:
     return _on[0]
 
 
+def current() -> Strict | None:
+    """Strict mode, while it is on."""
+    return _on[0] if _on else None
+
+
 def switch_off() -> None:
     """Strict mode ends with the last who has asked for it."""
     if _on:

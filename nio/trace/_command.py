@@ -12,7 +12,6 @@ import os
 import pkgutil
 import runpy
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -94,7 +93,8 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
     try:
         provider = TracingProvider(level=level)
         sinks = _sinks(options, provider, program)
-        inspect = _inspector() if options.inspect is not None else None
+        if options.inspect is not None:
+            sinks.append(_page()(provider, options.inspect, program))
     except (OSError, ProviderUnavailableError, ImportError) as error:
         tell(str(error))
         return _USAGE
@@ -106,8 +106,6 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
         teaching = ExitStack()
         teaching.enter_context(telling_buffers(provider.recording))
         atexit.register(teaching.close)  # which keeps it
-    if inspect is not None:
-        inspect(provider, options.inspect)
     try:
         return _run_program(program, args, is_module=options.module is not None)
     except KeyboardInterrupt:
@@ -141,10 +139,10 @@ def _to_stderr(provider: TracingProvider) -> tuple[Callable[[str], None], int, C
     return put, provider.recording.began, has_room
 
 
-def _inspector() -> Callable[[TracingProvider, int], object]:
+def _page() -> Callable[[TracingProvider, int, str], Sink]:
     """By its name: it stands above this package."""
     try:
-        found: Callable[[TracingProvider, int], object] = pkgutil.resolve_name("nio.inspector:inspect")
+        found: Callable[[TracingProvider, int, str], Sink] = pkgutil.resolve_name("nio.inspector._inspect:page_of")
     except (ImportError, AttributeError):
         raise ImportError("there is no nio.inspector here, so --inspect shows nothing: use --follow or --out") from None
     return found
@@ -180,7 +178,8 @@ def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
         if isinstance(error, ImportError) and _is_of_runpy(error.__traceback__):
             tell(f"cannot run {program!r}: {error}")
             return _USAGE
-        traceback.print_exception(type(error), error, _of_the_program(error.__traceback__))
+        error.__traceback__ = _of_the_program(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 

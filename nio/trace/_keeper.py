@@ -117,7 +117,7 @@ class Keeper:
         self._pause = self._provider.event()  # that nobody sets
         self._holders: set[int] = set()  # threads that fork, and have the lock
         self._thread = self._provider.start_thread(self._run, name="nio-trace")
-        self._provider.own_threads = 1
+        self._provider.own_threads += 1
 
     def close(self, *, hurry: bool = False) -> None:
         """Write what there is, and finish; a second call does nothing.
@@ -141,7 +141,7 @@ class Keeper:
 
     def _finish(self) -> None:
         self._thread.join()
-        self._provider.own_threads = 0
+        self._provider.own_threads -= 1
         self._write()
         for sink in tuple(self._sinks):
             self._guarded(sink, sink.close)
@@ -186,6 +186,7 @@ class Keeper:
             self._let_go()
             return
         self._process = os.getpid()
+        self._provider.own_threads = 0
         self._sinks[:] = [sink.in_child(self._process) for sink in self._sinks]
         self._begin()
 

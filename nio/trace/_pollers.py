@@ -6,7 +6,7 @@ from typing import Any
 
 from nio.spi import Poller, Wakeup
 from nio.trace._recording import Recording
-from nio.trace._records import INTEREST, READY, TURN, WAKEUP
+from nio.trace._records import INTEREST, READY, TEACH, TURN, WAKEUP
 
 
 class TracedPoller:
@@ -71,7 +71,8 @@ class TracedPoller:
     def _waiting(self) -> Any:
         """``wait``, with what it needs at hand."""
         recording = self._recording
-        call, here, clock, wakeups = self._inner.wait, recording.here, recording.clock, recording.wakeups
+        call = self._holding() if recording.level >= TEACH else self._inner.wait
+        here, clock, wakeups = recording.here, recording.clock, recording.wakeups
 
         def wait(timeout: float | None) -> list[tuple[int, int]]:
             began = clock()
@@ -86,6 +87,16 @@ class TracedPoller:
             return events
 
         return wait
+
+    def _holding(self) -> Any:
+        """``wait`` of the inner one, once whoever may hold the loop lets it on."""
+        wait, recording = self._inner.wait, self._recording
+
+        def hold_and_wait(timeout: float | None) -> Any:
+            recording.between_turns()
+            return wait(timeout)
+
+        return hold_and_wait
 
 
 class TracedWakeup:

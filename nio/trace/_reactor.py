@@ -134,6 +134,7 @@ def trace_loop(loop: object, recording: Recording) -> None:
     traced = traced_class(type(loop))
     loop.__class__ = traced
     traced._begin_telling(loop, recording)  # type: ignore[arg-type]  # it is one now
+    recording.loops.add(loop)
 
 
 def traced_class(plain: type[Reactor]) -> type[TracedReactor]:

@@ -17,13 +17,17 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from weakref import ref
+from weakref import WeakSet, ref
 
 from nio.channels import SelectionKey
 from nio.trace._records import LEVELS, SKIPPED, THREAD, Record, check_level
 
 ROOM = 65536  # records of one thread
 _MOST_RINGS = 256
+
+
+def _nothing() -> None:
+    """Nobody holds the loop."""
 
 
 class Ring:
@@ -83,6 +87,8 @@ class Recording:
         self.arrivals: dict[int, int] = {}  # signals that have come, and when
         self.lines: dict[int, str] = {}  # descriptors, to the line that changed the interest set last
         self.keys: dict[int, ref[SelectionKey]] = {}  # by descriptor
+        self.loops: WeakSet[object] = WeakSet()  # reactors that tell of themselves
+        self.between_turns: Callable[[], object] = _nothing  # called before each selection at level teach
         self.skipped: int = 0  # records that no reader has seen
         self._rings: dict[int, Ring] = {}  # by their numbers, the oldest first; any thread takes one out
         self._ring_numbers = itertools.count()
@@ -144,13 +150,15 @@ class Recording:
             self.skipped += lost
             ring.taken += lost
             yield SKIPPED, self.clock(), lost
-        for _ in range(count):
-            try:
-                record = ring.records.popleft()
-            except IndexError:
-                return  # another reader
-            ring.taken += 1
-            yield record
+        taken: list[Record] = []
+        keep, popleft = taken.append, ring.records.popleft
+        try:
+            for _ in range(count):
+                keep(popleft())
+        except IndexError:
+            pass  # another reader
+        ring.taken += len(taken)
+        yield from taken
 
     def _new_ring(self) -> Ring:
         ring = Ring(next(self._ring_numbers), threading.current_thread())

@@ -166,6 +166,8 @@ def _server(parser: argparse.ArgumentParser) -> Complete:
     add("--max-connections", type=_whole(1, 1_000_000), metavar="N", help="clients at a time at most (10000)")
     add("--backlog", type=_whole(1, 65_535), default=0, metavar="N", help="clients that may wait to be accepted (1024)")
     add("--port-file", metavar="PATH", help="write the port into this file while clients can come")
+    add("--inspect", type=_whole(0, 65_535), nargs="?", const=0, metavar="P", help="show a live page, on port P (any)")
+    add("--inspect-level", choices=("events", "io", "teach"), default="events", metavar="L", help="... of that level")
     logs = parser.add_mutually_exclusive_group()
     levels = ("debug", "info", "warning", "error")
     log_help = f"{', '.join(levels)} (info)"

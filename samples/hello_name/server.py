@@ -8,13 +8,14 @@ and the alarm, which is for a ``process`` that still holds the reactor's own thr
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import signal
 import sys
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TextIO
 
 from nio import ProtocolFamily, SelectionKey, ServerSocketChannel
@@ -39,6 +40,8 @@ def main(options: argparse.Namespace) -> Exit:
     )
     handler = configured(options.max_name, options.idle_timeout or None, options.delay, options.delay_kind)
     with ExitStack() as stack:
+        if options.inspect is not None:
+            stack.enter_context(_page().recorded(options))
         listener = stack.enter_context(_listen(options))
         workers: int | Executor | None = options.workers
         if options.reactor == "pooled" or (options.reactor == "multi" and (workers or ":" in options.executor)):
@@ -53,7 +56,14 @@ def main(options: argparse.Namespace) -> Exit:
         )
         stack.callback(reactor.close)
         reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(handler))
+        if options.inspect is not None:
+            stack.enter_context(_page().shown(reactor, options))
         return _Run(reactor, listener, options).to_the_end()
+
+
+def _page() -> ModuleType:
+    """Loaded by whoever wants to see: it brings the trace and the doctor."""
+    return importlib.import_module("samples.hello_name._page")
 
 
 def _listen(options: argparse.Namespace) -> ServerSocketChannel:
