@@ -104,6 +104,9 @@ class Page:
         self._reactor.close()
         self._uncount()
 
+    def hurry(self) -> None:
+        """Nobody is waited for."""
+
     def in_child(self, process: int) -> _PageOfChild:
         """In a forked child: the parent's page is the parent's."""
         self._is_over = True
@@ -137,6 +140,9 @@ class _PageOfChild:
     def close(self) -> None:
         if self._page is not None:
             self._page.close()
+
+    def hurry(self) -> None:
+        """Nobody is waited for."""
 
     def in_child(self, process: int) -> _PageOfChild:
         return self if self._page is None else self._page.in_child(process)

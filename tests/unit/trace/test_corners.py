@@ -313,8 +313,8 @@ def test_two_readers_at_a_time(provider: TracingProvider) -> None:
     first = log.take()
     assert next(first)[0] == THREAD
     assert next(first)[1] == 0
-    assert [record[1] for record in log.take() if record[0] == READ] == [1, 2, 3]
-    assert list(first) == []
+    second = [record[1] for record in log.take() if record[0] == READ]
+    assert second + [record[1] for record in first] == [1, 2, 3]  # each is seen once
 
 
 def test_two_readers_of_a_thread_that_has_ended(provider: TracingProvider) -> None:
