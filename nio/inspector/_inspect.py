@@ -222,6 +222,7 @@ def page_of(provider: TracingProvider, port: int, program: str) -> Page:
 
 def _to_stderr(line: str) -> None:
     try:
-        print(f"nio.inspector: {line}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"nio.inspector: {line}\n")
+        sys.stderr.flush()
     except (AttributeError, OSError, ValueError):
         pass  # there is no stderr, or nobody reads it

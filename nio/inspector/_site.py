@@ -58,10 +58,9 @@ class Site:
             more |= {"held": gate.is_held, "slow": gate.is_slow, "clients": len(self._injector.clients)}
         text = self._collector.tick(more)
         self._history.add(text)
-        if self._streams:
-            event = _event(self._history.newest, text)
-            for client in tuple(self._streams):
-                client.tick(event)
+        event = _event(self._history.newest, text)
+        for client in tuple(self._streams):
+            client.tick(event)
 
     def join(self, client: Client, after: int | None) -> Iterator[bytes]:
         """As ``Site`` in ``_client.py`` has it: without a number the whole minute, to be rewound."""

@@ -71,11 +71,6 @@ def as_dict(record: Record) -> dict[str, int | str]:
     return {"kind": NAMES[kind], **dict(zip(FIELDS[kind], record[1:], strict=True))}
 
 
-def time_of(record: Record) -> int:
-    """When it was, or began."""
-    return int(record[1])
-
-
 def fits(record: object) -> bool:
     """It is a record of this schema, as far as a tuple or list can tell."""
     if not isinstance(record, (tuple, list)) or not record or type(record[0]) is not int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.inspector._client import MOST_UNSENT, Answer, Client, Stream
@@ -102,3 +103,21 @@ def test_who_leaves_in_the_middle_of_an_answer() -> None:
         sock.close()
         until(lambda: not connections(reactor))
         assert site.left == []
+
+
+def test_it_goes_on_when_there_is_room_and_waits_when_there_is_none() -> None:
+    class Clients:
+        unsent = 1 << 30
+        pumped = 0
+
+        def _pump(self) -> None:
+            self.pumped += 1
+
+    client: Any = Clients()
+    Client._pump_on(client)
+    Client.on_writable(client, False)
+    assert client.pumped == 0
+    Client.on_writable(client, True)
+    client.unsent = 0
+    Client._pump_on(client)
+    assert client.pumped == 2

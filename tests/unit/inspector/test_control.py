@@ -10,6 +10,7 @@ import pytest
 from nio.errors import IllegalArgumentError
 from nio.inspector import _site, inspect
 from nio.inspector._gate import Gate
+from nio.inspector._inject import Puppet
 from nio.reactor import Reactor
 from nio.spi import SelectorProvider
 from nio.trace import TracingProvider
@@ -154,3 +155,10 @@ def test_control_is_for_teach_on_loopback() -> None:
             sock.sendall(server.request("/healthz", f"Host: 127.0.0.1:{server.place[1]}"))
             assert sock.recv(12) == b"HTTP/1.1 200"
         assert server.ask("/do/pause", f"X-Nio-Token: {server.token}", method="POST").status == 403
+
+
+def test_a_slow_reader_that_is_owed_much_asks_no_more() -> None:
+    class Puppets:
+        unsent = 1 << 20
+
+    Puppet._ask_on(Puppets())  # type: ignore[arg-type]  # nothing else of it is looked at

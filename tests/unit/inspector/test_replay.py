@@ -107,3 +107,10 @@ def test_a_long_trace_has_longer_ticks() -> None:
     found = ticks(records)
     assert 5_000 < len(found) <= 6_001
     assert found[-1]["stats"]["turns"] == 10_000
+
+
+def test_a_period_without_a_record_is_no_tick() -> None:
+    """The first record of a thread, and then nothing for a long time."""
+    late: Record = (TURN, 60 * S, 60 * S + 1, -1, 0, 0)
+    [tick] = ticks([LOOP, late], clock=1)
+    assert tick["stats"]["turns"] == 1
