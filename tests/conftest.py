@@ -18,7 +18,6 @@ import pytest
 
 pytest_plugins = ["tests.guard"]
 
-os.environ.pop("PYTEST_ADDOPTS", None)  # what was asked of this run is not asked of those that tests start
 DESCRIPTORS = "/proc/self/fd"
 GRACE = 2.0  # seconds a thread that has been told to end may take
 

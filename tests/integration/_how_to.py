@@ -9,6 +9,7 @@ becomes one that the kernel gives, so the page may show a number.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -88,10 +89,12 @@ def finished(
 ) -> subprocess.CompletedProcess[str]:
     """The program run to its end, ``given`` as its standard input: a client, or anything that serves nobody."""
     path = program.saved(directory)
+    options = {"PYTEST_ADDOPTS": ""}  # what was asked of this run of pytest is not asked of one that the program is
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", LAUNCHER, str(path), call, *arguments],
         input=given,
         cwd=ROOT,
+        env=os.environ | options,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
