@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+LEAF = ("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Authority:
         self.name = name
         self.certificate = self.directory / "ca.pem"
         self._key = self.directory / "ca.key"
-        openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", *files(self.certificate, self._key))
+        subject = ("-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # 3.13 asks for it
+        openssl("req", "-x509", *KEY, "-days", "2", *subject, *files(self.certificate, self._key))
 
     def issue(self, *names: str, common_name: str = "", kind: str = "") -> Pair:
         """A certificate for these host names or addresses."""
@@ -42,7 +44,7 @@ class Authority:
         pair = Pair(self.directory / f"{label}.pem", self.directory / f"{label}.key")
         if not pair.certificate.exists():
             hosts = ",".join(("IP:" if name[0].isdigit() else "DNS:") + name for name in names)
-            subject = ("-subj", f"/CN={common_name or names[0]}", "-addext", f"subjectAltName={hosts}")
+            subject = ("-subj", f"/CN={common_name or names[0]}", "-addext", f"subjectAltName={hosts}", *LEAF)
             signed = ("-CA", str(self.certificate), "-CAkey", str(self._key))
             openssl("req", "-x509", *KEY, "-days", "2", *subject, *signed, *files(pair.certificate, pair.key))
         return pair

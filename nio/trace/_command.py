@@ -12,6 +12,7 @@ import os
 import pkgutil
 import runpy
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -161,6 +162,8 @@ def _close_before_exit(provider: TracingProvider, keeper: Keeper) -> None:
 
 def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
     sys.argv = [program, *args]
+    # The other thread that Python warns of is the trace's own, which stands still around a fork.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded, use of fork", DeprecationWarning)
     if not is_module:
         if not os.access(program, os.R_OK):
             tell(f"cannot read {program!r}")

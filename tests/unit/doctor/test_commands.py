@@ -156,6 +156,8 @@ def test_a_trace_is_read(tmp_path: Path, capsys: Output) -> None:
 
 def test_the_environment(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NIO_STRICT", raising=False)
+    own = str(Path(nio.__file__).parents[1])  # alone: where the wheel is installed beside a checkout there are two
+    monkeypatch.setattr("sys.path", [own, *(path for path in sys.path if not Path(path or ".", "nio").is_dir())])
     assert main(["--env"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"nio {nio.__version__} of {Path(nio.__file__).parent}, Python 3.")
