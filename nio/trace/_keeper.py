@@ -126,12 +126,13 @@ class Keeper:
         """
         if self._over.is_set():
             return
-        self._over.set()
-        if hurry:
-            self._hurry()
         try:
+            self._over.set()
+            if hurry:
+                self._hurry()
             self._finish()
         except KeyboardInterrupt:
+            self._over.set()
             self._hurry()
             self._finish()
 

@@ -15,7 +15,7 @@ import logging
 import sys
 from typing import Any
 
-from nio.channels import SelectionKey, StandardSocketOptions
+from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
 from nio.errors import IllegalStateError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
@@ -65,6 +65,9 @@ class Connection(Carried):
 
     __slots__ = ("_drain_began", "_drain_left", "_longest", "_read_size")
 
+    reactor: Reactor
+    key: SelectionKey
+    channel: SocketChannel
     _longest: int  # bytes of a line, with its ending, that _steady.py serves; 0: a unit does; negative: nobody
 
     half_open = False
