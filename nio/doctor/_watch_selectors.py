@@ -156,7 +156,7 @@ class SelectorWatch:
 
     def _work(self, before: _clocks.Clocks, stretch: Stretch) -> list[Work]:
         wall, cpu, others, queued = _clocks.now().since(before)
-        since_seen = self.watchdog.queued() - stretch.queued if stretch.queued >= 0 else 0  # the watchdog may be late
+        since_seen = self.watchdog.queued() - stretch.queued if stretch.queued >= 0 else queued  # it may be late
         queued = max(queued, since_seen)
         place, inside = stretch.blamed
         return [Work(wall, cpu, others, queued, place, inside)] if place.path else []
