@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-from collections.abc import Iterable, Sequence
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 
@@ -50,3 +53,19 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
 def median_ratio(rounds: Iterable[tuple[float, float]]) -> float:
     """Of one side to the other, by round."""
     return ratios(*zip(*rounds, strict=True)).median
+
+
+@contextmanager
+def served(module: str, *words: str, processor: int) -> Iterator[tuple[int, int]]:
+    """``python3 -m module words`` as a child on that processor, which prints its port: the port and its process id."""
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 22)}
+    command = [sys.executable, "-m", module, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        os.sched_setaffinity(child.pid, {processor})
+        try:
+            yield int(child.stdout.readline()), child.pid
+        finally:
+            child.stdin.close()
+            child.wait(10)

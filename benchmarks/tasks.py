@@ -14,15 +14,14 @@ import os
 import select
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from benchmarks._rounds import arguments, median_ratio, pin
+from benchmarks._rounds import arguments, median_ratio, pin, served
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, Reactor, StreamHandler
@@ -97,22 +96,6 @@ def announce(port: int) -> None:
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 
 
-@contextmanager
-def running(name: str, processor: int) -> Iterator[tuple[int, int]]:
-    """A server in a child process: its port and process id."""
-    command = [sys.executable, "-m", "benchmarks.tasks", "--serve", name]
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 22)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        os.sched_setaffinity(child.pid, {processor})
-        try:
-            yield int(child.stdout.readline()), child.pid
-        finally:
-            child.stdin.close()
-            child.wait(10)
-
-
 class Load:
     """So many connections to one server: each sends a name, checks the reply, sends the next."""
 
@@ -155,7 +138,10 @@ def measured(names: list[str], connections: int, seconds: float, processor: int)
     """One round, with servers of its own: microseconds of processor time a request."""
     sums = {name: [0.0, 0.0] for name in names}
     with ExitStack() as stack:
-        loads = {name: Load(*stack.enter_context(running(name, processor)), connections) for name in names}
+        loads = {}
+        for name in names:
+            port, pid = stack.enter_context(served("benchmarks.tasks", "--serve", name, processor=processor))
+            loads[name] = Load(port, pid, connections)
         for number in range(WARM_UP + round(seconds / SLICE)):
             for name, load in loads.items():
                 requests, cpu = load.run(SLICE)

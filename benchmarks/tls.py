@@ -12,7 +12,6 @@ import socket
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +19,7 @@ from functools import partial
 
 from benchmarks._load import Load, Measurement, total
 from benchmarks._process import HOST, announce
-from benchmarks._rounds import arguments, median_ratio, pin
+from benchmarks._rounds import arguments, median_ratio, pin, served
 from benchmarks._servers import HelloHandler
 from benchmarks.peers.on_asyncio import BoundedHello
 from nio import SelectionKey, ServerSocketChannel
@@ -76,7 +75,9 @@ def measured(pem: str, processor: int, connections: int, seconds: float) -> dict
     with ExitStack() as stack:
         loads = {}
         for name in NAMES:
-            port, pid = stack.enter_context(running(name, pem, processor))
+            port, pid = stack.enter_context(
+                served("benchmarks.tls", "--serve", name, "--pem", pem, processor=processor)
+            )
             loads[name] = stack.enter_context(Load((HOST, port), pid, connections, wrap))
         slices = [{name: load.run(SLICE) for name, load in loads.items()} for _ in range(2 + round(seconds / SLICE))]
         return {name: total(each[name] for each in slices[2:]) for name in NAMES}  # the first ones warm up
@@ -84,22 +85,6 @@ def measured(pem: str, processor: int, connections: int, seconds: float) -> dict
 
 def wrapped(context: ssl.SSLContext, sock: socket.socket) -> socket.socket:
     return context.wrap_socket(sock)
-
-
-@contextmanager
-def running(name: str, pem: str, processor: int) -> Iterator[tuple[int, int]]:
-    """A server in a child process: its port and process id."""
-    command = [sys.executable, "-m", "benchmarks.tls", "--serve", name, "--pem", pem]
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 22)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        os.sched_setaffinity(child.pid, {processor})
-        try:
-            yield int(child.stdout.readline()), child.pid
-        finally:
-            child.stdin.close()
-            child.wait(10)
 
 
 def nio_server(pem: str) -> None:

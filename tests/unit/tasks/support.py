@@ -8,7 +8,7 @@ from typing import Any
 
 from nio.framing import Framing, Lines
 from nio.reactor import CloseReason, Reactor
-from nio.tasks import Stream, Task, spawn
+from nio.tasks import Stream, Task, sleep, spawn
 from nio.tasks._tasks import tasks_of
 from tests.unit.reactor.support import PATIENCE, Kernel, Peer, World
 
@@ -94,3 +94,17 @@ def gone(world: World, peer: Peer) -> list[CloseReason]:
     world.until(lambda: world.handler.reasons)
     reasons: list[CloseReason] = world.handler.reasons
     return reasons
+
+
+class Resting(Diary):
+    """Sleeps with each record, and notes what ends it."""
+
+    async def serve(self) -> None:
+        try:
+            async for name in self:
+                self.seen.append(name)
+                await sleep(5)
+                await self.send(b"Hello " + name)
+        except BaseException as error:
+            self.seen.append(error)
+            raise

@@ -12,22 +12,7 @@ from nio.framing import Lines, Raw
 from nio.reactor import CloseReason, State
 from nio.tasks import Cancelled, Stream, StreamClosedError, TaskGroup, sleep, spawn
 from tests.unit.reactor.support import Echo, Peer, World
-from tests.unit.tasks.support import Diary, Greeting
-
-
-class Resting(Diary):
-    """Sleeps with each record, and notes what ends it."""
-
-    async def serve(self) -> None:
-        try:
-            async for name in self:
-                self.seen.append(name)
-                await sleep(5)
-                await self.send(b"Hello " + name)
-        except BaseException as error:
-            self.seen.append(error)
-            raise
-
+from tests.unit.tasks.support import Diary, Greeting, Resting
 
 # blocks
 

@@ -12,21 +12,7 @@ from nio.errors import ClosedChannelError, ProtocolError
 from nio.reactor import CloseReason, State
 from nio.tasks import Cancelled, Stream, StreamClosedError, sleep, to_worker
 from tests.unit.reactor.support import Manual, World, in_a_thread
-from tests.unit.tasks.support import Diary, Greeting, gone
-
-
-class Resting(Diary):
-    """Sleeps with each record, and notes what ends it."""
-
-    async def serve(self) -> None:
-        try:
-            async for name in self:
-                self.seen.append(name)
-                await sleep(5)
-                await self.send(b"Hello " + name)
-        except BaseException as error:
-            self.seen.append(error)
-            raise
+from tests.unit.tasks.support import Diary, Greeting, Resting, gone
 
 
 class Failing(Diary):

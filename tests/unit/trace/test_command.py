@@ -310,19 +310,6 @@ def test_the_lines_go_where_stderr_was_when_the_program_began(program: Path) -> 
     assert "= 5" in errors
 
 
-def test_no_inspector_is_told_in_one_sentence(program: Path) -> None:
-    pytest.importorskip("nio.trace")
-    program.write_text("print('ran')\n")
-    if (ROOT / "nio" / "inspector").exists():
-        pytest.skip("there is one")
-    for words in (["--inspect"], ["--inspect", "9900"]):
-        code, output, errors = run(*words, program)
-        assert (code, output) == (2, "")
-        assert (
-            errors == "nio.trace: there is no nio.inspector here, so --inspect shows nothing: use --follow or --out\n"
-        )
-
-
 def test_level_teach_tells_of_buffers(program: Path, out: Path) -> None:
     program.write_text(PIPE)
     assert run("--level", "teach", "--out", out, program)[0] == 0
