@@ -74,6 +74,14 @@ def test_what_is_above_the_committed_figure_is_a_sentence() -> None:
     assert list(compared(same, same)) == []
 
 
+def test_how_often_workers_wake_the_selector_is_no_fault_and_once_for_every_request_is() -> None:
+    then = {"instructions": {}, "calls": {"pooled": 2.02}, "epoll_ctl": {}}
+    assert list(compared(plain(Figures({}, {"pooled": Counts(3.75, 1.48, 0.0)})), then)) == []
+    assert list(compared(plain(Figures({}, {"pooled": Counts(5.5, 1.48, 0.0)})), then)) == [
+        "pooled needs 4.02 system calls for a request, not 2.02."
+    ]
+
+
 def test_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "instructions.json"
     monkeypatch.setattr(instructions, "COMMITTED", path)
