@@ -19,6 +19,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from nio.trace._file import TraceWriter, header_of
@@ -107,9 +108,12 @@ class Keeper:
         self._provider = provider
         self._recording = provider.recording
         self._sinks = sinks
-        self._process = os.getpid()
         self._begin()
-        os.register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._in_child)
+        self._hooked = hooked = [self]  # until the end: a hook stays for ever, and must keep nobody
+        hold, let_go, in_child = (
+            partial(_each, hooked, act) for act in (Keeper._hold, Keeper._let_go, Keeper._in_child)
+        )
+        os.register_at_fork(before=hold, after_in_parent=let_go, after_in_child=in_child)
 
     def _begin(self) -> None:
         self._lock = self._provider.lock()
@@ -117,7 +121,8 @@ class Keeper:
         self._pause = self._provider.event()  # that nobody sets
         self._holders: set[int] = set()  # threads that fork, and have the lock
         self._thread = self._provider.start_thread(self._run, name="nio-trace")
-        self._provider.own_threads += 1
+        self._own = 1
+        self._provider.own_threads += self._own
 
     def close(self, *, hurry: bool = False) -> None:
         """Write what there is, and finish; a second call does nothing.
@@ -142,10 +147,12 @@ class Keeper:
 
     def _finish(self) -> None:
         self._thread.join()
-        self._provider.own_threads -= 1
+        own, self._own = self._own, 0  # after a Ctrl-C this comes twice
+        self._provider.own_threads -= own
         self._write()
         for sink in tuple(self._sinks):
             self._guarded(sink, sink.close)
+        self._hooked.clear()
 
     def _run(self) -> None:
         while not self._over.wait(_PERIOD):
@@ -186,10 +193,14 @@ class Keeper:
         if self._over.is_set():
             self._let_go()
             return
-        self._process = os.getpid()
         self._provider.own_threads = 0
-        self._sinks[:] = [sink.in_child(self._process) for sink in self._sinks]
+        self._sinks[:] = [sink.in_child(os.getpid()) for sink in self._sinks]
         self._begin()
+
+
+def _each(keepers: list[Keeper], act: Callable[[Keeper], None]) -> None:
+    for keeper in tuple(keepers):
+        act(keeper)
 
 
 def header_for(provider: TracingProvider, program: str) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -147,6 +149,15 @@ def test_a_fork_while_the_last_word_was_said_leaves_the_child_free_to_fork(keepe
     keeper._lock.release()
 
 
+def test_one_that_has_ended_is_kept_by_no_hook(provider: TracingProvider, sink: ListSink) -> None:
+    keeper = Keeper(provider, [sink])
+    known = ref(keeper)
+    keeper.close()
+    del keeper
+    gc.collect()
+    assert known() is None
+
+
 def test_a_fork_does_not_wait_for_ever_for_a_reader(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nio.trace._keeper._PERIOD", 0.001)
     with keeper._lock:  # which is being written
@@ -184,3 +195,4 @@ def test_ctrl_c_while_the_end_waits_for_a_reader_is_a_hurry(provider: TracingPro
     keeper = Keeper(provider, [sink])
     keeper.close()
     assert hurried == ["hurry", "closed"]
+    assert provider.own_threads == 0
