@@ -23,7 +23,7 @@ from nio.trace._records import (
     Record,
     as_dict,
 )
-from nio.trace._text import as_line, letters
+from nio.trace._text import as_words, letters
 
 Event = dict[str, Any]
 
@@ -42,7 +42,7 @@ def as_events(records: Iterable[Record], clock: int = 0, process: int = 0) -> It
     for record in records:
         if record[0] != THREAD:
             common = {"pid": process, "tid": thread, "ts": (int(record[1]) - clock) / 1000}
-            yield _slice_or_point(record, common, clock)
+            yield _slice_or_point(record, common)
             yield from _flow(record, common, done)
             continue
         thread = int(record[2])
@@ -51,13 +51,12 @@ def as_events(records: Iterable[Record], clock: int = 0, process: int = 0) -> It
             yield {"ph": "M", "name": "thread_name", "pid": process, "tid": thread, "args": {"name": record[3]}}
 
 
-def _slice_or_point(record: Record, common: Event, clock: int) -> Event:
+def _slice_or_point(record: Record, common: Event) -> Event:
     kind, values = int(record[0]), as_dict(record)
     if "ended" in values:
         length = (int(values["ended"]) - int(record[1])) / 1000
         return common | {"ph": "X", "dur": length, "cat": NAMES[kind], "name": _name(kind, values), "args": values}
-    words = as_line(record, clock)[26:]
-    return common | {"ph": "i", "s": "t", "name": words, "cat": NAMES[kind], "args": values}
+    return common | {"ph": "i", "s": "t", "name": as_words(record), "cat": NAMES[kind], "args": values}
 
 
 def _name(kind: int, values: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nio.errors import IllegalArgumentError, ProviderUnavailableError
+from nio.errors import IllegalArgumentError
 from nio.spi import WRITABLE, SelectorProvider
 from nio.trace._buffers import telling_buffers
 from nio.trace._chrome import as_chrome_json
@@ -32,12 +32,13 @@ from nio.trace._text import as_lines, in_order
 
 _USAGE = 2
 _WITH_A_VALUE = ("--level", "--out", "-m")
-_EPILOG = """
-nio.trace read FILE                                     print a trace as text
-nio.trace convert FILE [--to text|chrome|html] [--out OUT]   ... or as what Perfetto opens, or as a page
-
-Without --out, --follow or --inspect the lines go to stderr, as with --follow.
-"""
+_NAME = "python3 -m nio.trace"
+_USES = f"""{_NAME} [options] PROGRAM [arguments]
+       {_NAME} [options] -m MODULE [arguments]
+       {_NAME} read FILE
+       {_NAME} convert FILE [--to text|chrome|html] [--out OUT]"""
+_DESCRIPTION = "Run a program on nio and write down what it does; or print a trace, or convert it."
+_EPILOG = "Without --out, --follow or --inspect the lines go to stderr, as with --follow."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,23 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(ours)
     if options.module is None:
         if not rest:
-            _parser().error("which PROGRAM?")
+            _parser().error("a PROGRAM is needed, or -m MODULE")
         options.program, *rest = rest
     return _run(options, rest)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="nio.trace",
-        usage="nio.trace [options] PROGRAM [arguments]",
-        description="Run a program on nio and write down what it does.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog=_NAME, usage=_USES, description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False
     )
-    parser.add_argument("--level", choices=LEVELS[1:], help="events, io (the default) or teach")
+    parser.add_argument("--level", choices=LEVELS[1:], help="how much (default io, with --inspect events)")
     parser.add_argument("--out", metavar="FILE", help="write a trace file")
     parser.add_argument("--follow", action="store_true", help="print each record as a line on stderr")
-    parser.add_argument("--inspect", metavar="PORT", type=int, help="show it in a page on this port (0: any)")
+    parser.add_argument("--inspect", metavar="[PORT]", type=int, help="show it in a page on this port (0: any)")
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module instead of a file")
     return parser
 
@@ -80,7 +77,7 @@ def _split(given: list[str]) -> tuple[list[str], list[str]]:
         ours.append(word)
         if word in _WITH_A_VALUE and left:
             ours.append(left.pop(0))
-        if word == "-m":
+        if word.startswith("-m"):
             break
     return ours, left
 
@@ -92,11 +89,13 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
     level = options.level or ("events" if options.inspect is not None else "io")
     program = options.program if options.module is None else options.module
     try:
+        if options.module is None:
+            _check_readable(program)
         provider = TracingProvider(level=level)
         sinks = _sinks(options, provider, program)
         if options.inspect is not None:
             sinks.append(_page()(provider, options.inspect, program))
-    except (OSError, ProviderUnavailableError, ImportError) as error:
+    except (OSError, IllegalArgumentError, ImportError) as error:
         tell(str(error))
         return _USAGE
     keeper = Keeper(provider, sinks)
@@ -112,6 +111,13 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
     except KeyboardInterrupt:
         keeper.close(hurry=True)
         raise
+
+
+def _check_readable(program: str) -> None:
+    """OSError, before anything is written, where there is nothing to run; a directory may have a ``__main__``."""
+    if not os.path.isdir(program):
+        with open(program, "rb"):
+            pass
 
 
 def _sinks(options: argparse.Namespace, provider: TracingProvider, program: str) -> list[Sink]:
@@ -164,12 +170,8 @@ def _run_program(program: str, args: list[str], *, is_module: bool) -> int:
     sys.argv = [program, *args]
     # The other thread that Python warns of is the trace's own, which stands still around a fork.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded, use of fork", DeprecationWarning)
-    if not is_module:
-        if not os.access(program, os.R_OK):
-            tell(f"cannot read {program!r}")
-            return _USAGE
-        if not sys.flags.safe_path:
-            sys.path[0] = str(Path(program).resolve().parent)
+    if not is_module and not sys.flags.safe_path:
+        sys.path[0] = str(Path(program).resolve().parent)
     try:
         if is_module:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
@@ -195,18 +197,18 @@ def _is_of_runpy(trace: TracebackType | None) -> bool:
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the program's own first frame on."""
-    at = trace
-    while at is not None and at.tb_frame.f_code.co_filename.startswith(("<frozen runpy", __file__, runpy.__file__)):
-        at = at.tb_next
-    return trace if at is None else at
+    """The traceback from the program's own first frame on; None where it is no Python."""
+    ours = ("<frozen runpy", __file__, runpy.__file__)
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
+        trace = trace.tb_next
+    return trace
 
 
 # reading
 
 
 def _show(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=f"nio.trace {given[0]}")
+    parser = argparse.ArgumentParser(prog=f"{_NAME} {given[0]}")
     parser.add_argument("file", metavar="FILE")
     if given[0] == "convert":
         parser.add_argument("--to", choices=("text", "chrome", "html"), default="text")
@@ -228,7 +230,7 @@ def _show(given: list[str]) -> int:
 
 
 def _converted(trace: Trace, form: str) -> str:
-    clock, process = int(trace.header.get("clock", 0)), int(trace.header.get("process", 0))
+    clock, process = trace.header.get("clock", 0), trace.header.get("process", 0)
     if form == "chrome":
         return as_chrome_json(trace.records, clock, process)
     if form == "html":

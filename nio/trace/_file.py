@@ -122,7 +122,7 @@ def read(path: Path) -> Trace:
     A file that ends too early is read as far as it goes: see ``problem`` of the answer.
     """
     with open(path, "rb") as raw:
-        lines, problem = _lines(raw, fspath(path))
+        lines, problem = _lines(raw)
     header = _header(lines[0] if lines else b"", fspath(path), problem)
     records = []
     for line in lines[1:]:
@@ -131,34 +131,38 @@ def read(path: Path) -> Trace:
             records.append(tuple(record))
     missing = len(lines) - 1 - len(records)
     if problem:
-        problem += f": {len(records)} records could be read"
+        problem = f"{fspath(path)} {problem}: {len(records)} records could be read"
     elif missing:
         problem = f"{missing} lines of {fspath(path)} are no records of this version, and were left out"
     return Trace(header, records, problem, missing)
 
 
-def _lines(raw: BinaryIO, path: str) -> tuple[list[bytes], str]:
+def _lines(raw: BinaryIO) -> tuple[list[bytes], str]:
+    """The whole lines, and what is wrong with the file, if anything."""
     data, problem = io.BytesIO(), ""
     try:
         with gzip.GzipFile(fileobj=raw) as file:
             while chunk := file.read1(65536):
                 data.write(chunk)
     except _BROKEN as error:
-        problem = f"{path} ends too early or is damaged ({error})"
+        problem = f"ends too early or is damaged ({error})"
     *lines, rest = data.getvalue().split(b"\n")
     if rest and not problem:
-        problem = f"{path} ends in the middle of a line"
+        problem = "ends in the middle of a line"
     return lines, problem
 
 
 def _header(line: bytes, path: str, problem: str) -> Header:
     header = _parsed(line)
     if not isinstance(header, dict) or "nio_trace" not in header:
-        raise IllegalArgumentError(f"{path} is no trace of nio" + (f": {problem}" if problem else ""))
+        raise IllegalArgumentError(f"{path} is no trace of nio" + (f": it {problem}" if problem else ""))
     if header["nio_trace"] != FORMAT:
         raise IllegalArgumentError(
             f"{path} is a trace of format {header['nio_trace']!r:.20}, this nio ({nio.__version__}) reads {FORMAT}"
         )
+    for name in ("clock", "process"):
+        if type(header.get(name, 0)) is not int:
+            raise IllegalArgumentError(f"{path} is no trace of nio: its {name} is {header[name]!r:.20}, no number")
     return header
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from nio.trace._records import (
     ACCEPT,
@@ -50,8 +49,13 @@ def as_lines(records: Iterable[Record], clock: int = 0) -> Iterator[str]:
 
 def as_line(record: Record, clock: int = 0, thread: str = "") -> str:
     """``  0.004512 reactor      read(2, 479) = 4``."""
-    words: Any = _WORDS[int(record[0])]
-    return f"{(int(record[1]) - clock) / 1e9:12.6f} {thread:<12} {words(*record[2:])}"
+    return f"{(int(record[1]) - clock) / 1e9:12.6f} {thread:<12} {as_words(record)}"
+
+
+def as_words(record: Record) -> str:
+    """``read(2, 479) = 4``."""
+    words: Callable[..., str] = _WORDS[int(record[0])]
+    return words(*record[2:])
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:

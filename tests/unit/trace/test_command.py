@@ -104,18 +104,21 @@ def test_a_program_that_is_no_python(program: Path, out: Path) -> None:
     program.write_text("def\n")
     code, _, errors = run("--out", out, program)
     assert code == 1
+    assert errors.startswith(f'  File "{program}", line 1\n')
     assert "SyntaxError" in errors
 
 
 def test_a_program_that_is_not_there(tmp_path: Path, out: Path) -> None:
     missing = tmp_path / "missing.py"
-    assert run("--out", out, missing) == (2, "", f"nio.trace: cannot read {str(missing)!r}\n")
+    words = f"nio.trace: [Errno 2] No such file or directory: {str(missing)!r}\n"
+    assert run("--out", out, missing) == (2, "", words)
+    assert not out.exists()
 
 
 def test_no_program() -> None:
     code, _, errors = run("--follow")
     assert code == 2
-    assert errors.endswith("nio.trace: error: which PROGRAM?\n")
+    assert errors.endswith("nio.trace: error: a PROGRAM is needed, or -m MODULE\n")
 
 
 def test_a_program_that_leaves_by_os_exit(program: Path, out: Path) -> None:

@@ -136,6 +136,13 @@ def test_what_is_no_trace(path: Path, text: bytes | None) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("field", ["clock", "process"])
+def test_a_head_without_numbers(path: Path, field: str) -> None:
+    path.write_bytes(gzip.compress(b'{"nio_trace":1,"%s":null}\n' % field.encode()))
+    with pytest.raises(IllegalArgumentError, match=f"is no trace of nio: its {field} is None, no number"):
+        read(path)
+
+
 def test_a_trace_of_another_format(path: Path) -> None:
     path.write_bytes(gzip.compress(b'{"nio_trace":2}\n'))
     with pytest.raises(IllegalArgumentError, match=r"is a trace of format 2, this nio .* reads 1"):
