@@ -22,6 +22,7 @@ from nio.doctor._examine import examine
 from nio.doctor._finding import Finding
 from nio.doctor._records import diagnose
 from nio.doctor._table import TABLE
+from nio.trace._stdio import leave_stdout, tell
 
 FOUND, FAILED, USAGE = 7, 1, 2
 _GZIP = b"\x1f\x8b"
@@ -29,7 +30,20 @@ _GZIP = b"\x1f\x8b"
 
 def main(arguments: Sequence[str]) -> int:
     """The command; its exit code."""
-    match list(arguments):
+    try:
+        code = _run(list(arguments))
+        print(end="", flush=True)
+    except BrokenPipeError:
+        leave_stdout()
+        return FAILED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    match arguments:
+        case ["-h" | "--help"]:
+            print(__doc__, end="")
+            return 0
         case ["--env"]:
             return _environment()
         case ["list"]:
@@ -44,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _refuse(words: str) -> int:
-    print(words, file=sys.stderr)
+    print(words.rstrip(), file=sys.stderr)
     return USAGE
 
 
@@ -101,7 +115,7 @@ def _is_trace(path: str) -> bool:
 
 def _say(finding: Finding) -> None:
     """While the program runs: it may never end."""
-    print(f"nio.doctor: {finding}", file=sys.stderr, flush=True)
+    tell(str(finding), "nio.doctor")
 
 
 def _conclude(findings: Sequence[Finding], problem: str) -> int:

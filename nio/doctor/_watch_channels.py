@@ -23,6 +23,7 @@ from nio.doctor._place import here
 from nio.doctor._use import DRAINING, FILLING
 from nio.doctor._ward import Ward
 from nio.doctor._watch_selectors import SelectorWatch
+from nio.trace._sockets import spelled
 
 _MANY_REFUSALS = 64
 
@@ -100,7 +101,7 @@ class ChannelWatch:
             channel = plain(cls, *args, **named)
             self._opened(channel)
             facts = self.ward.channel(channel)
-            facts.in_use, facts.peer = True, _spelled(channel._remote_address)
+            facts.in_use, facts.peer = True, spelled(channel._remote_address)
             return channel
 
         return of_connected
@@ -324,7 +325,7 @@ class ChannelWatch:
         def established(channel: Any) -> None:
             plain(channel)
             facts = self.ward.channel(channel)
-            facts.in_use, facts.peer = True, _spelled(channel._remote_address)
+            facts.in_use, facts.peer = True, spelled(channel._remote_address)
 
         return established
 
@@ -333,11 +334,6 @@ def _is_exclusive(channel: Any) -> bool:
     """Somebody has switched SO_REUSEADDR off."""
     reuse = StandardSocketOptions.SO_REUSEADDR
     return reuse in channel.supported_options and not channel.get_option(reuse)
-
-
-def _spelled(address: Any) -> str:
-    """An address as a sentence has it; no name in the Unix domain is nothing."""
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address or "")
 
 
 def _size(sources: Any, offset: int, length: int | None) -> int:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -31,12 +31,14 @@ from nio.reactor import Acceptor, Prefork, Reactor
 from nio.spi import ProtocolFamily, SelectorProvider, SystemProvider
 from nio.trace import Record, TracingProvider
 from nio.trace._keeper import Keeper
+from nio.trace._stdio import tell
 
 TOKEN = "NIO_INSPECT_TOKEN"  # the environment variable with a token that stays, so that a page finds a server again
 _MOST_CLIENTS = 64
 _JOIN = 10.0  # seconds
 _LOOPBACK = ("127.0.0.1", "::1")
 _logger = logging.getLogger("nio.inspector")
+_tell = partial(tell, of="nio.inspector")
 
 
 class _OwnDoor(SystemProvider):
@@ -209,7 +211,7 @@ def inspect(
         control = is_taught and host in _LOOPBACK
     secret = token or os.environ.get(TOKEN) or secrets.token_urlsafe(16)
     title = name or ("" if isinstance(target, TracingProvider) else type(target).__name__.removeprefix("Traced"))
-    page = Page(_Wanted(provider, title, port, host, secret, control, say or _to_stderr, count))
+    page = Page(_Wanted(provider, title, port, host, secret, control, say or _tell, count))
     return Inspector(page, Keeper(provider, [page]) if isinstance(provider, TracingProvider) else None)
 
 
@@ -217,12 +219,4 @@ def page_of(provider: TracingProvider, port: int, program: str) -> Page:
     """For ``python3 -m nio.trace --inspect``, which has a keeper of its own."""
     teach = provider.recording.level_name == "teach"
     token = os.environ.get(TOKEN) or secrets.token_urlsafe(16)
-    return Page(_Wanted(provider, Path(program).name, port, "127.0.0.1", token, teach, _to_stderr))
-
-
-def _to_stderr(line: str) -> None:
-    try:
-        sys.stderr.write(f"nio.inspector: {line}\n")
-        sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):
-        pass  # there is no stderr, or nobody reads it
+    return Page(_Wanted(provider, Path(program).name, port, "127.0.0.1", token, teach, _tell))

@@ -15,26 +15,25 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import ProxyHandler, build_opener
 
 from nio.spi import SelectorProvider
+from nio.trace._stdio import leave_stdout
+from nio.trace._text import letters
 
 _USAGE, _NOBODY = 2, 4
 _PATIENCE = 5.0  # seconds
-_OPS = ((1, "r"), (4, "w"), (8, "c"), (16, "a"))
 _COLUMNS = ("fd", "channel", "handler", "state", "interest", "ready", "input", "to send", "age")
 _HOME = "\x1b[H\x1b[2J"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    parser = argparse.ArgumentParser(prog="nio.inspector", description="The keys of a running program, as text.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m nio.inspector", description="The keys of a running program, as text."
+    )
     parser.add_argument("command", choices=("ps", "top"), help="ps: once; top: every second, the busiest first")
     parser.add_argument("url", help="the address that the program has printed, with its token")
     parser.add_argument("--every", type=float, default=1.0, metavar="S", help="top: seconds between two looks (1)")
     options = parser.parse_args(arguments)
-    return _ps(options.url) if options.command == "ps" else _top(options.url, options.every)
-
-
-def _ps(url: str) -> int:
-    return _shown(url, as_text)
+    return _shown(options.url, as_text) if options.command == "ps" else _top(options.url, options.every)
 
 
 def _top(url: str, seconds: float) -> int:
@@ -53,6 +52,7 @@ def _shown(url: str, words: Callable[[Any], str]) -> int:
     try:
         print(words(asked(url)), flush=True)
     except BrokenPipeError:
+        leave_stdout()
         return 1
     except HTTPError as refused:
         with refused:
@@ -93,12 +93,8 @@ def as_text(seen: Any, *, busiest_first: bool = False) -> str:
 
 def _row(key: Any) -> tuple[str, ...]:
     age = "" if key["age"] is None else f"{key['age']:g} s"
-    words = (key["peer"], key["handler"] or "-", key["state"] or "-", _letters(key["interest"]), _letters(key["ready"]))
+    words = (key["peer"], key["handler"] or "-", key["state"] or "-", letters(key["interest"]), letters(key["ready"]))
     return (str(key["fd"]), *words, str(key["pending"]), str(key["unsent"]), age)
-
-
-def _letters(ops: int) -> str:
-    return "".join(letter for bit, letter in _OPS if ops & bit) or "-"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from nio.channels import SelectionKey, Selector, ServerSocketChannel
 from nio.channels._per_kernel import shared_by_fork
 from nio.inspector._tick import Json
 from nio.spi import SelectorProvider
+from nio.trace._sockets import spelled
 
 _SORTED = 1000  # keys that are put in order
 
@@ -77,17 +78,10 @@ def _where(key: SelectionKey) -> str:
     channel: Any = key._channel
     try:
         if isinstance(channel, ServerSocketChannel):
-            return f"{_spelled(channel.local_address)} listening"
-        return _spelled(channel.remote_address)
+            return f"{spelled(channel.local_address)} listening"
+        return spelled(channel.remote_address)
     except Exception:
         return type(channel).__name__
-
-
-def _spelled(address: object) -> str:
-    if isinstance(address, tuple):
-        host, port = address[:2]
-        return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-    return str(address or "")
 
 
 def listeners_of(provider: SelectorProvider) -> list[Any]:

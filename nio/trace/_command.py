@@ -25,9 +25,10 @@ from nio.trace._buffers import telling_buffers
 from nio.trace._chrome import as_chrome_json
 from nio.trace._file import Trace, read
 from nio.trace._html import as_html
-from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for, tell
+from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for
 from nio.trace._provider import TracingProvider
 from nio.trace._records import LEVELS, TEACH
+from nio.trace._stdio import leave_stdout, tell
 from nio.trace._text import as_lines, in_order
 
 _USAGE = 2
@@ -217,9 +218,8 @@ def _show(given: list[str]) -> int:
     try:
         trace = read(options.file)
         _put(_converted(trace, getattr(options, "to", "text")), getattr(options, "out", None))
-    except BrokenPipeError:  # whoever read it has seen enough
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what Python writes at its end
+    except BrokenPipeError:
+        leave_stdout()
         return 0
     except (OSError, IllegalArgumentError) as error:
         tell(str(error))

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from typing import Any, Protocol
 from nio.trace._file import TraceWriter, header_of
 from nio.trace._provider import TracingProvider
 from nio.trace._records import THREAD, Record
+from nio.trace._stdio import tell
 from nio.trace._text import as_lines, in_order
 
 _PERIOD = 0.1  # seconds
@@ -206,12 +206,3 @@ def _each(keepers: list[Keeper], act: Callable[[Keeper], None]) -> None:
 def header_for(provider: TracingProvider, program: str) -> dict[str, Any]:
     """What a trace file of that program says of itself."""
     return header_of(provider.recording, program=program, provider=provider.name, process=os.getpid())
-
-
-def tell(words: str) -> None:
-    """One sentence for whoever started the program."""
-    try:
-        sys.stderr.write(f"nio.trace: {words}\n")
-        sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):
-        pass  # there is no stderr, or nobody reads it

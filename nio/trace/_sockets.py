@@ -20,7 +20,9 @@ _UNDER_WAY = {0: 0, errno.EINPROGRESS: WOULD_BLOCK, errno.EAGAIN: WOULD_BLOCK}
 
 
 def spelled(address: object) -> str:
-    """An address as a short text: ``127.0.0.1:80``, ``[::1]:80``, a path."""
+    """An address as a short text: ``127.0.0.1:80``, ``[::1]:80``, a path; empty for none."""
+    if not address:
+        return ""
     if isinstance(address, tuple):
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

@@ -119,6 +119,21 @@ def test_what_cannot_be_done_is_told_in_a_sentence(arguments: list[str], words: 
     assert re.match(words, err)
 
 
+def test_help(capsys: Output) -> None:
+    assert main(["--help"]) == 0
+    assert "python3 -m nio.doctor explain CODE" in capsys.readouterr().out
+
+
+def test_a_pager_that_has_seen_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*words: object, **options: object) -> None:
+        raise BrokenPipeError
+
+    with open(tmp_path / "stdout", "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr("builtins.print", broken)
+        assert main(["list"]) == FAILED
+
+
 def test_a_mistake_explained(capsys: Output) -> None:
     assert main(["explain", "i05"]) == 0
     out = capsys.readouterr().out

@@ -15,7 +15,7 @@ import pytest
 
 from nio.channels import Pipe, SelectionKey, Selector, ServerSocketChannel
 from nio.inspector import inspect
-from nio.inspector._inspect import _PageOfChild, _to_stderr, page_of
+from nio.inspector._inspect import _PageOfChild, page_of
 from nio.inspector._view import keys_of, listeners_of
 from nio.reactor import Reactor, ReactorGroup
 from nio.spi import ProtocolFamily
@@ -174,13 +174,3 @@ def test_a_page_that_fails_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pyte
         assert (answer.status, answer.body) == (500, b"this has failed: see the log\n")
         assert "the page could not answer" in caplog.text
         assert server.ask("/").status == 200
-
-
-def test_the_line_with_the_address_needs_no_stderr(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _to_stderr("here")
-    assert capsys.readouterr() == ("", "nio.inspector: here\n")
-    monkeypatch.setattr("sys.stderr", None)
-    _to_stderr("here")
-    assert capsys.readouterr().out == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_top_until_the_server_has_gone(capsys: pytest.CaptureFixture[str], monke
         assert capsys.readouterr().out.count("hello  ") == 2
 
 
-def test_top_until_ctrl_c_and_a_pager_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_top_until_ctrl_c_and_a_pager_that_has_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupts(url: str) -> object:
         raise KeyboardInterrupt
 
@@ -68,7 +69,9 @@ def test_top_until_ctrl_c_and_a_pager_that_has_gone(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_terminal, "asked", interrupts)
     assert main(["top", "http://x"]) == 0
     monkeypatch.setattr(_terminal, "asked", is_gone)
-    assert main(["top", "http://x"]) == 1
+    with open(tmp_path / "stdout", "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(["top", "http://x"]) == 1
 
 
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:

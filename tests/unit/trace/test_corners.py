@@ -49,6 +49,7 @@ def test_how_an_address_is_spelled() -> None:
     assert spelled(("127.0.0.1", 80)) == "127.0.0.1:80"
     assert spelled(("::1", 80, 0, 0)) == "[::1]:80"
     assert spelled("/tmp/s") == "/tmp/s"
+    assert spelled(None) == spelled(b"") == ""
     assert spelled(b"\0abstract") == "b'\\x00abstract'"
 
 

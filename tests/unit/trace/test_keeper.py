@@ -11,7 +11,7 @@ from weakref import ref
 import pytest
 
 from nio.trace import READ, THREAD, Record, TracingProvider, read
-from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for, tell
+from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for
 from tests.helpers import until
 
 ONE: Record = (READ, 10, 1, 5, 8)
@@ -93,11 +93,6 @@ def test_a_sink_that_fails_is_told_once_and_left(
     assert told == "nio.trace: the trace ends here: [Errno 28] No space left on device\n"
     assert capsys.readouterr().err == ""
     assert (sink.records, sink.closed) == ([], 0)
-
-
-def test_a_stderr_that_is_gone_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stderr", None)
-    tell("a word")
 
 
 def test_around_a_fork_nothing_is_written_and_the_child_begins_anew(
