@@ -6,7 +6,7 @@ import gc
 from collections import deque
 from weakref import ref
 
-from nio.doctor._facts import ChannelFacts
+from nio.doctor._facts import READ, WRITE, ChannelFacts
 from nio.doctor._place import NOWHERE, Place
 from nio.doctor._ward import Ward
 
@@ -27,7 +27,7 @@ class Departed:
             one = ref(attachment)
         except TypeError:
             return  # None, or what cannot be watched
-        self._last.append((one, facts.armed.get(1, facts.armed.get(4, NOWHERE))))
+        self._last.append((one, facts.armed.get(READ, facts.armed.get(WRITE, NOWHERE))))
         self._since += 1
         if self._since >= _MANY and all(one() is not None for one, _ in tuple(self._last)):
             self._since = 0

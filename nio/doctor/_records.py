@@ -20,7 +20,7 @@ from nio.doctor._place import NOWHERE, Place
 from nio.doctor._ward import Ward
 
 _ENDS = {trace.TURN, trace.DISPATCH, trace.WORK}
-_KINDS = {"listener": "listener", "datagram": "datagram", "pipe": "pipe", "descriptor": "descriptor"}
+_KINDS = {"listener", "datagram", "pipe", "descriptor"}  # what else a channel is told to be, bound say, is no kind
 
 
 def diagnose(records: Iterable[trace.Record]) -> list[Finding]:
@@ -143,7 +143,7 @@ class _Reader:
 
     def _channel(self, thread: int, t: int, ch: int, fd: int, what: str, local: str, peer: str) -> None:
         channel = self._of(ch)
-        channel.kind = _KINDS.get(what, channel.kind)
+        channel.kind = what if what in _KINDS else channel.kind
         channel.peer = peer or channel.peer
         if what == "connecting":
             channel.connected = False

@@ -18,7 +18,7 @@ from nio.doctor._table import TABLE
 
 MANY = 512  # turns in a row: what no program does for a reason
 LATE = 100_000_000  # nanoseconds
-LONG = 50_000_000
+LONG = 50_000_000  # nanoseconds
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,20 @@
 
 A finding is said once a streak. When the same line makes the same mistake again it is said at the 8th, the 64th, the
 512th time; ``times`` counts them all. Rules run at the end of each turn, on the thread that selects.
+
+There is no lock: a finalizer or a signal handler may report while the same thread reports, and a fork would copy it.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from nio.doctor._facts import ChannelFacts, Facts
+from nio.doctor._facts import WRITE, ChannelFacts, Facts
 from nio.doctor._finding import Finding
 from nio.doctor._place import Place
 from nio.doctor._rules import Rule, found, is_power_of_eight, owed_for_good, own_rules
@@ -59,8 +60,8 @@ class Ward:
 
     def __init__(self, say: Callable[[Finding], object] | None = None) -> None:
         self._say = say
-        self._lock = threading.Lock()
         self._found: dict[tuple[str, Place], Finding] = {}
+        self._times: dict[tuple[str, Place], Iterator[int]] = {}
         self._rules = rules()
         self._numbers = itertools.count(1)
         self._channels: WeakKeyDictionary[Any, ChannelFacts] = WeakKeyDictionary()
@@ -68,19 +69,15 @@ class Ward:
     @property
     def findings(self) -> list[Finding]:
         """What was found so far, in the order in which it was first seen."""
-        with self._lock:
-            return list(self._found.values())
+        return list(self._found.values())
 
     def report(self, finding: Finding) -> None:
         """Keep a finding; from any thread."""
         key = (finding.code, finding.place)
-        with self._lock:
-            known = self._found.get(key)
-            if known is None and len(self._found) >= _MOST:
-                return
-            times = 1 if known is None else known.times + 1
-            finding = replace(finding, times=times)
-            self._found[key] = finding
+        if key not in self._found and len(self._found) >= _MOST:
+            return
+        times = next(self._times.setdefault(key, itertools.count(1)))
+        self._found[key] = finding = replace(finding, times=times)
         if self._say is not None and is_power_of_eight(times):
             self._say(finding)
 
@@ -141,5 +138,5 @@ class Ward:
                 "output, and may still read."
             )
             self.tell("I02", text, channel.closed_at)
-        elif not channel.interest & 4:
+        elif not channel.interest & WRITE:
             self.report(owed_for_good(channel, "the channel was closed"))

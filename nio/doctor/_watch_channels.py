@@ -65,7 +65,7 @@ class ChannelWatch:
         """What is dropped from now on is dropped by the end of the program."""
         for facts in tuple(self._cut.values()):
             self._tell_cut(facts)
-        for finalizer in self._finalizers.values():
+        for finalizer in tuple(self._finalizers.values()):
             finalizer.detach()
         self._finalizers.clear()
 

@@ -68,7 +68,7 @@ class JobWatch:
 
     def finish(self) -> None:
         """The program is over: who has not looked will not look."""
-        for finalizer in list(self._finalizers.values()):
+        for finalizer in tuple(self._finalizers.values()):
             alive = finalizer.detach()  # a call does nothing while the interpreter ends
             if alive is not None:
                 _, call, args, _ = alive

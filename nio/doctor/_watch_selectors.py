@@ -9,20 +9,21 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from nio.channels import SelectableChannel, SelectionKey, Selector
 from nio.channels._key_sets import SelectedKeySet
 from nio.channels._watch import Watch
 from nio.doctor import _clocks
-from nio.doctor._facts import ChannelFacts, Facts, LateChange, Work
+from nio.doctor._facts import ACCEPT, CONNECT, READ, WRITE, ChannelFacts, Facts, LateChange, Work
 from nio.doctor._patches import Patches
 from nio.doctor._place import NOWHERE, Place, here, is_users
+from nio.doctor._rules import LONG
 from nio.doctor._ward import Ward, snapshot
 from nio.doctor._watchdog import Stretch, Watchdog
 from nio.errors import ForkedSelectorError
+from nio.spi import INVALID
 
-_LONG = 50_000_000  # nanoseconds
 _LOST = 256  # turns without a word of a channel whose key was cancelled
 
 
@@ -42,7 +43,7 @@ class Loop:
         self.looked = NOWHERE
         self.before: _clocks.Clocks | None = None
         self.stretch = Stretch(0)
-        self.cancelled: dict[int, tuple[int, Any, ChannelFacts]] = {}  # turn, channel, facts, by number
+        self.cancelled: dict[int, tuple[int, ref[Any], ChannelFacts]] = {}  # turn, channel, facts, by number
 
 
 class SelectorWatch:
@@ -149,7 +150,7 @@ class SelectorWatch:
     def _stop_counting(self, loop: Loop) -> None:
         """The thread has done what the turn brought: how long did it take?"""
         before = loop.before
-        is_long = before is not None and time.monotonic_ns() - before.wall >= _LONG
+        is_long = before is not None and time.monotonic_ns() - before.wall >= LONG
         if before is not None and is_long and threading.get_ident() == loop.thread:
             loop.facts.turn.work = self._work(before, loop.stretch)
         self._forget_work(loop)
@@ -198,7 +199,7 @@ class SelectorWatch:
                     loop.before, loop.stretch = _clocks.now(), Stretch(loop.thread)
             facts = self._facts_of(key)
             facts.trusted = facts.shown or _is_own(key._attachment)
-            loop.facts.reported(facts, mask & 0b11101, key in selected)
+            loop.facts.reported(facts, mask & ~INVALID, key in selected)
         if loop is not None:
             loop.is_asleep = False
             self.watchdog.guard(id(loop), loop.stretch)
@@ -305,7 +306,7 @@ class SelectorWatch:
         facts.interest = key._interest
         new = key._interest & ~previous
         place = here() if new else NOWHERE
-        for op in (1, 4, 8, 16):
+        for op in (READ, WRITE, CONNECT, ACCEPT):
             if new & op:
                 facts.armed[op] = place
 
@@ -327,7 +328,7 @@ class SelectorWatch:
                 facts.cancelled = here()
                 loop = self.loops.get(key._selector)
                 if loop is not None and key._channel._open and is_users(_caller(2)):
-                    loop.cancelled[facts.number] = (loop.facts.turn.number, key._channel, facts)
+                    loop.cancelled[facts.number] = (loop.facts.turn.number, ref(key._channel), facts)
 
         return cancel
 
@@ -340,8 +341,9 @@ class SelectorWatch:
 
     def _look_for_lost(self, loop: Loop) -> None:
         """Channels that were cancelled long ago; a pool may keep one, but not while its peer says something."""
-        for number, (since, channel, facts) in tuple(loop.cancelled.items()):
-            if not channel._open:
+        for number, (since, known, facts) in tuple(loop.cancelled.items()):
+            channel = known()
+            if channel is None or not channel._open:
                 del loop.cancelled[number]
                 continue
             age = loop.facts.turn.number - since

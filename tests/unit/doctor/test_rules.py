@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,20 @@ def test_a_finding_is_said_at_the_1st_8th_and_64th_time() -> None:
         ward.report(Finding("X", "something", Place("a.py", 1)))
     assert said == [1, 8, 64]
     assert [finding.times for finding in ward.findings] == [100]
+
+
+def test_a_finalizer_may_report_while_its_thread_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    ward, dropped = Ward(), [Finding("Y", "dropped")]
+
+    def collected(finding: Finding, **changes: int) -> Finding:
+        """The garbage collector runs here."""
+        if dropped:
+            ward.report(dropped.pop())
+        return replace(finding, **changes)  # type: ignore[arg-type]  # times
+
+    monkeypatch.setattr("nio.doctor._ward.replace", collected)
+    ward.report(Finding("X", "something"))
+    assert [(finding.code, finding.times) for finding in ward.findings] == [("Y", 1), ("X", 1)]
 
 
 def test_findings_that_differ_have_an_end() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -381,3 +382,20 @@ def test_a_key_that_is_lost_for_another_reason(watching: strict_mode.Strict, mon
         selector.select_now()
         monkeypatch.undo()
     assert codes(watching) == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_channel_that_was_cancelled_and_dropped_is_not_kept(watching: strict_mode.Strict) -> None:
+    near, far = connected_pair()
+    with Selector.open() as selector, far:
+        key = near.configure_blocking(False).register(selector, READ)
+        selector.select_now()
+        key.cancel()
+        selector.select_now()
+        known = ref(near)
+        del near, key
+        gc.collect()
+        assert known() is None
+        selector.select_now()
+        selector.select_now()
+    assert codes(watching) == ["P06"]
