@@ -183,6 +183,13 @@ class Facts:
         turn.many_wakeups = turn.many_wakeups + 1 if turn.wakeups > 8 else 0
         return turn
 
+    def let_go(self) -> None:
+        """Of the channels of the turn: else the facts of what is gone would hang on each other for ever."""
+        for channel in self.turn.channels:
+            if channel.turn is self.turn:
+                channel.turn = None
+        self.turn.channels.clear()
+
 
 def _count(channel: ChannelFacts, follows: bool) -> None:
     mask, interest = channel.ready, channel.interest

@@ -19,6 +19,8 @@ from nio.doctor._finding import Finding
 from nio.doctor._place import NOWHERE, Place
 from nio.doctor._ward import Ward
 
+_MOST_THREADS = 256  # that do not select
+_MOST_JOBS = 10_000  # whose end was not told
 _ENDS = {trace.TURN, trace.DISPATCH, trace.WORK}
 _KINDS = {"listener", "datagram", "pipe", "descriptor"}  # what else a channel is told to be, bound say, is no kind
 
@@ -48,9 +50,10 @@ class Diagnosis:
     def feed(self, records: Iterable[trace.Record]) -> None:
         """Go on with what ``recording.take()`` gives."""
         tagged = _in_order(records)
-        self._reader.names.update({int(record[2]): str(record[3]) for _, record in tagged if record[0] == trace.THREAD})
+        self._reader.names = {int(record[2]): str(record[3]) for _, record in tagged if record[0] == trace.THREAD}
         for thread, record in tagged:
             self._reader.feed(thread, record)
+        self._reader.let_go()
 
     def finish(self) -> None:
         """There are no more records."""
@@ -72,12 +75,12 @@ class _Reader:
 
     def __init__(self) -> None:
         self.ward = Ward()
-        self.names: dict[int, str] = {}
+        self.names: dict[int, str] = {}  # of the threads that records are of just now
         self._facts: dict[int, Facts] = {}
         self._channels: dict[int, ChannelFacts] = {}
         self._owner: dict[int, int] = {}  # channel to the thread that selects for it
         self._registered: set[int] = set()
-        self._changes: list[tuple[int, int, int, str, Place]] = []  # time, thread, channel, what, line
+        self._changes: list[tuple[int, int, str, int, str, Place]] = []  # time, thread, its name, channel, what, line
         self._jobs: dict[int, ChannelFacts] = {}
         self._calls: dict[int, Callable[..., None]] = {
             trace.TURN: self._turn,
@@ -107,6 +110,21 @@ class _Reader:
         for facts in self._facts.values():
             self.ward.end_turn(facts)
 
+    def let_go(self) -> None:
+        """A thread that does not select has no turn that would end."""
+        for facts in self._facts.values():
+            if not facts.turn.number:
+                facts.let_go()
+
+    def _facts_of(self, thread: int) -> Facts:
+        known = self._facts.get(thread)
+        if known is None:
+            known = self._facts[thread] = Facts()
+            if len(self._facts) > _MOST_THREADS:
+                idle = next(number for number, facts in self._facts.items() if not facts.turn.number)
+                del self._facts[idle]
+        return known
+
     def _of(self, ch: int) -> ChannelFacts:
         known = self._channels.get(ch)
         if known is None:
@@ -114,23 +132,22 @@ class _Reader:
         return known
 
     def _turn(self, thread: int, began: int, ended: int, asked: int, ready: int, woken: int) -> None:
-        facts = self._facts.setdefault(thread, Facts())
+        facts = self._facts_of(thread)
         self.ward.end_turn(facts)
         facts.begin()
         for change in tuple(self._changes):
-            t, changer, ch, what, line = change
+            t, changer, name, ch, what, line = change
             if self._owner.get(ch, thread) == thread != changer:
                 self._changes.remove(change)
                 if began < t < ended and not woken:
-                    name = self.names.get(changer, str(changer))
                     facts.turn.late.append(LateChange(what, line, name, ended - t))
 
     def _ready(self, thread: int, t: int, ch: int, mask: int, selected: int) -> None:
         self._owner[ch] = thread
-        self._facts.setdefault(thread, Facts()).reported(self._of(ch), mask, bool(selected))
+        self._facts_of(thread).reported(self._of(ch), mask, bool(selected))
 
     def _dispatch(self, thread: int, began: int, ended: int, ch: int, ready: int, before: str, *rest: Any) -> None:
-        facts, channel = self._facts.setdefault(thread, Facts()), self._of(ch)
+        facts, channel = self._facts_of(thread), self._of(ch)
         channel.trusted = channel.trusted or bool(before) or channel.kind == "listener"
         self._owner[ch] = thread
         facts.reported(
@@ -169,11 +186,11 @@ class _Reader:
                 channel.armed[op] = place
         if len(self._changes) < 1024:
             what = "interest" if ch in self._registered else "register"
-            self._changes.append((t, thread, ch, what, place))
+            self._changes.append((t, thread, self.names.get(thread, str(thread)), ch, what, place))
         self._registered.add(ch)
 
     def _read(self, thread: int, t: int, ch: int, count: int, asked: int) -> None:
-        facts = self._facts.setdefault(thread, Facts())
+        facts = self._facts_of(thread)
         if count >= trace.WOULD_BLOCK:
             facts.read(self._of(ch), max(count, -1) if count != trace.WOULD_BLOCK else 0, asked, NOWHERE)
 
@@ -182,11 +199,11 @@ class _Reader:
         if count < trace.WOULD_BLOCK:
             channel.owed = 0
         else:
-            self._facts.setdefault(thread, Facts()).write(channel, max(count, 0), asked, NOWHERE)
+            self._facts_of(thread).write(channel, max(count, 0), asked, NOWHERE)
 
     def _accept(self, thread: int, t: int, ch: int, count: int, new: int) -> None:
         channel = self._of(ch)
-        self._facts.setdefault(thread, Facts()).touch(channel)
+        self._facts_of(thread).touch(channel)
         channel.accepts += 1
         if count in (-errno.EMFILE, -errno.ENFILE) and not channel.trusted:
             self.ward.tell(
@@ -202,6 +219,8 @@ class _Reader:
     def _handoff(self, thread: int, t: int, ch: int, job: int) -> None:
         self._jobs[job] = self._of(ch)
         self._of(ch).jobs.add(job)
+        if len(self._jobs) > _MOST_JOBS:
+            self._done(thread, t, next(iter(self._jobs)), 0)
 
     def _done(self, thread: int, t: int, job: int, ok: int) -> None:
         channel = self._jobs.pop(job, None)

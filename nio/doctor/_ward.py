@@ -114,9 +114,7 @@ class Ward:
                         self._apply(rule, channel)
         for number in [number for number, channel in facts.owing.items() if channel.owed_turns >= 64]:
             del facts.owing[number]  # it has been said
-        for channel in turn.channels:
-            channel.turn = None  # else the facts of what is gone would hang on each other for ever
-        turn.channels.clear()
+        facts.let_go()
 
     def _apply(self, rule: Rule, facts: Any) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nio.trace import DONE, HANDOFF, SKIPPED, TIMER, TURN, WORK, Record
 
+_MOST_WORKERS = 256  # that are told of, the last that have worked
 BUCKETS = 24  # of lag: below 1, 2, 4 ... microseconds
 _OURS = {TURN, TIMER, WORK, HANDOFF, DONE, SKIPPED}
 _REASONS = ("key", "wake", "timer", "time-out", "poll", "nothing")
@@ -36,7 +37,6 @@ class Figures:
         self.lag_sum_us = 0
         self.given = self.done = 0
         self.workers: dict[int, _Worker] = {}
-        self._names: dict[int, str] = {}
         self._ended: dict[int, int] = {}  # when the last selection of each thread ended
         self._waited = self._worked = 0
         self._overdue: dict[int, bool] = {}  # threads whose last selection found nothing in all its time
@@ -44,7 +44,6 @@ class Figures:
     def feed(self, name: Record, records: Iterable[Record]) -> None:
         """Add records of one thread, which its THREAD record names."""
         thread = int(name[2])
-        self._names[thread] = str(name[3])
         for record in records:
             kind: Any = record[0]
             if kind not in _OURS:
@@ -54,7 +53,7 @@ class Figures:
             elif kind == TIMER:
                 self._timer(thread)
             elif kind == WORK:
-                self._work(thread, int(record[1]), int(record[2]))
+                self._work(thread, str(name[3]), int(record[1]), int(record[2]))
             elif kind == HANDOFF:
                 self.given += 1
             elif kind == DONE:
@@ -99,15 +98,14 @@ class Figures:
             self.why["time-out"] -= 1
             self.why["timer"] += 1
 
-    def _work(self, thread: int, began: int, ended: int) -> None:
-        worker = self.workers.get(thread)
-        if worker is None:
-            worker = self.workers[thread] = _Worker(self._names.get(thread, ""))
+    def _work(self, thread: int, name: str, began: int, ended: int) -> None:
+        worker = self.workers[thread] = self.workers.pop(thread, None) or _Worker(name)
+        if len(self.workers) > _MOST_WORKERS:
+            del self.workers[next(iter(self.workers))]
         worker.jobs += 1
         worker.last_us = (ended - began) // 1000
 
     def workers_as_json(self) -> list[dict[str, Any]]:
-        """A row for each worker that has worked."""
-        return [
-            {"name": worker.name, "jobs": worker.jobs, "last_us": worker.last_us} for worker in self.workers.values()
-        ]
+        """A row for each worker that has worked, in the order in which they were first recorded."""
+        workers = (worker for _, worker in sorted(self.workers.items()))
+        return [{"name": worker.name, "jobs": worker.jobs, "last_us": worker.last_us} for worker in workers]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nio import trace
-from nio.doctor import Finding, diagnose
+from nio.doctor import Diagnosis, Finding, diagnose
 from tests.unit.doctor.support import MS, Tape
 from tests.unit.doctor.test_broken import PROGRAMS, marked
 
@@ -201,6 +201,25 @@ def test_many_changes_are_not_kept_for_ever() -> None:
     for number in range(2000):
         tape.put(trace.INTEREST, number, 0, READ, "a.py:1", 1)
     assert diagnose(tape.records) == []
+
+
+def test_threads_that_only_read_and_jobs_that_never_end_are_not_kept_for_ever() -> None:
+    diagnosis = Diagnosis()
+    reader = diagnosis._reader
+    for number in range(300):
+        tape = Tape()
+        tape.thread(number, "reads")
+        for ch in (1, 2, 1):
+            tape.put(trace.READ, ch, 5, 64)
+        diagnosis.feed(tape.records)
+    assert len(reader._facts) == 256
+    assert not any(facts.turn.channels for facts in reader._facts.values())
+    assert list(reader.names) == [299]
+    tape = Tape()
+    for job in range(10_002):
+        tape.put(trace.HANDOFF, 1, job)
+    diagnosis.feed(tape.records)
+    assert (min(reader._jobs), len(reader._jobs), len(reader._of(1).jobs)) == (2, 10_000, 10_000)
 
 
 def test_nothing_is_nothing() -> None:

@@ -58,6 +58,11 @@ def test_jobs_and_workers() -> None:
     feed(figures, [(THREAD, 0, 5, "worker-1"), (WORK, 5000, 6000, 5, 2), LOOP, (DONE, 9000, 1, 1)])
     assert (figures.given, figures.done) == (2, 1)
     assert figures.workers_as_json() == [{"name": "worker-1", "jobs": 2, "last_us": 1}]
+    for number in range(6, 300):
+        feed(figures, [(THREAD, 0, number, f"worker-{number}"), (WORK, 0, 1, number, 1)])
+        feed(figures, [(THREAD, 0, 5, "worker-1"), (WORK, 0, 1, 5, 1)])
+    names = [row["name"] for row in figures.workers_as_json()]
+    assert (names[:2], len(names)) == (["worker-1", "worker-45"], 256)
 
 
 def step(number: int, op: str, position: int = 0) -> Record:
