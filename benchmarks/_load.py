@@ -97,3 +97,9 @@ class Load:
         self._poll.close()
         for sock in self._sockets.values():
             sock.close()
+
+
+def in_turn(loads: dict[str, Load], length: float, seconds: float) -> dict[str, Measurement]:
+    """Load each server for a slice of that length, then each again, for so long in all; two more slices warm up."""
+    slices = [{name: load.run(length) for name, load in loads.items()} for _ in range(2 + round(seconds / length))]
+    return {name: total(each[name] for each in slices[2:]) for name in loads}

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from benchmarks._children import ALLOCATOR
+
 
 class Spread(NamedTuple):
     """A median between its quartiles."""
@@ -58,9 +60,8 @@ def median_ratio(rounds: Iterable[tuple[float, float]]) -> float:
 @contextmanager
 def served(module: str, *words: str, processor: int) -> Iterator[tuple[int, int]]:
     """``python3 -m module words`` as a child on that processor, which prints its port: the port and its process id."""
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 22)}
     command = [sys.executable, "-m", module, *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ALLOCATOR) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         os.sched_setaffinity(child.pid, {processor})

@@ -16,7 +16,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -24,13 +23,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks._load import PATIENCE, REPLY, REQUEST
+from benchmarks._process import HOST, announce
 from benchmarks._rounds import arguments, median_ratio
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, Reactor, StreamHandler
 
-HOST, PATIENCE = "127.0.0.1", 10.0
-REQUEST, REPLY = b"name-0123456789\n", b"Hello name-0123456789\n"
 FIRST = 100  # connections that are there before memory is looked at
 SPARE = 100  # descriptors for all else
 PAGE = resource.getpagesize()
@@ -156,13 +155,6 @@ def asyncio_server() -> None:
 def uvloop_server() -> None:
     import_module("uvloop").install()
     asyncio_server()
-
-
-def announce(port: int, stop: Callable[[], object]) -> None:
-    """Print the port; call ``stop`` when whoever started this process closes its end or dies."""
-    most()
-    print(port, flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), stop()), daemon=True).start()
 
 
 CONTENDERS: dict[str, Callable[[], None]] = {"nio": nio_server, "asyncio": asyncio_server, "uvloop": uvloop_server}

@@ -27,7 +27,6 @@ FIRING = 10  # one of so many is not cancelled
 SPACING = 100  # nanoseconds between two moments, on average
 STEPS = ("add", "cancel", "fire", "whole life")
 Times = dict[str, float]
-Resume = Callable[[Callable[[], object]], object]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """The hello server over TLS beside asyncio's, in one run: ``python3 -m benchmarks.tls``.
 
-Both servers speak TLS 1.3 with the same certificate, which the openssl command makes. As in ``benchmarks.hello`` they
-are pinned to one processor and loaded in turn; the prime figure is the server's own processor time per request.
+Both servers speak TLS 1.3 with the same certificate, which the openssl command makes. They are pinned to one processor
+and loaded in turn; the prime figure is the server's own processor time per request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from benchmarks._load import Load, Measurement, total
+from benchmarks._load import Load, Measurement, in_turn
 from benchmarks._process import HOST, announce
 from benchmarks._rounds import arguments, median_ratio, pin, served
 from benchmarks._servers import HelloHandler
@@ -79,8 +79,7 @@ def measured(pem: str, processor: int, connections: int, seconds: float) -> dict
                 served("benchmarks.tls", "--serve", name, "--pem", pem, processor=processor)
             )
             loads[name] = stack.enter_context(Load((HOST, port), pid, connections, wrap))
-        slices = [{name: load.run(SLICE) for name, load in loads.items()} for _ in range(2 + round(seconds / SLICE))]
-        return {name: total(each[name] for each in slices[2:]) for name in NAMES}  # the first ones warm up
+        return in_turn(loads, SLICE, seconds)
 
 
 def wrapped(context: ssl.SSLContext, sock: socket.socket) -> socket.socket:

@@ -1,9 +1,9 @@
 """What it costs to be recorded: ``python3 -m benchmarks.trace``.
 
 The hello server plain, with ``nio.trace`` imported and not used (off), and recorded at each level, on the same work in
-one run. The servers are pinned to one processor and the clients to another, where there
-are two, and loaded in turn, for a twentieth of a second each, so that the machine's moods hit them alike. Compared is
-the server's processor time per request. The records are dropped as newer ones come: to write a file costs more.
+one run. The servers are pinned to one processor and the clients to another, where there are two. They are loaded in
+turn, for a twentieth of a second each, so that the machine's moods hit them alike. Compared is the server's processor
+time per request. The records are dropped as newer ones come: to write a file costs more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import nio.trace
-from benchmarks._load import Load, Measurement, total
+from benchmarks._load import Load, Measurement, in_turn
 from benchmarks._process import HOST, WORKERS
 from benchmarks._rounds import arguments, median_ratio, pin
 from benchmarks._servers import nio_server
@@ -77,10 +77,7 @@ def measured(
         for level in levels:
             port, pid = stack.enter_context(running(level, workers, processor))
             loads[level] = stack.enter_context(Load((HOST, port), pid, connections))
-        slices = [
-            {level: load.run(length) for level, load in loads.items()} for _ in range(2 + round(seconds / length))
-        ]
-        return {level: total(each[level] for each in slices[2:]) for level in levels}  # the first ones warm up
+        return in_turn(loads, length, seconds)
 
 
 @contextmanager

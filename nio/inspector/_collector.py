@@ -14,7 +14,7 @@ from nio import doctor, trace
 from nio.doctor import Diagnosis, Finding
 from nio.inspector._buffers import Buffers
 from nio.inspector._figures import Figures
-from nio.inspector._tick import Group, Json, as_text, by_thread
+from nio.inspector._tick import MOST_KEYS, Group, Json, as_text, by_thread
 from nio.inspector._view import counters_of, keys_of
 from nio.reactor import Reactor
 from nio.spi import SelectorProvider
@@ -23,7 +23,6 @@ _MOST_WAITING = 300_000  # records that have come and were not looked at
 _FOR_THE_DOCTOR = 3_000
 _PARTS_EVERY = 10  # ticks
 _MOST_FINDINGS = 20
-_MOST_KEYS = 150
 _LIFE = {trace.CHANNEL, trace.CLOSED, trace.INTEREST, trace.HANDOFF, trace.DONE}
 
 Records = list[trace.Record]
@@ -63,7 +62,7 @@ class Collector:
         loops = () if self.recording is None else tuple(self.recording.loops)
         return counters_of(_Own(loop) for loop in loops if isinstance(loop, Reactor))
 
-    def keys(self, most: int = _MOST_KEYS) -> tuple[list[Json], int]:
+    def keys(self, most: int = MOST_KEYS) -> tuple[list[Json], int]:
         """The first keys, and how many more there are."""
         return keys_of(self.provider, {} if self.recording is None else self.recording.channels, most)
 

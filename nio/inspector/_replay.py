@@ -16,8 +16,6 @@ from nio.trace import Record, in_order
 
 _PERIOD = 100_000_000  # nanoseconds
 _MOST = 6_000  # ticks: ten minutes; of a longer trace each tick is a longer time
-_WAITING = 4  # bits of a mask that the kernel was told: 1 to read, 4 to write
-_ENDS = {trace.TURN, trace.DISPATCH, trace.WORK}
 
 
 def as_html(records: Iterable[Record], header: dict[str, Any]) -> str:

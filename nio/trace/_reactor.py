@@ -22,7 +22,7 @@ from nio.trace._dispatches import Serve, telling_along, telling_one_by_one
 from nio.trace._recording import Recording
 from nio.trace._records import CLOSED, DONE, HANDOFF, IO, RECORD, SIGNAL, TEACH, TICK, TIMER, WORK
 
-_TICKS_PER_TURN = 256
+_TICKS_PER_TURN = 256  # of a reactor
 _MOST_JOBS = 10_000
 _ENDS_OF_JOBS = {"handle_reply": 1, "handle_failure": 0, "handle_loss": 0, "handle_rejection": 0, "fail": 0}
 
