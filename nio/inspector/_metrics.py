@@ -21,6 +21,7 @@ _HELP = {
     "refused": "connections closed at once, of peers that have all they may have",
     "spins": "rows of 512 turns that were woken for nothing",
     "timers": "timers that are set",
+    "busy": "nanoseconds that the loops were at work",
 }
 
 
@@ -43,6 +44,8 @@ def _lines(counters: Json, figures: Figures, queued: int) -> Iterator[str]:
         yield from _number("busy_ratio", round(figures.busy, 4), "share of its time that a loop works", is_gauge=True)
         if "turns" not in counters:
             yield from _number("turns", figures.turns, "selections", is_gauge=False)
+        yield "# HELP nio_select_returns_total selections, by what ended them"
+        yield "# TYPE nio_select_returns_total counter"
         for reason, count in figures.why.items():
             yield f'nio_select_returns_total{{why="{reason}"}} {count}'
         yield from _histogram(figures.lag_us, figures.lag_sum_us)

@@ -111,7 +111,10 @@ class Site:
 
     def _keys(self, _: Request) -> Answer:
         keys, more = self._collector.keys(_MOST_KEYS)
-        stats = {**self._collector.counters(), "busy": self._collector.figures.busy}
+        stats = self._collector.counters()
+        stats.pop("busy", None)  # nanoseconds in all
+        if self._collector.recording is not None:
+            stats["busy"] = self._collector.figures.busy
         return Answer(dumps({"name": self._collector.name, "stats": stats, "keys": keys, "more_keys": more}))
 
     def _chrome(self, _: Request) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def test_keys_findings_and_health() -> None:
     with serving() as server, server.client():
         keys = server.ask("/keys.json").json
         assert keys["name"] == "hello"
+        assert 0 <= keys["stats"]["busy"] <= 1
         assert server.ask("/findings.json").json == {"findings": []}
         health = server.ask("/healthz", token="").json
         assert health["ok"] is True
@@ -113,10 +115,17 @@ def test_metrics_are_in_prometheus_form() -> None:
         answer = server.ask("/metrics", f"Authorization: Bearer {server.token}", token="")
     assert answer.headers["content-type"].startswith("text/plain")
     values: dict[str, float] = {}
+    explained: dict[str, set[str]] = {"HELP": set(), "TYPE": set()}
     for line in answer.body.decode().splitlines():
-        if not line.startswith("# "):
+        if line.startswith("# "):
+            _, kind, name, words = line.split(" ", 3)
+            explained[kind].add(name)
+            assert words != name.removeprefix("nio_").removesuffix("_total")
+        else:
             name, value = line.rsplit(" ", 1)
             values[name] = float(value)
+    told = {re.sub("_(bucket|sum|count)$", "", name.partition("{")[0]) for name in values}
+    assert told <= explained["HELP"] == explained["TYPE"]
     assert values["nio_open"] == 1
     assert values["nio_requests_total"] == 1
     assert values["nio_bytes_in_total"] == 4
@@ -167,6 +176,7 @@ def test_a_reactor_that_is_not_recorded_shows_keys_and_counters() -> None:
         assert (tick["level"], tick["name"], tick["trace"]) == ("off", "Reactor", [])
         assert tick["stats"]["turns"] == 0
         assert b"nio_turns_total 0\n" in server.ask("/metrics").body
+        assert "busy" not in server.ask("/keys.json").json["stats"]  # which only records tell
         assert repr(page).startswith("Inspector('http://127.0.0.1:")
 
 
