@@ -99,7 +99,8 @@ class Figures:
             self.why["timer"] += 1
 
     def _work(self, thread: int, name: str, began: int, ended: int) -> None:
-        worker = self.workers[thread] = self.workers.pop(thread, None) or _Worker(name)
+        worker = self.workers.pop(thread, None) or _Worker(name)
+        self.workers[thread] = worker  # the last one that has worked stands last
         if len(self.workers) > _MOST_WORKERS:
             del self.workers[next(iter(self.workers))]
         worker.jobs += 1

@@ -89,7 +89,11 @@ class Page:
         self._thread = own.start_thread(self._run, name="nio-inspector")
         if isinstance(provider, TracingProvider):
             provider.own_threads += 1
-        wanted.say(f"the page of {wanted.name or 'this program'}, process {os.getpid()}: {self.url}")
+        try:
+            wanted.say(f"the page of {wanted.name or 'this program'}, process {os.getpid()}: {self.url}")
+        except BaseException:
+            self.close()  # nobody else has it
+            raise
 
     def write(self, records: list[Record]) -> None:
         """They will be in the next tick."""

@@ -174,3 +174,13 @@ def test_a_page_that_fails_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pyte
         assert (answer.status, answer.body) == (500, b"this has failed: see the log\n")
         assert "the page could not answer" in caplog.text
         assert server.ask("/").status == 200
+
+
+def test_a_page_whose_address_cannot_be_told_is_closed() -> None:
+    def fails(line: str) -> None:
+        raise BrokenPipeError
+
+    provider = TracingProvider()
+    with Reactor.open(provider=provider) as reactor, pytest.raises(BrokenPipeError):
+        inspect(reactor, say=fails)
+    assert provider.own_threads == 0

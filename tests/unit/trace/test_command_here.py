@@ -73,6 +73,8 @@ def test_an_exception_and_a_ctrl_c(program: Path, out: Path, capsys: pytest.Capt
 def test_a_program_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--follow", str(tmp_path / "none.py")]) == 2
     assert "No such file or directory" in capsys.readouterr().err
+    assert main(["--follow", str(tmp_path)]) == 2
+    assert "__main__" in capsys.readouterr().err
     assert main(["--follow", "-m", "no.such.module"]) == 2
     assert "cannot run 'no.such.module': " in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from weakref import ref
 import pytest
 
 from nio.trace import READ, THREAD, Record, TracingProvider, read
-from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, header_for
+from nio.trace._keeper import FileSink, FollowSink, Keeper, Sink, _each, header_for
 from tests.helpers import until
 
 ONE: Record = (READ, 10, 1, 5, 8)
@@ -99,9 +99,9 @@ def test_around_a_fork_nothing_is_written_and_the_child_begins_anew(
     provider: TracingProvider, sink: ListSink, keeper: Keeper
 ) -> None:
     thread = keeper._thread
-    keeper._hold()
+    _each(keeper._hooked, Keeper._hold)
     assert not keeper._lock.acquire(False)
-    keeper._let_go()
+    _each(keeper._hooked, Keeper._let_go)
     assert keeper._thread is thread
     keeper._over.set()
     thread.join()
