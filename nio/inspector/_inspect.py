@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from nio.channels import SelectionKey, ServerSocketChannel
 from nio.errors import IllegalArgumentError
@@ -85,7 +86,7 @@ class Page:
         guard = Guard(wanted.token, () if wanted.host in _LOOPBACK else (host,))
         self._site = Site(self._reactor, self._collector, guard, control=wanted.control)
         self._reactor.register(listener, SelectionKey.OP_ACCEPT, Acceptor(lambda: Client(self._site)))
-        self.url: str = f"http://{host}:{listener.port}/?token={wanted.token}"
+        self.url: str = f"http://{host}:{listener.port}/?token={quote(wanted.token, safe='')}"
         self._thread = own.start_thread(self._run, name="nio-inspector")
         if isinstance(provider, TracingProvider):
             provider.own_threads += 1
@@ -194,13 +195,13 @@ def inspect(
     """Serve a live page of ``target`` at a port (0: any), in a thread of its own, until it is closed.
 
     Over a :class:`~nio.trace.TracingProvider` the page shows everything that its level records; over any other provider
-    it shows keys, states and counters, and the reactor does nothing for it. ``host`` other than loopback shows the page
-    to whoever knows the token. ``token`` is a secret of yours, else ``NIO_INSPECT_TOKEN`` or a new one. ``control``
-    adds buttons that hold the loop and play clients: by default at level ``teach`` on loopback. ``say`` is given the
-    line with the address, by default stderr is.
+    it shows keys, states and counters, and the reactor does nothing for it. ``host`` is a numeric address; one that is
+    not loopback shows the page to whoever knows the token. ``token`` is a secret of yours, else ``NIO_INSPECT_TOKEN``
+    or a new one. ``control`` adds buttons that hold the loop and play clients: by default at level ``teach`` on
+    loopback. ``say`` is given the line with the address, by default stderr is.
 
-    Raises OSError where the port is taken, IllegalArgumentError for control without level ``teach``, TypeError for a
-    target that is none.
+    Raises OSError where the port is taken, IllegalArgumentError for control without level ``teach`` and for a host that
+    is a name, TypeError for a target that is none.
     """
     if not isinstance(target, (Reactor, Prefork, TracingProvider)):
         raise TypeError(f"inspect() takes a reactor or a TracingProvider, not {target!r:.100}")

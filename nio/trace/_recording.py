@@ -1,12 +1,12 @@
 """Recording: where records go while a program runs, and how they are taken out.
 
-**One ring per thread**, a ``deque`` with a limit: a thread appends to its own, and nobody waits for anybody. Whoever
-reads takes records out by ``popleft`` until there is none, which is one step, with the interpreter's lock or without;
-to iterate is not. A ring that is full drops its oldest record. How many it has ever held is counted beside it, so that
-the reader can tell how many it has not seen.
+**One ring per thread**, a ``deque`` with a limit: a thread appends to its own, and nobody waits for anybody. A reader
+takes records out one at a time, by ``popleft``, which is atomic with the interpreter's lock and without it; to iterate
+over a deque that grows is not. A ring that is full drops its oldest record. How many it has ever held is counted beside
+it, so that the reader can tell how many it has not seen.
 
-**The rings of threads that have ended** stay until they are read. When there are more than 256 rings, the oldest of
-them is dropped, and counted as skipped.
+**The ring of a thread that has ended** stays until it is read. When there are more than 256 rings, the oldest of those
+is dropped, and its records are counted as skipped.
 
 **A forked child** begins with nothing: what its parent has recorded is the parent's to tell.
 """

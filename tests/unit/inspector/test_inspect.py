@@ -55,6 +55,8 @@ def test_the_token_of_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: p
         assert page.url in capsys.readouterr().err
         with inspect(reactor, token="yours", say=str) as page:
             assert page.url.endswith("/?token=yours")
+        with inspect(reactor, token="a+b/c=", say=str) as page:  # as base64 has it
+            assert read(page.url, "/keys.json")["keys"] == []
         monkeypatch.setattr(sys, "stderr", None)
         inspect(reactor).close()
 
