@@ -30,11 +30,6 @@ def program(tmp_path: Path) -> Path:
     return tmp_path / "program.py"
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.nio.gz"
-
-
 def started(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "nio.trace", *map(str, arguments)],

@@ -39,11 +39,6 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_a_program_at_every_level(program: Path, out: Path, at_exit: list[Callable[[], object]]) -> None:
     assert main(["--level", "teach", "--out", str(out), str(program), "x"]) == 0
     assert sys.argv == [str(program), "x"]

@@ -36,11 +36,6 @@ from tests.unit.trace.test_provider import taken
 
 
 @pytest.fixture
-def provider() -> TracingProvider:
-    return TracingProvider(level="io")
-
-
-@pytest.fixture
 def events() -> TracingProvider:
     return TracingProvider(level="events")
 

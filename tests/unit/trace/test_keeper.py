@@ -42,11 +42,6 @@ class ListSink:
 
 
 @pytest.fixture
-def provider() -> TracingProvider:
-    return TracingProvider(level="io")
-
-
-@pytest.fixture
 def sink() -> ListSink:
     return ListSink()
 

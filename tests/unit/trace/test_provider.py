@@ -50,11 +50,6 @@ from tests.helpers import LOOPBACK, R, W, address_of, arrived, connected_pair
 HERE = str(Path(__file__))
 
 
-@pytest.fixture
-def provider() -> TracingProvider:
-    return TracingProvider(level="io")
-
-
 def taken(provider: TracingProvider, *kinds: int) -> list[Record]:
     """What was recorded, each of it as it should be; of these kinds, all without."""
     records = list(provider.recording.take())
