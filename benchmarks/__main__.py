@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def chosen(parser: argparse.ArgumentParser, what: str, wanted: str | None, there
 def listing() -> str:
     """Works, extras and peers, with a line each."""
     works = [f"  {work.name:<18}{work.title}" for work in WORKS.values()]
-    extras = [f"  {extra.name:<18}{extra.title}{'' if is_here(extra) else ' (not here)'}" for extra in EXTRAS.values()]
+    extras = [f"  {extra.name:<18}{extra.title}" for extra in EXTRAS.values()]
     peers = [f"  {peer.name:<18}{peer.title}; bounds: {peer.bounds}" for peer in PEERS.values()]
     return "\n".join(["works", *works, *extras, "peers", *peers])
 
@@ -129,15 +128,8 @@ def measured(work: Work, contenders: Iterable[str], tools: Tools, plan: Plan) ->
     return None
 
 
-def is_here(extra: Extra) -> bool:
-    return find_spec(f"benchmarks.{extra.name}") is not None
-
-
 def extra_result(extra: Extra, tools: Tools, quick: bool) -> dict[str, Any] | None:
-    """What that module prints; None, and a word, where there is none, or it fails."""
-    if not is_here(extra):
-        say(f"{extra.name}: not here")
-        return None
+    """What that module prints; None, and a word, where it fails."""
     say(f"{extra.name}: {extra.title}")
     try:
         python = tools.python(extra.package)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks._tools import AbsentError, Tools
-from nio.reactor import StreamHandler
+from benchmarks._tools import Tools
 
 OURS = "names of 4 KiB, a minute of silence, marks for output, errors contained, statistics"
-HOOKS = {"nio-list": "process_batch", "nio-block": "process_block"}
 LOOP = "benchmarks.peers.on_asyncio"
 OTHERS = "benchmarks.peers.on_others"
 
@@ -27,9 +25,6 @@ class Peer:
 
     def command(self, tools: Tools, kind: str) -> list[str]:
         """AbsentError where this peer is not here."""
-        hook = HOOKS.get(self.name)
-        if hook and not hasattr(StreamHandler, hook):
-            raise AbsentError(f"this nio has no {hook}")
         if self.source.endswith(".c"):
             return [str(tools.program(self.source)), kind]
         if self.source:

@@ -18,11 +18,11 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks._tools import ROOT
 from nio import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.reactor import Acceptor, Link, Reactor
 
 BLOCK = os.urandom(1 << 20)
-ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0  # seconds for one call that takes milliseconds
 
 

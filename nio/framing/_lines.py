@@ -121,7 +121,7 @@ class LinesDecoder:
         """Take ``data`` in and return the next records, at most ``limit``; exactly ``limit``: call ``feed(b"")`` again.
 
         Peer data never raises: see ``error``. Raises ``IllegalArgumentError`` for a ``limit`` below 1 and
-        ``IllegalStateError`` for data after ``end()``.
+        ``IllegalStateError`` for data after ``end()`` or ``rest()``.
         """
         if self.clean and type(data) is bytes:
             record, found, rest = data.partition(self._ending)

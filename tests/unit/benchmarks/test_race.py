@@ -240,6 +240,5 @@ def test_an_extra_is_a_list_of_rounds(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "broken.py").write_text(module)
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setattr(command, "is_here", lambda extra: True)
     assert command.extra_result(Extra("broken", "x", "y"), Tools(tmp_path), quick=True) is None
     assert command.extra_result(Extra("absent", "x", "y"), Tools(tmp_path), quick=False) is None
