@@ -100,8 +100,9 @@ def _turn(ended: int, asked: int, ready: int, woken: int) -> str:
 
 
 def _channel(ch: int, fd: int, what: str, local: str, peer: str) -> str:
+    is_what = what if what in ("bound", "connecting") else f"a {what}"
     where = "".join((f", at {local}" if local else "", f", peer {peer}" if peer else ""))
-    return f"channel {ch} is a {what}, descriptor {fd}{where}"
+    return f"channel {ch} is {is_what}, descriptor {fd}{where}"
 
 
 def _closed(ch: int, reason: str) -> str:

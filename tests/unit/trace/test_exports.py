@@ -45,6 +45,7 @@ from tests.unit.trace.test_records import sample
 LINES: list[tuple[Record, str]] = [
     ((TURN, 5, 9, -1, 2, 1), "select(for ever) = 2, woken"),
     ((TURN, 5, 9, 1500, 0, 0), "select(1.5 ms) = 0"),
+    ((CHANNEL, 5, 3, 7, "bound", "127.0.0.1:80", ""), "channel 3 is bound, descriptor 7, at 127.0.0.1:80"),
     ((CHANNEL, 5, 3, 9, "stream", "", "1.2.3.4:5"), "channel 3 is a stream, descriptor 9, peer 1.2.3.4:5"),
     ((CHANNEL, 5, 3, 9, "listener", "1.2.3.4:5", ""), "channel 3 is a listener, descriptor 9, at 1.2.3.4:5"),
     ((CLOSED, 5, 3, ""), "close(3)"),
