@@ -154,8 +154,8 @@ class Site:
         listeners = listeners_of(self._collector.provider)
         if not listeners:
             return "nobody listens"
-        text = request.query.get("text", "").encode()[:4096]
-        return self._injector.do(what, listeners[0].local_address, f"{text.decode()}\n".encode() if text else _TEXT)
+        text = request.query.get("text", "").encode()
+        return self._injector.do(what, listeners[0].local_address, text + b"\n" if text else _TEXT)
 
 
 def _event(number: int, text: str) -> bytes:
