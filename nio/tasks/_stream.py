@@ -19,9 +19,10 @@ from nio.errors import IllegalStateError
 from nio.framing import Framing, Raw
 from nio.reactor import CloseReason, Reactor
 from nio.tasks._errors import Cancelled, StreamClosedError, no_coroutine_function
+from nio.tasks._parted import Parting
 from nio.tasks._resumed import BATCH, CLOSED, ENDED, LINES, RAW, Resumed
 from nio.tasks._stream_checks import check_stream, method_of
-from nio.tasks._task import Suspension, Waiting, pause
+from nio.tasks._task import Suspension, pause
 from nio.tasks._tasks import coroutine_of, tasks_of
 
 _LF, _CR = b"\n\r"
@@ -109,10 +110,14 @@ class Stream(Resumed):
         await self._send_slowly(record)
 
     async def wait_closed(self) -> CloseReason:
-        """Wait until the connection has ended; why it has."""
+        """Wait until the connection has ended; why it has.
+
+        It ends by whoever ends it, this only waits: who wants to see the peer's end receives. After ``end_output`` the
+        records that no task is there to receive are dropped, up to the peer's end or a limit of silence.
+        """
         self.reactor.owner.check("wait_closed")
         if self._state is not CLOSED:
-            await pause(Waiting(self._parted))
+            await pause(Parting(self))
         return self._reason
 
     async def __aenter__(self) -> Self:

@@ -94,10 +94,12 @@ def test_interrupt_while_an_address_is_dialled_is_made_good_with_the_next_turn(d
         assert desk.settled(connecting).reason is None
 
 
-def test_a_connection_that_the_poller_refuses_is_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_connection_that_the_poller_refuses_is_told(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It stands at once, so that the first key would be the handler's own."""
     desk.kernel.connects = [0]
-    desk.reactor._selector._watch.poller.limit = 0
+    monkeypatch.setattr(desk.reactor._selector._watch.poller, "limit", 0)
     dialer = Dialer()
     connecting = desk.settled(desk.reactor.connect(("127.0.0.1", 9), dialer))
     assert dialer.diary == [CloseReason.HANDLER_ERROR]
@@ -107,7 +109,7 @@ def test_a_connection_that_the_poller_refuses_is_told(desk: Desk, caplog: pytest
     assert not desk.reactor._selector.keys
 
 
-def test_a_connection_that_cannot_be_carried_is_told(desk: Desk) -> None:
+def test_a_connection_that_cannot_be_carried_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(channel: object) -> Any:
         raise ZeroDivisionError
 
@@ -116,7 +118,7 @@ def test_a_connection_that_cannot_be_carried_is_told(desk: Desk) -> None:
         connecting = desk.settled(desk.reactor.connect(server.getsockname(), dialer, transport=broken))
         assert dialer.diary == [CloseReason.HANDLER_ERROR] == [connecting.reason]
         assert isinstance(dialer.close_error, ZeroDivisionError)
-        desk.reactor._selector._watch.poller.limit = 0
+        monkeypatch.setattr(desk.reactor._selector._watch.poller, "limit", 0)
         desk.kernel.connects = [0]
         desk.settled(desk.reactor.connect(server.getsockname(), plain))
         assert plain.reactor is desk.reactor

@@ -259,12 +259,12 @@ def test_a_stream_that_a_reactor_cannot_connect_and_nobody_awaits() -> None:
         assert made.reasons == [CloseReason.CONNECT_FAILED]
 
 
-def test_a_connection_that_the_poller_refuses_is_raised() -> None:
+def test_a_connection_that_the_poller_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stands at once, as on a Unix-domain socket, and its descriptor is beyond what the poller takes."""
     with tempfile.TemporaryDirectory() as folder, Stage() as stage:
         path = os.path.join(folder, "socket")
         with ServerSocketChannel.open(ProtocolFamily.UNIX).bind(path):
-            stage.reactor._selector._watch.poller.limit = 0
+            monkeypatch.setattr(stage.reactor._selector._watch.poller, "limit", 0)
             with pytest.raises(IllegalArgumentError, match="is beyond the 0"):
                 stage.ended(connect, path)
         assert stage.reactor.connections() == ()
