@@ -216,6 +216,9 @@ class Resumed(Parted):
         self._not_awaited()
         self._arm()
 
+    def _holds_input(self) -> bool:
+        return self._held is not None or super()._holds_input()
+
     # nobody receives
 
     def _nobody_takes(self, record: bytes) -> None:
