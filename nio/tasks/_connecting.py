@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from nio.channels import SocketChannel
 from nio.reactor import Connecting
 from nio.spi import Address
 from nio.tasks._stream import Asker, Stream
@@ -15,44 +17,65 @@ S = TypeVar("S", bound=Stream)
 class Dial(Asker):
     """The await of a connect."""
 
-    __slots__ = ("_address", "_connecting", "_local", "_made", "_timeout")
+    __slots__ = ("_address", "_connecting", "_made", "_options")
 
-    def __init__(self, address: Any, made: Stream, timeout: float | None, local: Any) -> None:
+    def __init__(self, address: Any, made: Stream, options: dict[str, Any]) -> None:
         super().__init__()
         self._address = address
         self._made = made
-        self._timeout = timeout
-        self._local = local
+        self._options = options
         self._connecting: Connecting | None = None
 
     def _begin(self, task: Task[Any]) -> None:
         self._made._asker = self
-        reactor = task.reactor
-        self._connecting = reactor.connect(self._address, self._made, timeout=self._timeout, local=self._local)
+        self._connecting = task.reactor.connect(self._address, self._made, **self._options)
 
     def _give_up(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
-
-
-@overload
-async def connect(address: Address, *, timeout: float | None = 30.0, local: Address | None = None) -> Stream: ...
+        if getattr(self._made, "_state", None) is not None:
+            self._made.close()  # it stands, and may be in its handshake
 
 
 @overload
 async def connect(
-    address: Address, stream: type[S], *, timeout: float | None = 30.0, local: Address | None = None
+    address: Address,
+    *,
+    timeout: float | None = 30.0,
+    local: Address | None = None,
+    transport: Callable[[SocketChannel], object] | None = None,
+) -> Stream: ...
+
+
+@overload
+async def connect(
+    address: Address,
+    stream: type[S],
+    *,
+    timeout: float | None = 30.0,
+    local: Address | None = None,
+    transport: Callable[[SocketChannel], object] | None = None,
 ) -> S: ...
 
 
 async def connect(
-    address: Address, stream: type[Stream] = Stream, *, timeout: float | None = 30.0, local: Address | None = None
+    address: Address,
+    stream: type[Stream] = Stream,
+    *,
+    timeout: float | None = 30.0,
+    local: Address | None = None,
+    transport: Callable[[SocketChannel], object] | None = None,
 ) -> Stream:
     """Connect to ``(host, port)`` or a path and return the stream; ``async with`` ends the connection with the block.
 
     ``stream`` is the class to make, Stream or one with settings of your own, whose ``serve`` is not called. The
-    keywords are those of ``reactor.connect``. Raises what the last attempt failed with, an OSError; TimeoutError after
-    ``timeout`` seconds; StreamClosedError while the reactor is stopping.
+    keywords are those of ``reactor.connect``. With ``transport``, a :class:`nio.tls.TlsContext` say, it returns when
+    the handshake is done, for which the context has a time limit of its own.
+
+    Raises what the last attempt failed with, an OSError; TimeoutError after ``timeout`` seconds without a connection;
+    StreamClosedError when no TLS comes about, with TLS_HANDSHAKE or TLS_TIMEOUT as ``reason`` and the error of ``ssl``
+    as ``__cause__``, and while the reactor is stopping.
     """
-    connected: Stream = await pause(Dial(address, stream(), timeout, local))
+    options = {"timeout": timeout, "local": local, "transport": transport}
+    connected: Stream = await pause(Dial(address, stream(), options))
     return connected

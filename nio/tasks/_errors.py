@@ -52,6 +52,14 @@ def no_record(stream: object, record: object, error: TypeError) -> TypeError:
     return TypeError(f"{type(stream).__name__}.send() takes bytes, not {record!r:.60}{hint}")
 
 
+def nobody_received(task: str) -> IllegalStateError:
+    """The error of a task that receives from a stream which others have given up."""
+    return IllegalStateError(
+        f"{task} receives too late: this side's output has ended, somebody waits for the end of the stream, and nobody "
+        "received from it, so what came was dropped. Await a record before wait_closed()"
+    )
+
+
 def not_for_workers(fn: object) -> TypeError:
     """The error of whoever gives to_worker() what it cannot call, or could not await."""
     if callable(fn):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
-from nio.channels import SelectionKey, ServerSocketChannel
+from nio.channels import SelectionKey, ServerSocketChannel, SocketChannel
 from nio.reactor import Acceptor, CloseReason
 from nio.spi import Address, ProtocolFamily
 from nio.tasks._errors import no_coroutine_function
@@ -21,9 +21,14 @@ class Listener(Acceptor):
     __slots__ = ("_parted",)
 
     def __init__(
-        self, handler: Callable[[], Stream], *, accepts_per_turn: int = 16, per_peer: int | None = None
+        self,
+        handler: Callable[[], Stream],
+        *,
+        accepts_per_turn: int = 16,
+        per_peer: int | None = None,
+        transport: Callable[[SocketChannel], object] | None = None,
     ) -> None:
-        super().__init__(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
+        super().__init__(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer, transport=transport)
         self._parted: list[Waiting] = []
 
     @property
@@ -58,12 +63,14 @@ async def listen(
     backlog: int = 0,
     accepts_per_turn: int = 16,
     per_peer: int | None = None,
+    transport: Callable[[SocketChannel], object] | None = None,
 ) -> Listener:
     """Listen at ``(host, port)`` or a path, and serve each connection by a task: ``serve(stream)``.
 
     For settings, ``serve`` is a subclass of :class:`Stream`, or ``Patient.serving(fn)`` for a function. The keywords
-    are those of ``bind`` and :class:`~nio.reactor.Acceptor`. A task that raises ends its own connection, HANDLER_ERROR,
-    with one line in the log. OSError when the address is taken.
+    are those of ``bind`` and :class:`~nio.reactor.Acceptor`. With ``transport``, a :class:`nio.tls.TlsContext` say, the
+    task begins when the handshake is done, and there is none for a handshake that fails. A task that raises ends its
+    own connection, HANDLER_ERROR, with one line in the log. OSError when the address is taken.
     """
     is_class = isinstance(serve, type) and issubclass(serve, Stream)
     if is_class and serve.serve is Stream.serve:  # type: ignore[union-attr]
@@ -74,7 +81,7 @@ async def listen(
         raise no_coroutine_function("listen", serve, "a class of Stream")
     handler: Any = serve if is_class else Stream.serving(serve)  # type: ignore[arg-type]  # which it checks
     reactor = (await current_task()).reactor
-    listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer)
+    listener = Listener(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer, transport=transport)
     channel = ServerSocketChannel.open(_family(address), provider=reactor.provider)
     try:
         channel.bind(address, backlog)

@@ -21,8 +21,9 @@ from typing import Any
 
 from nio.errors import IllegalStateError, ProtocolError
 from nio.framing import Framing, Raw
-from nio.reactor import CloseReason, Connection, Reactor, State, StreamHandler
-from nio.tasks._errors import Cancelled, StreamClosedError, elsewhere, is_of_streams, no_record
+from nio.reactor import CloseReason, Connection, Reactor, State
+from nio.tasks._errors import Cancelled, StreamClosedError, elsewhere, is_of_streams, no_record, nobody_received
+from nio.tasks._parted import Parted
 from nio.tasks._task import CURRENT, LEAVING, Task, Waiting, pause
 from nio.tasks._tasks import tasks_of
 
@@ -34,14 +35,12 @@ BATCH = 64  # records decoded at a time
 NOT_SIMPLE, LINES, RAW = range(3)  # what has to be looked at before a reply is left there
 
 
-class Resumed(StreamHandler):
+class Resumed(Parted):
     """What :class:`Stream` is made on: the connection as its tasks and the reactor see it."""
 
-    __slots__ = ("_cutting", "_held", "_own", "_parted", "_reply", "_senders", "_simple", "_waiter")
+    __slots__ = ("_cutting", "_own", "_reply", "_senders", "_simple")
 
-    _waiter: Task[Any] | None  # who awaits a record
     _own: Task[Any] | None  # who ends with this connection, and the other way round
-    _held: bytes | None  # a record that nobody has awaited
     _reply: Any  # what the waiter has sent; None while it may, TAKEN when it may not, or has sent more than one
     _cutting: Framing  # the framing of now
 
@@ -58,6 +57,7 @@ class Resumed(StreamHandler):
     def end_output(self) -> None:
         if not self.reactor.owner.is_elsewhere:
             self._spill()
+            self._look_for_receivers()
         super().end_output()
 
     def detach(self) -> Any:
@@ -76,7 +76,7 @@ class Resumed(StreamHandler):
 
     def handle_drain(self) -> None:
         super().handle_drain()
-        if self._own is None and self._waiter is None:
+        if self._waiter is None and not self._is_at_work(self._own):
             self.finish(CloseReason.DRAIN)  # nobody comes back to this one
 
     def on_peer_end(self) -> None:
@@ -89,8 +89,7 @@ class Resumed(StreamHandler):
         """Resume the task that awaits a record; what it has sent when it awaits the next one. Not yours to override."""
         task = self._waiter
         if task is None:
-            self._held = record
-            self._not_awaited()
+            self._nobody_takes(record)
             return None
         self._reply = None
         try:
@@ -117,10 +116,9 @@ class Resumed(StreamHandler):
         self._cutting, self._simple = self.framing, self._simplicity(self.framing)
 
     def _begin_slots(self) -> None:
-        self._waiter = self._own = self._held = None
-        self._reply = TAKEN
+        super()._begin_slots()
+        self._own, self._reply = None, TAKEN
         self._senders: list[Any] = []
-        self._parted: list[Waiting] = []
 
     def _simplicity(self, framing: Framing) -> int:
         return LINES if self._longest >= 0 else RAW if type(framing) is Raw else NOT_SIMPLE
@@ -170,6 +168,7 @@ class Resumed(StreamHandler):
             self._state, self._steady = _PROCESSING, None
             if self.process_timeout is not None:
                 self._deadlines.watch_process(self.process_timeout)
+            self._look_for_receivers()
 
     def _park(self, task: Task[Any]) -> None:
         """A task awaits a record."""
@@ -181,6 +180,9 @@ class Resumed(StreamHandler):
             raise self._closed_error()
         if task.reactor is not self.reactor:
             raise elsewhere(task.name, "a stream")
+        if self._unheard is not None:
+            raise nobody_received(task.name)
+        self._receiver = task
         if self._held is not None:
             record, self._held = self._held, None
             task._arrive(task._send, record)
@@ -213,6 +215,18 @@ class Resumed(StreamHandler):
         self._waiter = None
         self._not_awaited()
         self._arm()
+
+    def _holds_input(self) -> bool:
+        return self._held is not None or super()._holds_input()
+
+    # nobody receives
+
+    def _nobody_takes(self, record: bytes) -> None:
+        if self._unheard is None:
+            self._held = record
+            self._not_awaited()
+        else:
+            self._heard = self._unheard
 
     # output
 
@@ -275,9 +289,7 @@ class Resumed(StreamHandler):
         self._reply = TAKEN
         self._tell_waiter()
         self._tell_senders()
-        for parted in self._parted:
-            parted.resume()
-        self._parted.clear()
+        self._let_go_of_parted()
         own = self._own
         if own is not None and own._op is not None and not own._coro.cr_running and reason is not CloseReason.LOCAL:
             own.cancel()

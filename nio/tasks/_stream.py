@@ -3,6 +3,10 @@
 **A stream is a Connection**, so limits, marks, deadlines, close reasons, drain and statistics are those of a
 StreamHandler.
 
+**TLS** stands under a stream as under any connection. A stream that begins with it is nobody's before the handshake is
+done: ``serve`` begins, and ``connect`` returns, when the peer has proved what it has to. So no task is made for who
+speaks no TLS, and ``session_of`` is complete in the first line.
+
 **Back pressure** is an await: ``send`` returns when output is below the high mark, or after it was over that, down to
 the low mark.
 """
@@ -14,17 +18,19 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Self
 
-from nio.channels import SelectionKey
+from nio.channels import SelectionKey, SocketChannel
 from nio.errors import IllegalStateError
 from nio.framing import Framing, Raw
-from nio.reactor import CloseReason, Reactor
-from nio.tasks._errors import Cancelled, StreamClosedError, no_coroutine_function
+from nio.reactor import CloseReason, Reactor, State
+from nio.tasks._errors import Cancelled, StreamClosedError, elsewhere, no_coroutine_function
+from nio.tasks._parted import Parting
 from nio.tasks._resumed import BATCH, CLOSED, ENDED, LINES, RAW, Resumed
 from nio.tasks._stream_checks import check_stream, method_of
-from nio.tasks._task import Suspension, Waiting, pause
+from nio.tasks._task import Suspension, Task, pause
 from nio.tasks._tasks import coroutine_of, tasks_of
 
 _LF, _CR = b"\n\r"
+PROCESSING = State.PROCESSING
 
 
 class Stream(Resumed):
@@ -38,9 +44,10 @@ class Stream(Resumed):
     reactor; ``finish``, ``close`` and ``write`` are those of a Connection, for any thread.
     """
 
-    __slots__ = ("_asker",)
+    __slots__ = ("__dict__", "_asker", "_stands")  # a dict for the transport that an Acceptor or a connect gives it
 
-    _asker: Asker | None  # who awaits this connection, which has no task of its own then
+    _asker: Asker | Change | None  # who awaits this connection, or that it is secure
+    _stands: bool  # and has been given to its task, or to whoever asked for it
 
     framing: Framing = Raw()
 
@@ -108,11 +115,27 @@ class Stream(Resumed):
                 return
         await self._send_slowly(record)
 
+    async def start_tls(self, transport: Callable[[SocketChannel], object]) -> None:  # type: ignore[override]
+        """Go on with TLS, by a :class:`nio.tls.TlsContext`, in mid-stream; returns when the handshake is done.
+
+        What was sent before goes out as it is. A peer that has sent more than the request for TLS loses its connection.
+        When the task is cancelled meanwhile the handshake goes on without it.
+
+        StreamClosedError when no TLS comes about: ``reason`` is TLS_HANDSHAKE or TLS_TIMEOUT, say, and ``__cause__``
+        the error of ``ssl``. IllegalStateError when the stream has TLS already, or is about to.
+        """
+        self.reactor.owner.check("start_tls")
+        await pause(Change(self, transport))
+
     async def wait_closed(self) -> CloseReason:
-        """Wait until the connection has ended; why it has."""
+        """Wait until the connection has ended; why it has.
+
+        It ends by whoever ends it, this only waits: who wants to see the peer's end receives. After ``end_output`` the
+        records that no task is there to receive are dropped, up to the peer's end or a limit of silence.
+        """
         self.reactor.owner.check("wait_closed")
         if self._state is not CLOSED:
-            await pause(Waiting(self._parted))
+            await pause(Parting(self))
         return self._reason
 
     async def __aenter__(self) -> Self:
@@ -143,16 +166,48 @@ class Stream(Resumed):
             raise
         if self._state is CLOSED:
             self._not_open(self._closed_error())
+        elif self._secure is None:
+            self._begin()
+
+    def handle_secure(self) -> None:
+        super().handle_secure()
+        if self._state in ENDED:
             return
+        if not self._stands:
+            self._begin()
+            return
+        asker = self._was_asked_by()
+        if asker is not None:
+            asker.resume(self)
+
+    def _begin(self) -> None:
+        """The connection stands, and is secure if it is to be: a task may have it."""
+        self._stands = True
         asker = self._was_asked_by()
         if asker is not None:
             asker.resume(self)
         else:
             coro = coroutine_of("serve", self.serve, ())
-            self._own = task = tasks_of(reactor).begin(coro, type(self).__name__, self._own_ended, spawned=False)
+            tasks = tasks_of(self.reactor)
+            self._own = task = tasks.begin(coro, type(self).__name__, self._own_ended, spawned=False)
             task._go(task._send)
         if self._waiter is None:
             self._not_awaited()  # and the kernel is told when something comes: of a reset it tells us from now on
+
+    def _begin_slots(self) -> None:
+        super()._begin_slots()
+        self._stands = False
+
+    def _change_for(self, change: Change, task: Task[Any], transport: Any) -> None:
+        if self._state in ENDED or self._output_ends:
+            raise self._closed_error()
+        if task.reactor is not self.reactor:
+            raise elsewhere(task.name, "a stream")
+        self._queue_reply()
+        super().start_tls(transport)
+        self._asker = change
+        if self._state is PROCESSING:
+            self._state = self._rest  # the task has come back, for this
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         self._begin_slots()
@@ -161,14 +216,19 @@ class Stream(Resumed):
         if asker is not None:
             asker.fail(error or StreamClosedError(reason))
 
+    def _tell_waiter(self) -> None:
+        super()._tell_waiter()
+        if self._stands or self._secure is not None:  # else it is in handle_open
+            self._not_open(self._closed_error())
+
     def _not_open(self, error: StreamClosedError) -> None:
-        """Whoever awaits the connection has waited in vain: ``on_open`` has ended it, or the transport is none."""
+        """Whoever awaits the connection has waited in vain: ``on_open`` has ended it, or no TLS has come about."""
         asker = self._was_asked_by()
         if asker is not None:
             asker.fail(error)
 
-    def _was_asked_by(self) -> Asker | None:
-        asker: Asker | None = getattr(self, "_asker", None)
+    def _was_asked_by(self) -> Asker | Change | None:
+        asker: Asker | Change | None = getattr(self, "_asker", None)
         self._asker = None
         return asker
 
@@ -181,3 +241,20 @@ class Asker(Suspension):
     def _too_late(self, value: object) -> None:
         if isinstance(value, Stream):
             value.close()
+
+
+class Change(Suspension):
+    """The await of a handshake in mid-stream, told by its stream."""
+
+    __slots__ = ("_stream", "_transport")
+
+    def __init__(self, stream: Stream, transport: Callable[[SocketChannel], object]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._transport = transport
+
+    def _begin(self, task: Task[Any]) -> None:
+        self._stream._change_for(self, task, self._transport)
+
+    def _give_up(self) -> None:
+        self._stream._asker = None

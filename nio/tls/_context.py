@@ -156,9 +156,10 @@ class TlsContext:
             raise ValueError("a server's TlsContext makes no transport of a client: TlsContext.client()")
         return partial(self._carry, self._server_name or name)
 
-    def create_ssl_engine(self, peer_host: str | None = None) -> SSLEngine:
-        """An engine for one connection, whatever carries its bytes."""
-        return SSLEngine(partial(self._wrap, self._server_name or peer_host), not self._server_side)
+    def create_ssl_engine(self, peer_host: str | None = None, *, delegated_tasks: bool = False) -> SSLEngine:
+        """An engine for one connection, whatever carries its bytes; with ``delegated_tasks`` it says NEED_TASK."""
+        wrap = partial(self._wrap, self._server_name or peer_host)
+        return SSLEngine(wrap, not self._server_side, delegated_tasks)
 
     def reload(self) -> None:
         """Read the files again, for handshakes from now on; from any thread.

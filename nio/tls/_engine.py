@@ -7,10 +7,15 @@ each says its length in five bytes of header.
 **No room is found out before anything is done.** What a record holds is known only when it is decrypted, but it is
 shorter than the record by 16 bytes at least, so a destination with room for the rest always does.
 
-**Delegated tasks.** Java's engine hands out what computes for long, keys and signatures, so that a thread of the
-caller's does it: NEED_TASK. OpenSSL has no such seam that Python's ``ssl`` tells of: the work is done in the ``wrap``
-or ``unwrap`` that needs it, up to some milliseconds. So NEED_TASK is never told, and ``get_delegated_task`` gives None.
-``ssl`` lets other threads run meanwhile: whoever wants the work in a thread calls ``unwrap`` there.
+**Delegated tasks.** With ``delegated_tasks`` the engine does not compute in ``unwrap``: it says NEED_TASK, as Java's
+always does, and ``get_delegated_task`` gives out the step, for a thread of the caller's. Until that has run, ``wrap``
+and ``unwrap`` do nothing and say NEED_TASK; what it fails with is raised by the next of them. OpenSSL computes in
+``do_handshake``, one call for whatever has come, so a task is the whole step that a record leads to. It is delegated
+where the JDK delegates: a hello, certificates and keys, not a Finished, a session ticket, a ChangeCipherSpec or an
+alert. In TLS 1.3 these are encrypted, and all but the hellos look alike: a client delegates them, a server that asks
+for a certificate, too. Unlike the JDK's engine this one takes a close while a task is out for one after it.
+
+Without ``delegated_tasks`` the ``unwrap`` that needs the work does it, and NEED_TASK is never told.
 """
 
 from __future__ import annotations
@@ -27,7 +32,9 @@ _HEADER = 5
 _LEAST_ADDED = 16  # bytes that encryption adds to what a record holds
 _TYPES, _MAJOR = range(20, 25), 3  # the first two bytes of a record
 _MORE_IN_TLS_1_2 = 2048  # bytes that a record may be longer there
-_DATA = 23  # the type of a record that holds data, and in TLS 1.3 of nearly all others, too
+_CHANGE, _HANDSHAKE = 20, 22  # types of records
+_DATA = 23  # that of one that holds data, and in TLS 1.3 of nearly all others, too
+_HELLOS, _TICKET = (1, 2), 4  # types of messages of a handshake
 
 
 class SSLEngine:
@@ -35,14 +42,24 @@ class SSLEngine:
 
     The caller moves the bytes: ``wrap(source, destination)`` turns data into TLS, ``unwrap`` TLS into data. Both also
     make the handshake: ``handshake_status`` says which of them comes next. A peer's close_notify ends this side, too,
-    with the next ``wrap``; so does an error, whose alert that one gives out. Not for several threads at a time.
+    with the next ``wrap``; so does an error, whose alert that one gives out.
+
+    Concurrency: not for several threads at a time. A delegated task runs in any; until it has, nobody asks the session.
     """
 
-    def __init__(self, wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject], client_mode: bool) -> None:
+    def __init__(
+        self,
+        wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject],
+        client_mode: bool,
+        delegated_tasks: bool = False,
+    ) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = wrap(self._incoming, self._outgoing)
         self._client_mode = client_mode
-        self._begun = self._done = self._told = False
+        self._delegates = delegated_tasks
+        self._task: DelegatedTask | None = None  # that has not been run to its end
+        self._error: ssl.SSLError | None = None  # of the last one, and not raised yet
+        self._begun = self._done = self._told = self._changed = False
         self._wire = b""  # records made, and not given out
         self._inbound_done = self._outbound_closed = False
 
@@ -59,12 +76,14 @@ class SSLEngine:
     @property
     def application_protocol(self) -> str | None:
         """What ALPN has agreed on; None before the end of the handshake, and for nothing."""
-        return self._object.selected_alpn_protocol()
+        return self._object.selected_alpn_protocol() if self._done else None
 
     @property
     def handshake_status(self) -> HandshakeStatus:
         """What the engine waits for; never FINISHED."""
-        if self._wire or self._outgoing.pending:
+        if self._task is not None:
+            return HandshakeStatus.NEED_TASK
+        if self._error is not None or self._wire or self._outgoing.pending:
             return HandshakeStatus.NEED_WRAP
         if self._begun and not self._done and not self._inbound_done:
             return HandshakeStatus.NEED_UNWRAP
@@ -82,7 +101,7 @@ class SSLEngine:
     @property
     def is_outbound_done(self) -> bool:
         """``wrap`` makes no more: this side is closed, and its close_notify was given out."""
-        return self._outbound_closed and not (self._wire or self._outgoing.pending)
+        return self._outbound_closed and self._task is None and not self._ready()
 
     def begin_handshake(self) -> None:
         """Begin; the first ``wrap`` or ``unwrap`` does it, too. IllegalStateError once it is done."""
@@ -93,15 +112,23 @@ class SSLEngine:
             self._shake()
 
     def get_delegated_task(self) -> Callable[[], None] | None:
-        """None: see the head of this module."""
-        return None
+        """The work that NEED_TASK speaks of, to be called once, in any thread; None when there is none to be given out.
+
+        It raises nothing but a Ctrl-C, after which it is given out again: the next ``wrap`` or ``unwrap`` tells.
+        """
+        task = self._task
+        if task is None or task.is_given:
+            return None
+        task.is_given = True
+        return task
 
     def wrap(self, source: ByteBuffer, destination: ByteBuffer) -> SSLEngineResult:
         """Make one record: of the handshake while there is one, else of data of the source, 16 KiB at most.
 
         Raises ``ssl.SSLError``; ReadOnlyBufferError for a destination that is one.
         """
-        _check(source, destination)
+        if self._is_at_work(source, destination):
+            return SSLEngineResult(Status.OK, HandshakeStatus.NEED_TASK, 0, 0)
         if not self._begun and not self._outbound_closed:
             self.begin_handshake()
         consumed = 0
@@ -125,7 +152,8 @@ class SSLEngine:
         Raises ``ssl.SSLError`` for what is no TLS, a certificate that is not trusted and the like; wrap and send the
         alert then. ReadOnlyBufferError.
         """
-        _check(source, destination)
+        if self._is_at_work(source, destination):
+            return SSLEngineResult(Status.OK, HandshakeStatus.NEED_TASK, 0, 0)
         if self._inbound_done:
             return self._result(Status.CLOSED)
         if not self._begun and not self._outbound_closed:
@@ -139,9 +167,13 @@ class SSLEngine:
         most = min(length - _HEADER - _LEAST_ADDED, APPLICATION_BUFFER_SIZE)
         if self._done and data[0] == _DATA and destination.remaining < most:
             return self._result(Status.BUFFER_OVERFLOW)
+        plain, is_delegated = b"", self._delegates and not self._done and self._is_dear(data)
         self._incoming.write(data[:length])
         source.position += length
-        plain = self._decrypt() if self._done else self._shake()
+        if is_delegated:
+            self._task = DelegatedTask(self)
+        else:
+            plain = self._decrypt() if self._done else self._shake()
         destination.put(plain)
         return self._result(Status.CLOSED if self._inbound_done else Status.OK, length, len(plain))
 
@@ -150,6 +182,8 @@ class SSLEngine:
         if self._outbound_closed:
             return
         self._outbound_closed = True
+        if self._task is not None and not self._task.is_given:
+            self._task = None
         if self._done:
             try:
                 self._object.unwrap()
@@ -166,6 +200,39 @@ class SSLEngine:
         if self._begun:
             words = "the stream ended without the peer's close_notify: something may be missing"
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, words)
+
+    # delegated tasks
+
+    def _is_at_work(self, source: ByteBuffer, destination: ByteBuffer) -> bool:
+        """A task has to be done first; what the last one failed with is raised."""
+        if source is destination:
+            raise ValueError("source and destination are one buffer")
+        if destination.is_read_only:
+            raise ReadOnlyBufferError("the destination is read-only")
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._task is not None
+
+    def _is_dear(self, record: memoryview) -> bool:
+        """Whether the JDK would delegate what this record leads to."""
+        kind = record[0]
+        if kind == _HANDSHAKE:
+            message = record[_HEADER] if len(record) > _HEADER else 0
+            return message in _HELLOS if self._changed else message != _TICKET
+        self._changed = self._changed or kind == _CHANGE
+        return kind == _DATA and (self._client_mode or self._object.context.verify_mode != ssl.CERT_NONE)
+
+    def _run_task(self) -> None:
+        """For the task, in its thread."""
+        try:
+            self._shake()
+        except ssl.SSLError as error:
+            self._error = error.with_traceback(None)
+        except BaseException:  # a Ctrl-C
+            self._task = DelegatedTask(self)
+            raise
+        self._task = None
 
     # parts
 
@@ -227,8 +294,18 @@ def _length_of(data: memoryview) -> int:
     return length if is_record else len(data)
 
 
-def _check(source: ByteBuffer, destination: ByteBuffer) -> None:
-    if source is destination:
-        raise ValueError("source and destination are one buffer")
-    if destination.is_read_only:
-        raise ReadOnlyBufferError("the destination is read-only")
+class DelegatedTask:
+    """A step of a handshake, for any thread; calling it again is nothing."""
+
+    __slots__ = ("_left", "is_given")
+
+    def __init__(self, engine: SSLEngine) -> None:
+        self._left = [engine]
+        self.is_given = False
+
+    def __call__(self) -> None:
+        try:
+            engine = self._left.pop()  # of two threads one
+        except IndexError:
+            return
+        engine._run_task()

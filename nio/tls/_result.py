@@ -21,7 +21,7 @@ class HandshakeStatus(enum.Enum):
     NOT_HANDSHAKING = "nothing"
     NEED_WRAP = "that the caller wraps, and sends what comes of it"
     NEED_UNWRAP = "that the caller receives, and unwraps it"
-    NEED_TASK = "that a delegated task is done; never told: see SSLEngine"
+    NEED_TASK = "that a delegated task is done; told by an engine with delegated_tasks"
     FINISHED = "this call has finished the handshake; in a result only"
 
 

@@ -77,6 +77,17 @@ def test_a_line_turns_tls_on(tmp_path: Path, pair: Pair, context: ssl.SSLContext
         child.end(signal.SIGKILL)
 
 
+def test_a_server_and_two_clients_of_coroutines(tmp_path: Path, authority: Authority) -> None:
+    """The second does not trust the first one's authority."""
+    alone = authority.issue("localhost")
+    page = program("tls", "tls_tasks.py")
+    code = page.code.replace("ca=certificate", f"ca={str(authority.certificate)!r}")
+    call = f"run(main, {str(alone.certificate)!r}, {str(alone.key)!r})"
+    done = finished(type(page)(page.name, code), tmp_path, call=call)
+    assert done.stdout == "Hello ann, in greetings\nTLS_HANDSHAKE: SSLCertVerificationError\n"
+    assert done.stderr == ""
+
+
 def test_two_engines_talk(tmp_path: Path, authority: Authority) -> None:
     alone = authority.issue("localhost")  # what the page makes signs itself; here the client is told the authority
     page = program("tls", "engine.py")

@@ -2,7 +2,8 @@
 
 **A handler hears of one connection, or of none.** ``on_open`` comes when the connection stands and never before. When
 it will never stand, ``on_close`` comes with CONNECT_FAILED or CONNECT_TIMEOUT, with LOCAL after a ``cancel()`` and the
-end of the reactor, with DRAIN while it drains. Nothing is called from inside ``connect``.
+end of the reactor, with DRAIN while it drains, with HANDLER_ERROR when it stands and cannot be watched or carried.
+Nothing is called from inside ``connect``.
 
 **A name has many addresses.** All are tried, in the order of RFC 8305: the families take turns, the resolver's first
 choice begins, the next address starts when the one before has failed or 250 ms are over. The first connection that
@@ -306,6 +307,7 @@ class Connector:
             channel.close()
             if self._is_told:
                 self.reason = CloseReason.HANDLER_ERROR
+                self._tell_unopened(channel, error)
             if isinstance(error, LEAVING):
                 raise
             self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
@@ -326,6 +328,13 @@ class Connector:
         self.handler = handler = self._make()
         if isinstance(handler, Handler):
             handler.handle_unconnected(self._reactor, reason, error)
+
+    def _tell_unopened(self, channel: SocketChannel, error: BaseException) -> None:
+        """The connection stands, and its handler has no key: the system refused that, say."""
+        handler: Any = self.handler
+        if isinstance(handler, Handler) and getattr(getattr(handler, "key", None), "channel", None) is not channel:
+            told = error.with_traceback(None) if isinstance(error, Exception) else None
+            self._reactor.guarded(handler.handle_unconnected, self._reactor, CloseReason.HANDLER_ERROR, told)
 
     def _leave(self) -> None:
         self.is_pending = False

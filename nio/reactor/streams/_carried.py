@@ -64,12 +64,17 @@ class Carried(Outlet):
         PROTOCOL_ERROR; what ``handle_data`` was given behind that request is yours to throw away. A connection that is
         ending stays as it is.
 
-        Raises IllegalStateError when the connection has TLS already, or is about to.
+        Raises IllegalStateError when the connection has TLS already, or is about to, or has another transport.
         """
         if getattr(self, "reactor", None) is None:
             raise no_channel(self)
         if self._secure is not None or self._transport.needs == _CHANGES:
             raise IllegalStateError("this connection has TLS already")
+        if self._state not in ENDED and type(self._transport) is not PlainTransport:
+            name = type(self._transport).__name__
+            raise IllegalStateError(
+                f"TLS takes the place of the plain transport only, and this connection has a {name}"
+            )
         if not callable(transport):
             raise TypeError(f"start_tls() takes a TlsContext, not {transport!r:.60}")
         if self.reactor.owner.is_elsewhere:
@@ -216,7 +221,7 @@ class Carried(Outlet):
     def _start_change(self, transport: Callable[[SocketChannel], Transport]) -> None:
         plain = self._transport
         if self._state in ENDED or type(plain) is not PlainTransport or plain.needs:
-            return
+            return  # asked for twice, from other threads
         self._next_transport = transport
         plain.needs = _CHANGES
         self._steady, self._rest = None, SUSPENDED

@@ -185,8 +185,8 @@ class Connection(Carried):
         if getattr(self, "key", None) is not None:
             Handler.handle_open(self, reactor, key)  # which refuses it, maybe
         channel: Any = key.channel
+        self._transport = transport = self.transport(channel)  # first: who has none has no key
         self.reactor, self.key, self.channel = reactor, key, channel
-        self._transport = transport = self.transport(channel)
         self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
         self._tally, self._clock = reactor.tally, reactor.provider.clock
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use

@@ -32,9 +32,10 @@ from nio.reactor.streams._checks import copied
 from nio.reactor.streams._outbox import NOWHERE
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
-from nio.reactor.streams._transport import PlainTransport, Transport
+from nio.reactor.streams._transport import Needs, PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
+_CHANGES = Needs.CHANGES
 
 
 class Outlet(Timed):
@@ -236,6 +237,8 @@ class Outlet(Timed):
         """Send all the output there is; what the kernel does not take stays."""
         outbox, transport = self._outbox, self._transport
         output_ends = self._output_ends and (self._state is not PROCESSING or self._owes_nothing)
+        if output_ends and (self.secure_due or transport.needs == _CHANGES):
+            output_ends = False  # an end before the handshake would be one that anybody may have made
         if output_ends:
             outbox.seal()
         if outbox.size or transport.unsent:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nio.errors import IllegalArgumentError
 from nio.reactor import (
     CloseReason,
     Connector,
@@ -91,6 +92,49 @@ def test_interrupt_while_an_address_is_dialled_is_made_good_with_the_next_turn(d
         with pytest.raises(KeyboardInterrupt):
             desk.turns()
         assert desk.settled(connecting).reason is None
+
+
+def test_a_connection_that_the_poller_refuses_is_told(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands at once, so that the first key would be the handler's own."""
+    desk.kernel.connects = [0]
+    monkeypatch.setattr(desk.reactor._selector._watch.poller, "limit", 0)
+    dialer = Dialer()
+    connecting = desk.settled(desk.reactor.connect(("127.0.0.1", 9), dialer))
+    assert dialer.diary == [CloseReason.HANDLER_ERROR]
+    assert isinstance(dialer.close_error, IllegalArgumentError)
+    assert connecting.error is dialer.close_error
+    assert "a connection got no handler" in caplog.text
+    assert not desk.reactor._selector.keys
+
+
+def test_a_connection_that_cannot_be_carried_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(channel: object) -> Any:
+        raise ZeroDivisionError
+
+    dialer, plain = Dialer(), Handler()
+    with listener() as server:
+        connecting = desk.settled(desk.reactor.connect(server.getsockname(), dialer, transport=broken))
+        assert dialer.diary == [CloseReason.HANDLER_ERROR] == [connecting.reason]
+        assert isinstance(dialer.close_error, ZeroDivisionError)
+        monkeypatch.setattr(desk.reactor._selector._watch.poller, "limit", 0)
+        desk.kernel.connects = [0]
+        desk.settled(desk.reactor.connect(server.getsockname(), plain))
+        assert plain.reactor is desk.reactor
+
+
+def test_interrupt_before_there_is_a_key_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    dialer = Dialer()
+    desk.kernel.connects = [0]
+    monkeypatch.setattr(desk.reactor, "_attach", interrupted)
+    connecting = desk.reactor.connect(("127.0.0.1", 9), dialer)
+    with pytest.raises(KeyboardInterrupt):
+        desk.settled(connecting)
+    assert (dialer.diary, dialer.close_error) == ([CloseReason.HANDLER_ERROR], None)
 
 
 def test_plain_handler_is_connected_too(desk: Desk) -> None:

@@ -17,9 +17,12 @@ import pytest
 import nio.tasks
 from nio.channels import ServerSocketChannel
 from nio.framing import Lines
+from nio.reactor import CloseReason
 from nio.tasks import (
     Cancelled,
     Stream,
+    StreamClosedError,
+    Task,
     TaskGroup,
     Timeout,
     connect,
@@ -31,6 +34,7 @@ from nio.tasks import (
     timeout,
     to_worker,
 )
+from nio.tls import TlsContext
 from tests.unit.reactor.support import Manual, Peer, World
 from tests.unit.tasks.support import Diary
 
@@ -120,6 +124,24 @@ async def connecting(scene: Set) -> None:
     await connect(("127.0.0.1", port))
 
 
+async def in_a_handshake(scene: Set) -> None:
+    """The server says nothing."""
+    before = scene.world.reactor.statistics().open
+    scene.left.append(lambda: scene.world.reactor.statistics().open == before + 1)  # the server's own
+    await connect(scene.world.address, transport=TlsContext.client("localhost"))
+
+
+async def starting_tls(scene: Set) -> None:
+    scene.left.append(lambda: scene.stream._asker is None)
+    await scene.stream.start_tls(TlsContext.client("localhost"))
+
+
+async def wait_after_the_output(scene: Set) -> None:
+    scene.stream.end_output()
+    scene.left.append(lambda: not scene.stream._parted)
+    await scene.stream.wait_closed()
+
+
 async def working(scene: Set) -> None:
     scene.left.append(lambda: scene.manual.waiting[0][0].cancelled())
     await to_worker(print, "never")
@@ -185,13 +207,14 @@ POINTS: dict[str, list[Callable[[Set], Coroutine[Any, Any, None]]]] = {
     "Stream.receive": [receive],
     "Stream.send": [send, send_much],
     "Stream.serve": [],  # the user's
-    "Stream.wait_closed": [wait_closed],
+    "Stream.start_tls": [starting_tls],
+    "Stream.wait_closed": [wait_closed, wait_after_the_output],
     "Task.__await__": [joining],
     "TaskGroup.__aenter__": [passing(lambda: TaskGroup().__aenter__())],
     "TaskGroup.__aexit__": [group_body, group_end],
     "Timeout.__aenter__": [passing(lambda: Timeout(5).__aenter__())],
     "Timeout.__aexit__": [in_a_timeout],
-    "connect": [connecting],
+    "connect": [connecting, in_a_handshake],
     "current_task": [passing(current_task)],
     "listen": [passing(listening)],
     "sleep": [sleeping],
@@ -249,14 +272,74 @@ def test_it_is_cancelled_there_and_nothing_is_left(name: str, number: int) -> No
         assert [condition() for condition in scene.left] == [True] * len(scene.left)
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["spawned", "own"])
+@pytest.mark.parametrize("how", ["close", "drain", "timeout"])
 @pytest.mark.parametrize(("name", "number"), CASES)
-def test_the_close_of_the_reactor_ends_it_too(name: str, number: int) -> None:
+def test_the_end_of_the_reactor_and_of_its_time_end_it_too(name: str, number: int, how: str, own: bool) -> None:
+    """Whoever waits: a task that was spawned, or the one that serves the connection."""
+    tasks: list[Task[None]] = []
+
+    class Serving(Quiet):
+        async def serve(self) -> None:
+            tasks.append(await current_task())
+            if world.handlers[0] is self and own:
+                await limited(Set(world, world.peers[0], manual, stack))
+            else:
+                await sleep(1e6)
+
+    async def limited(scene: Set) -> None:
+        async with timeout(1 if how == "timeout" else None):
+            await POINTS[name][number](scene)
+
     manual = Manual()
-    with World(Quiet, workers=manual) as world, ExitStack() as stack:
+    with World(Serving, workers=manual) as world, ExitStack() as stack:
         peer = world.connect()
-        scene = Set(world, peer, manual, stack)
-        task = spawn(world.reactor, POINTS[name][number], scene)
-        for _ in range(6):
-            world.reactor.turn(0)
-        world.reactor.close()
+        task = tasks[0] if own else spawn(world.reactor, limited, Set(world, peer, manual, stack))
+        world.turns(6)
+        if how == "close":
+            world.reactor.close()
+        elif how == "drain":
+            world.reactor.stop(drain=5)
+            world.turns()
+            world.advance(5)
+        else:
+            world.advance(1)
+        if how != "close":
+            world.turns(6)
         assert task.is_done
+
+
+OF_A_STREAM = [case for case in CASES if case[0].startswith("Stream.")]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["spawned", "own"])
+@pytest.mark.parametrize(("name", "number"), OF_A_STREAM)
+def test_the_loss_of_the_connection_ends_what_awaits_it(name: str, number: int, own: bool) -> None:
+    heard: list[BaseException | None] = []
+
+    class Serving(Quiet):
+        async def serve(self) -> None:
+            if own:
+                await waiting(Set(world, world.peers[0], manual, stack))
+            else:
+                await sleep(1e6)
+
+    async def waiting(scene: Set) -> None:
+        try:
+            await POINTS[name][number](scene)
+            heard.append(None)
+        except (StreamClosedError, Cancelled) as error:
+            heard.append(error)
+
+    manual = Manual()
+    with World(Serving, workers=manual) as world, ExitStack() as stack:
+        peer = world.connect()
+        if not own:
+            spawn(world.reactor, waiting, Set(world, peer, manual, stack))
+        world.turns(6)
+        assert not heard
+        peer.reset()
+        world.kernel.room = None
+        world.until(lambda: heard)
+        error = heard[0]
+        assert error is None or (isinstance(error, StreamClosedError) and error.reason is CloseReason.PEER_RST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from nio.channels import ServerSocketChannel
-from nio.errors import ClosedSelectorError, UnsupportedAddressTypeError
+from nio.errors import ClosedSelectorError, IllegalArgumentError, UnsupportedAddressTypeError
 from nio.framing import Lines
 from nio.reactor import CloseReason
+from nio.spi import ProtocolFamily
 from nio.tasks import Cancelled, Listener, Stream, StreamClosedError, connect, listen, sleep, spawn
 from tests.unit.reactor.support import World, in_a_thread
 from tests.unit.tasks.support import Diary, Greeting, Stage
@@ -255,6 +257,28 @@ def test_a_stream_that_a_reactor_cannot_connect_and_nobody_awaits() -> None:
         stage.reactor.connect(("127.0.0.1", port), made)
         stage.until(lambda: made.reasons)
         assert made.reasons == [CloseReason.CONNECT_FAILED]
+
+
+def test_a_connection_that_the_poller_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands at once, as on a Unix-domain socket, and its descriptor is beyond what the poller takes."""
+    with tempfile.TemporaryDirectory() as folder, Stage() as stage:
+        path = os.path.join(folder, "socket")
+        with ServerSocketChannel.open(ProtocolFamily.UNIX).bind(path):
+            monkeypatch.setattr(stage.reactor._selector._watch.poller, "limit", 0)
+            with pytest.raises(IllegalArgumentError, match="is beyond the 0"):
+                stage.ended(connect, path)
+        assert stage.reactor.connections() == ()
+
+
+def test_an_attempt_that_the_kernel_does_not_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, mask: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Stage() as stage, ServerSocketChannel.open().bind(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(stage.reactor._selector._watch.poller, "add", full)
+        with pytest.raises(ConnectionAbortedError, match="no room"):
+            stage.ended(connect, ("127.0.0.1", server.port))
+        assert stage.reactor.connections() == ()
 
 
 class Raising(Stream):

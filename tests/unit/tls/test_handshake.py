@@ -14,7 +14,7 @@ from nio.channels import SelectionKey
 from nio.reactor import CloseReason, State
 from nio.tls import TlsContext, session_of
 from tests.unit.reactor.support import NEVER, World, in_a_thread
-from tests.unit.tls.support import Client, Hello, Pki, crowd, over
+from tests.unit.tls.support import Client, Diary, Hello, Pki, crowd, over
 
 READ = int(SelectionKey.OP_READ)
 VERSIONS = ["TLSv1_2", "TLSv1_3"]
@@ -418,3 +418,39 @@ def test_a_transport_that_cannot_be_made_costs_one_connection(pki: Pki, caplog: 
         assert world.dial().read_to_end() == b""
         assert "a connection got no handler" in caplog.text
         assert world.reactor.statistics().open == 0
+
+
+class Mute(Diary):
+    """Has nothing to say, and says so before there is TLS."""
+
+    def on_open(self) -> None:
+        self.end_output()
+
+
+def test_output_that_ends_first_ends_behind_the_handshake(pki: Pki) -> None:
+    with World(over(pki.server(), Mute)) as world:
+        client = Client(world, pki.client()).shake()
+        assert client.read_to_end() == b""
+        client.send(b"hello")
+        world.until(lambda: world.handler.got == [b"hello"])
+        client.say_end()
+        client.peer.close()
+        world.until(lambda: world.handler.reasons)
+        assert (world.handler.reasons, world.handler.secured) == ([CloseReason.PEER_FIN], 1)
+
+
+def test_plain_bytes_never_count_as_protected_whoever_has_nothing_to_say(pki: Pki) -> None:
+    with World(over(pki.server(), Mute)) as world:
+        peer = world.connect()
+        peer.send(b"plain bytes of anybody")
+        world.until(lambda: world.handler.state is State.LINGERING)
+        peer.close()
+        world.until(lambda: world.handler.reasons)
+        assert (world.handler.got, world.handler.reasons) == ([], [CloseReason.TLS_HANDSHAKE])
+
+
+def test_the_handshake_has_its_deadline_also_where_output_has_ended(pki: Pki) -> None:
+    with World(over(pki.server(), Mute)) as world:
+        world.connect()
+        world.advance(10)
+        assert world.handler.reasons == [CloseReason.TLS_TIMEOUT]

@@ -13,6 +13,7 @@ from nio.channels import SelectionKey
 from nio.errors import IllegalStateError
 from nio.framing import Fixed, Lines
 from nio.reactor import CloseReason, State, StreamHandler, SwitchingHandler
+from nio.reactor.streams._transport import PlainTransport
 from nio.tls import TlsContext
 from tests.unit.reactor.support import Greeter, Keeper, Manual, Peer, World, in_a_thread
 from tests.unit.tls.support import Client, Pki
@@ -205,6 +206,34 @@ def test_it_is_asked_for_once(pki: Pki) -> None:
             handler.detach()
     with pytest.raises(IllegalStateError, match="no channel yet"):
         Raw().start_tls(None)  # type: ignore[arg-type]
+
+
+def test_another_transport_is_not_replaced(pki: Pki) -> None:
+    class Own(PlainTransport):
+        """Of somebody's own."""
+
+    with World(type("Raw", (Raw,), {"transport": Own, "context": pki.server()})) as world:
+        peer = world.connect()
+        with pytest.raises(IllegalStateError, match="and this connection has a Own"):
+            world.handler.start_tls(world.handler.context)
+        peer.send(b"hello")
+        world.until(lambda: world.handler.got == [b"hello"])
+        world.handler.close()
+        world.handler.start_tls(world.handler.context)  # which is nothing any more
+
+
+def test_output_that_ends_before_the_change_ends_behind_the_handshake(pki: Pki) -> None:
+    with World(mail(pki, Raw)) as world:
+        peer = world.connect()
+        peer.send(b"tls")
+        world.until(lambda: world.handler.got)
+        world.handler.end_output()
+        assert peer.read(2) == b"ok"
+        client = Client(world, pki.client(), peer=peer).shake()
+        assert client.read_to_end() == b""
+        client.send(b"secret")
+        world.until(lambda: b"secret" in world.handler.got)
+        assert world.handler.secured == 1
 
 
 @pytest.mark.parametrize("act", [Raw.finish, Raw.close, Raw.suspend, Raw.end_output], ids=lambda fn: fn.__name__)
