@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn, Self
 
-from nio._numbers import LONGEST, check_seconds
+from nio._numbers import check_seconds
 from nio.channels._interruptible_channel import chosen
 from nio.channels._key_sets import KeySet, SelectedKeySet
 from nio.channels._per_kernel import shared_by_fork
@@ -32,7 +32,7 @@ from nio.channels._selection_key import SelectionKey, check_action
 from nio.channels._waking import Waking
 from nio.channels._watch import MASKS, Events, Watch
 from nio.errors import ClosedSelectorError, ForkedSelectorError, IllegalStateError
-from nio.spi import READABLE, SelectorProvider
+from nio.spi import READABLE, Lock, SelectorProvider
 
 Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
@@ -186,54 +186,60 @@ class Selector:
         Raises IllegalArgumentError for a negative timeout or NaN, ClosedSelectorError, IllegalStateError in an action.
         """
         if action is None:
-            return self.serve(timeout, None)
+            with self._lock:
+                return self.serve(timeout, None)
         check_action(action)
         return self.dispatch(timeout, lambda key, attachment, ready: action(key))
 
     def dispatch(self, timeout: float | None, action: Dispatch) -> int:
         """As ``select(timeout, action)``, but call ``action(key, attachment, ready)``, with the ready set as an int."""
         check_action(action)
-        return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
+        with self._lock:
+            return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
+
+    def alone(self) -> Lock:
+        """For a reactor: inside ``with`` no other thread selects, and nobody need ask for that in each turn."""
+        return self._lock
 
     def serve(self, timeout: float | None, take: Take | None, end: float | None = None) -> int:
-        """As ``dispatch``, for a reactor: see ``Take``. ``end`` is when the timeout is over, by the clock."""
-        if timeout is not None and not (type(timeout) is float and timeout >= 0):
-            check_seconds("timeout", timeout)
-        with self._lock:
-            if self._selecting or not self._open:
-                self._refuse_to_select()
-            try:
-                self._selecting, watch = _SELECTING, self._watch
-                watch.unasked = count = 0
-                if self._updates:
-                    timeout = watch.apply(timeout)
+        """As ``dispatch``, inside ``alone()``: see ``Take``. ``end`` is when the timeout is over, by the clock."""
+        if end is None and timeout is not None:
+            end = (pause := check_seconds("timeout", timeout)) and self._provider.clock() + pause * 1e9
+        if self._selecting or not self._open:
+            self._refuse_to_select()
+        watch, waking = self._watch, self._waking
+        try:
+            self._selecting, waking.was_set = _SELECTING, False
+            watch.unasked = watch.stale = count = 0
+            if self._updates or self._cancelled:
+                timeout = self._apply_changes(timeout)
+            while True:
+                sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
+                events = self._poller.wait(sleep)
                 if self._cancelled:
                     self._flush_cancelled()
-                if timeout and end is None:
-                    end = self._provider.clock() + min(timeout, LONGEST) * 1e9
-                while True:
-                    sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
-                    events = self._poller.wait(sleep)
-                    if self._cancelled:
-                        self._flush_cancelled()
-                    if events:
-                        count = self._answer(events, take)
-                        if watch.stale < len(events) or self._waking.was_set:
-                            break
-                        self._selecting = _SELECTING
-                    elif sleep == timeout:
+                if events:
+                    if waking.is_set:
+                        waking.clear()
+                    self._selecting = _SELECTING if take is None else _HANDING_OVER
+                    count = watch.sort(events, self._selected_key_set) if take is None else take(events, watch)
+                    if not watch.stale or waking.was_set or watch.stale < len(events):
                         break
-                    if timeout is not None and (timeout := ((end or 0) - self._provider.clock()) / 1e9) <= 0:
-                        break
-                self._selecting = _IDLE
-            except BaseException:
-                self._selecting = _IDLE
-                self._waking.interrupted()
-                raise
-            finally:
-                if not self._open:
-                    self._close()
-            return count
+                    self._selecting, watch.stale = _SELECTING, 0
+                elif sleep == timeout:
+                    break
+                if timeout is not None and (timeout := ((end or 0) - self._provider.clock()) / 1e9) <= 0:
+                    break
+            self._selecting = _IDLE
+        except BaseException:
+            self._selecting, waking.is_set = _IDLE, False  # a descriptor that is set without the flag does no harm
+            if not self._open:
+                self._close()
+            raise
+        if not self._open:
+            self._close()
+            self._ensure_open(take is not None and count > 0)
+        return count
 
     def select_now(self, action: Action | None = None) -> int:
         """As ``select(0, action)``; uses up a pending wake-up."""
@@ -348,18 +354,10 @@ class Selector:
         finally:
             self._lock.release()
 
-    def _answer(self, events: Events, take: Take | None) -> int:
-        waking, watch = self._waking, self._watch
-        watch.stale, waking.was_set = 0, waking.is_set
-        if waking.was_set:
-            waking.clear()
-        if take is None:
-            return watch.sort(events, self._selected_key_set)
-        self._selecting = _HANDING_OVER
-        handed = take(events, watch)
-        if not self._open and handed:
-            self._ensure_open()
-        return handed
+    def _apply_changes(self, timeout: float | None) -> float | None:
+        timeout = self._watch.apply(timeout)
+        self._flush_cancelled()
+        return timeout
 
     def _flush_cancelled(self) -> None:
         cancelled = self._cancelled
@@ -385,8 +383,8 @@ class Selector:
         self._ensure_open()
         raise IllegalStateError("select() called from inside a selection of the same selector")
 
-    def _ensure_open(self) -> None:
-        if not self._open:
+    def _ensure_open(self, wanted: bool = True) -> None:
+        if wanted and not self._open:
             self._ensure_not_forked()
             raise ClosedSelectorError("the selector is closed")
 

@@ -58,7 +58,8 @@ class Waking:
         return True
 
     def clear(self) -> None:
-        """Clear the wake-up that has ended this selection; whoever is interrupted here calls ``interrupted``."""
+        """Clear the wake-up that has ended this selection; whoever is interrupted here lowers the flag, too."""
+        self.was_set = True
         if self._wakeup is not None:
             self._wakeup.clear()
         self.is_set = False
@@ -71,10 +72,6 @@ class Waking:
             self._wakeup.clear()
             if self.is_set:
                 self._wakeup.set()
-
-    def interrupted(self) -> None:
-        """Be in a state that loses no wake-up, after an exception out of a selection."""
-        self.is_set = False
 
     @contextmanager
     def on_signals(self, provider: SelectorProvider, check_limit: Callable[[int], None]) -> Iterator[None]:

@@ -111,8 +111,8 @@ PLANTS = [
     Plant(
         "a selection that times out gives nothing to take apart",
         "channels/_selector.py",
-        "                    elif sleep == timeout:\n",
-        "                    elif sleep == timeout and (count := None) is None:\n",
+        "                elif sleep == timeout:\n",
+        "                elif sleep == timeout and (count := None) is None:\n",
     ),
     Plant(
         "a read switches the socket back to blocking mode",

@@ -232,9 +232,17 @@ class Agenda:
 
     # one turn's parts
 
+    def _deliver_signals(self) -> bool:
+        tally = self.tally
+        tally.woke = self.provider.clock()
+        tally.timers += self._signals.deliver()
+        tally.ended = 0  # that may have taken its time
+        return True
+
     def _run_timers(self) -> int:
-        due, count = self._due, 0
-        self._timers.take_due(self.provider.clock(), due)
+        due, count, tally, now = self._due, 0, self.tally, self.provider.clock()
+        tally.woke = tally.woke or now
+        self._timers.take_due(now, due)
         timer: Timer | None = None
         try:
             while due and self._state is not _CLOSED:
@@ -249,6 +257,7 @@ class Agenda:
                     except BaseException as error:
                         self._raised("timer", fn, error, args)
         finally:
+            tally.timers += count
             if timer is not None and not (due and due[0] is timer):
                 due.appendleft(timer)  # struck before its call
         return count
@@ -256,7 +265,8 @@ class Agenda:
     def _run_ticks(self) -> int:
         if self._is_asked_to_stop:
             self._take_stop()
-        ticks, count = self._ticks, 0
+        ticks, count, tally = self._ticks, 0, self.tally
+        tally.woke = tally.woke or self.provider.clock()
         queued = min(len(ticks), _TICKS_PER_TURN)
         tick: tuple[Callable[..., object], tuple[object, ...]] | None = None
         try:
@@ -270,7 +280,7 @@ class Agenda:
                 except BaseException as error:
                     self._raised("tick", fn, error, args)
         finally:
-            self.tally.ticks += count
+            tally.ticks += count
             if tick is not None and not (ticks and ticks[0] is tick):
                 ticks.appendleft(tick)  # struck before its call
         return count

@@ -68,6 +68,8 @@ class Tally:
         "closed",
         "connections",
         "dropped",
+        "ended",
+        "heard",
         "lag",
         "lost",
         "open",
@@ -95,11 +97,15 @@ class Tally:
     timers: int
     busy: int
     woke: int
+    ended: int
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
         self.turns = self.lost = self.abandoned = self.refused = self.spins = self.ticks = self.timers = 0
-        self.busy = self.woke = 0  # nanoseconds at work; since when, 0: the turn is not at work, or has begun with it
+        self.busy = 0  # nanoseconds at work
+        self.woke = 0  # when this turn's work began; 0: it is not at work, or has begun with it
+        self.ended = 0  # when the work of the turn before did, and this turn began; 0: nobody has looked at the clock
+        self.heard: list[int] = [0]  # that, for all who are heard in this turn; 0 while it is under way
         self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 

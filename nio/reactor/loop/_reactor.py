@@ -161,15 +161,16 @@ class Reactor(Stopping):
         """
         if self._state is _CLOSED:
             raise ClosedSelectorError("the reactor is closed")
-        owner, thread_id = self.owner, self._thread_id
+        owner, thread_id, tally = self.owner, self._thread_id, self.tally
         if owner.thread is not None:
             owner.enter("turn")
         owner.thread = owner.home = thread_id()  # as enter() does, without the call
-        tally = self.tally
         connections, were_open, bytes_in, bytes_out = tally.connections, tally.open, tally.bytes_in, tally.bytes_out
         ticks, timers = tally.ticks, tally.timers
         try:
-            self._turn(timeout)
+            with self._selector.alone():
+                tally.woke, tally.ended, tally.heard = 0, 0, [0]
+                self._turn(0.0 if self._state is _STOPPING else timeout)
         finally:
             owner.thread = None
         new = tally.connections - connections
@@ -178,25 +179,22 @@ class Reactor(Stopping):
         return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
     def _turn(self, timeout: float | None) -> None:
-        tally, hand_off = self.tally, self.hand_off
+        tally, hand_off, end = self.tally, self.hand_off, None
         tally.turns += 1
-        bytes_in, bytes_out, end, tally.woke = tally.bytes_in, tally.bytes_out, None, 0
-        connections, were_open, moved = tally.connections, tally.open, False
+        bytes_in, moved = tally.bytes_in, False
+        if self._ticks:
+            timeout, end = 0.0, 0
         if self._arrived:
-            moved, timeout, tally.woke = True, 0.0, self._clock()
-            tally.timers += self._signals.deliver()
+            timeout, end, moved = 0.0, 0, self._deliver_signals()
         due = 0 if self._due else self._timers.first or self._timers.next_due()
         if due is not None:
-            left = (due - (now := self._clock())) / 1e9
+            left = (due - (tally.ended or self._clock())) / 1e9
             if left <= 0:
-                timeout, tally.woke = 0.0, tally.woke or now
-                fired = self._run_timers()
-                tally.timers += fired
-                moved = moved or fired > 0
+                timeout, end, moved = 0.0, 0, self._run_timers() > 0 or moved
             elif timeout is None or left < timeout:
                 timeout, end = left, due
         try:
-            handed = self._selector.serve(0.0 if self._ticks or self._state is _STOPPING else timeout, self._take, end)
+            handed = self._selector.serve(timeout, self._take, end)
         except ClosedSelectorError:
             if self._state is not _CLOSED:
                 raise
@@ -204,19 +202,20 @@ class Reactor(Stopping):
         if hand_off is not None and hand_off.jobs:
             hand_off.flush()
         if self._ticks:
-            tally.woke = tally.woke or self._clock()
             moved = self._run_ticks() > 0
             if hand_off is not None and hand_off.jobs:
                 hand_off.flush()  # a completion may have brought its connection's next record
-        still = bytes_in == tally.bytes_in and bytes_out == tally.bytes_out and connections == tally.connections
-        if still and not moved and were_open == tally.open and (handed or self._selector.stale_events):
-            self._spins.idle_turn()
-        else:
+        if moved or bytes_in != tally.bytes_in or not (handed or self._selector.stale_events):
             self._spins.idle = 0
-        if tally.woke:
-            spent, tally.woke = self._clock() - tally.woke, 0
-            tally.busy += spent
-            tally.lag[(spent >> 10).bit_length()] += 1
+        else:
+            self._spins.idle_turn()
+        if not tally.woke:
+            tally.ended = 0
+            return
+        tally.ended = tally.heard[0] = now = self._clock()
+        spent, tally.woke, tally.heard = now - tally.woke, 0, [0]
+        tally.busy += spent
+        tally.lag[(spent >> 10).bit_length()] += 1
 
     def run(self) -> None:
         """Turn until ``stop()``; in the main thread, signals are handled at once. Then it can be called again.
@@ -225,6 +224,7 @@ class Reactor(Stopping):
         KeyboardInterrupt or SystemExit, which leave it, it can be called again and serves on. WorkersLostError when the
         executor is broken and no factory makes another: the server cannot work and should leave with an exit code.
         """
+        tally = self.tally
         if self._state is _CLOSED:
             return
         self.owner.enter("run")
@@ -232,7 +232,8 @@ class Reactor(Stopping):
             self._hooks.start()
             self._take_stop()
             if self._state < _STOPPING and self._failure is None:
-                with self._selector.waking_on_signals():
+                with self._selector.alone(), self._selector.waking_on_signals():
+                    tally.woke, tally.ended, tally.heard = 0, 0, [0]  # nothing was just before
                     while self._state < _STOPPING:
                         self._turn(None)
             self._hooks.reach("end")

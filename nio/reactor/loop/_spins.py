@@ -31,7 +31,7 @@ class Suspect(Protocol):
 class SpinWatch:
     """Counts the idle turns of one reactor."""
 
-    __slots__ = ("_call_later", "_handler_of", "_refused", "_report", "_selector", "_tally", "idle")
+    __slots__ = ("_call_later", "_handler_of", "_report", "_seen", "_selector", "_tally", "idle")
 
     def __init__(
         self,
@@ -47,12 +47,17 @@ class SpinWatch:
         self._report = report
         self._call_later = call_later
         self.idle = 0  # turns in a row
-        self._refused = 0  # connections, so far
+        self._seen = (0, 0, 0, 0)  # when it was last asked
 
     def idle_turn(self) -> None:
-        """A turn was woken by the kernel and has moved nothing; to refuse a connection is something."""
-        if self._refused != self._tally.refused:
-            self._refused, self.idle = self._tally.refused, 0
+        """A turn was woken by the kernel and has read nothing: has anything else moved since this was asked last?
+
+        To refuse a connection is something.
+        """
+        tally, seen = self._tally, self._seen
+        self._seen = (tally.bytes_out, tally.connections, tally.open, tally.refused)
+        if seen != self._seen:
+            self.idle = 0
             return
         self.idle += 1
         if self.idle == _MANY:

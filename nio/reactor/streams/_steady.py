@@ -3,7 +3,7 @@
 **Why it stands in one piece.** In CPython a call of a Python function costs as much as ten steps of its interpreter,
 and a request needs 130 steps. So what a request needs in the usual case stands here, once, without a call but that of
 ``process``: recv, the look for one whole line, the check of the reply, send. The counters are locals, which are added
-to the reactor's tally when the loop ends, and the clock is read once, at the end.
+to the reactor's tally when the loop ends. All who were heard share one list, in which the turn writes when it ended.
 
 **Who is served so.** A connection is *steady* while it waits for input and owes nothing, holds nothing and is not
 ending; it says so in ``_steady``, which is then the handler itself, so that whatever stands before a handler and
@@ -44,8 +44,7 @@ _PEER_FIN = CloseReason.PEER_FIN  # an enum's member is looked up in Python
 _ENDING = b"\n"
 _ACCEPT = 16  # SelectionKey.OP_ACCEPT, as a plain int
 _MANY = 64  # lines in a row
-_READING, _PROCESSING, _AFTER, _SENDING = _STEPS = range(4)
-_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, *_STEPS)  # a look at a global costs three of a local
+_READING, _PROCESSING, _AFTER, _SENDING = range(4)  # steps: numbers in the loop, as a look at a name costs more
 
 
 class Nobody:
@@ -53,6 +52,9 @@ class Nobody:
 
     _attachment = None
     _interest = -1
+
+
+_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, Nobody, b"", 0, 0)  # a global costs three of a local
 
 
 class Steady:
@@ -68,34 +70,33 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        self._tally.woke = self._tally.woke or self._clock()
-        get, nobody, heard, data, requests, received, sent, passed = watch.by_fd.get, Nobody, [0], b"", 0, 0, 0, 0
-        readable, lf, cr, ending, plain, size, kind, reading, processing, after, sending = _AS_LOCALS
+        tally, get, passed = self._tally, watch.by_fd.get, 0
+        tally.woke, heard, received = tally.woke or self._clock(), tally.heard, 0
+        readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
-                key: Any = get(fd, nobody)
                 try:
-                    handler = key._attachment
+                    handler = (key := get(fd, nobody))._attachment
                     steady = mask == readable == key._interest and handler._steady is handler and key._valid
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
                     passed += not self._serve_other(key, fd, mask, watch)
                     continue
-                recv, step, key._ready = handler._recv, reading, mask
+                recv, step, key._ready = handler._recv, 0, mask
                 try:
                     data = recv(handler._read_size)
-                    count, step, line = size(data), after, data.removesuffix(ending)
+                    count, step, line = size(data), 2, data.removesuffix(ending)
                     received, handler._heard = received + count, heard
                     if count > handler._longest or line is data or lf in line or cr in line:  # no ending
                         self._unusual(handler, data)
                         continue
-                    requests, step, process = requests + 1, processing, handler._process
-                    reply, step = process(line), after
+                    requests, step, process = requests + 1, 1, handler._process
+                    reply, step = process(line), 2
                     if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         handler._answer(reply)
                         continue
-                    data, step, send = reply + ending, sending, handler._send
+                    data, step, send = reply + ending, 3, handler._send
                     sent += (took := send(data, NO_SIGNAL))
                     if took != size(data):
                         handler._keep(data, took)
@@ -105,7 +106,8 @@ class Steady:
                     except LEAVING as last:  # of the handler, or on top of its error before anybody was told
                         self._left(key, handler, last)
         finally:
-            self._note(heard, requests, received, sent)
+            tally.requests += requests
+            tally.bytes_in, tally.bytes_out = tally.bytes_in + received, tally.bytes_out + sent
         return len(events) - passed
 
     def _serve_other(self, key: Any, fd: int, mask: int, watch: Watch) -> bool:
@@ -115,14 +117,6 @@ class Steady:
             self._dispatch(key, key._attachment, _ACCEPT)
             return True
         return watch.hand_over([(fd, mask)], self._dispatch) > 0
-
-    def _note(self, heard: list[int], requests: int, received: int, sent: int) -> None:
-        """What the loop has counted, and when it ended."""
-        heard[0] = self._clock()
-        tally = self._tally
-        tally.requests += requests
-        tally.bytes_in += received
-        tally.bytes_out += sent
 
     def _raised(self, key: Any, handler: Any, error: BaseException, step: int, data: bytes) -> None:
         """Whose error is it?"""

@@ -309,3 +309,17 @@ def test_the_kernel_forgets_a_key_before_its_descriptor_is_closed(monkeypatch: p
         assert closed == fds[1:]
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fds[1])
+
+
+def test_an_action_that_closes_the_selector_and_raises(selector: Selector, pipe: Pipe) -> None:
+    def close_and_raise(key: SelectionKey) -> None:
+        selector.close()
+        raise LookupError
+
+    key = pipe.source.register(selector, R)
+    pipe.sink.write(b"x")
+    with pytest.raises(LookupError):
+        selector.select(0, close_and_raise)
+    assert (key.is_valid, pipe.source.is_registered) == (False, False)
+    with pytest.raises(ClosedSelectorError):
+        selector.select(0)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+import pytest
+
 from nio.reactor import Reactor
 from nio.reactor.groups._reports import Word, report, reports
 from nio.reactor.groups._shared import total
@@ -105,3 +110,72 @@ def test_those_of_several_reactors_are_added_up_and_told_by_children() -> None:
     assert total([]).lag == (0,) * LAGS
     (heard,) = reports(report(Word.COUNTS, 7, told))
     assert heard.counts == told
+
+
+class Counting(Kernel):
+    """Counts how often the clock is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings = 0
+        self.clock = self._read
+
+    def _read(self) -> int:
+        self.readings += 1
+        return self.now
+
+
+def test_a_turn_of_run_reads_the_clock_when_it_wakes_and_when_it_ends() -> None:
+    kernel, readings = Counting(), []
+
+    class Asked(Greeter):
+        def process(self, record: bytes) -> None:
+            readings.append(kernel.readings)
+            if len(readings) == 10:
+                self.reactor.stop()
+            peer.send(b"again\n")
+
+    with World(Asked, kernel=kernel) as world:
+        peer = world.connect()
+        peer.send(b"first\n")
+        world.reactor.run()
+    assert readings[9] - readings[1] == 8 * 2
+
+
+def test_what_is_due_is_due_by_the_clock_after_a_signal_s_function() -> None:
+    with World() as world:
+        reactor, turns = world.reactor, []
+
+        def take_long() -> None:
+            world.kernel.now += 10_000 * MS
+            turns.append(reactor.statistics().turns)
+
+        def fire() -> None:
+            turns.append(reactor.statistics().turns)
+            reactor.stop()
+
+        reactor.on_signal(signal.SIGUSR1, take_long)
+        reactor.call_later(5, fire)
+        reactor.next_tick(os.kill, os.getpid(), signal.SIGUSR1)
+        reactor.run()
+    assert turns == [2, 2]
+
+
+def test_who_was_heard_in_a_turn_that_a_ctrl_c_cut_off_was_heard_then() -> None:
+    def strike() -> None:
+        raise KeyboardInterrupt
+
+    with World() as world:
+        first, second = world.connect(), world.connect()
+        heard = world.handlers[0]
+        world.kernel.now += 7 * MS
+        first.send(b"ann\n")
+        world.reactor.next_tick(strike)
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.turn(0)
+        then = heard.heard_at
+        assert then == world.kernel.now
+        world.kernel.now += 1000 * MS
+        second.send(b"bob\n")
+        assert second.read(10) == b"Hello bob\n"
+        assert heard.heard_at == then
