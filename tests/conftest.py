@@ -80,11 +80,15 @@ def nothing_is_left_behind() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_modules_are_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where Python may not write bytecode beside the source, the children of the tests write it elsewhere."""
+    """Where Python may not write bytecode beside the source, the children of the tests write it elsewhere, all of them
+    to one place.
+    """
     with pytest.MonkeyPatch.context() as environment:
         if sys.dont_write_bytecode:
+            base = tmp_path_factory.getbasetemp()
+            place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
             environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+            environment.setenv("PYTHONPYCACHEPREFIX", str(place))
         yield
 
 
@@ -105,9 +109,13 @@ def eager_switches() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With several processes a file stays in one of them, unless the command line says otherwise."""
+    """With several processes a file stays in one of them, unless the command line says otherwise.
+
+    The files come in their order: the many short ones of ``unit`` are last, and the processes end together.
+    """
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False
 
 
 def pytest_collection() -> None:
