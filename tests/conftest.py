@@ -78,16 +78,6 @@ def nothing_is_left_behind() -> Iterator[None]:
         pytest.fail("left behind: " + ", ".join(leaks), pytrace=False)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_modules_are_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where Python may not write bytecode beside the source, the children of the tests write it elsewhere."""
-    with pytest.MonkeyPatch.context() as environment:
-        if sys.dont_write_bytecode:
-            environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
-        yield
-
-
 @pytest.fixture(params=[0, 2], ids=["single", "pooled"])
 def workers(request: pytest.FixtureRequest) -> int:
     """Threads for ``process``: none, or two."""
@@ -105,9 +95,24 @@ def eager_switches() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With several processes a file stays in one of them, unless the command line says otherwise."""
+    """With several processes a file stays in one of them, unless the command line says otherwise.
+
+    The files come in their order: the many short ones of ``unit`` are last, and the processes end together.
+    """
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where Python may not write bytecode beside the source, it stands in the cache of pytest.
+
+    To rewrite the assertions of all tests takes seconds, and hundreds of children of the tests import the package.
+    """
+    if sys.dont_write_bytecode and hasattr(config, "cache"):
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection() -> None:

@@ -7,6 +7,8 @@ pytest-xdist. It raises what no ``except Exception`` catches, and again after ha
 The second guard is a watchdog of ``faulthandler``, for a main thread that sits in C code or swallows whatever is
 raised. It writes the stacks and ends the whole run, between the third signal and the fourth. Its thread is born with
 all signals blocked: one that it took in its first moments would wait until the main thread looks for another reason.
+To start and end that thread costs more than most tests do, so one watches over the tests of an eighth of the limit, and
+the next begins when that has passed. It leaves each its time: a worker of pytest-xdist does not wait between two tests.
 
 Neither is at work in a debugger.
 """
@@ -14,10 +16,12 @@ Neither is at work in a debugger.
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +30,8 @@ from types import FrameType
 import pytest
 
 STDERR = pytest.StashKey[int]()
+BORN = pytest.StashKey[float]()
+STANDARD = [number for number in signal.Signals if not number.name.startswith("SIGRT")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,10 +42,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(2)  # as it is while nothing is captured
+    config.stash[BORN] = -math.inf
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     os.close(config.stash[STDERR])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    no_watchdog(session.config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -60,9 +71,24 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
-def pytest_enter_pdb() -> None:
+def pytest_enter_pdb(config: pytest.Config) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
+    no_watchdog(config)
+
+
+def no_watchdog(config: pytest.Config) -> None:
     faulthandler.cancel_dump_traceback_later()
+    config.stash[BORN] = -math.inf
+
+
+def young_watchdog(config: pytest.Config, limit: float) -> None:
+    now = time.monotonic()
+    if now - config.stash[BORN] < limit / 8:
+        return
+    allowed = signal.pthread_sigmask(signal.SIG_BLOCK, STANDARD)
+    faulthandler.dump_traceback_later(2.25 * limit, exit=True, file=config.stash[STDERR])
+    signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
+    config.stash[BORN] = now
 
 
 @contextmanager
@@ -75,9 +101,7 @@ def limited(item: pytest.Item, phase: str) -> Iterator[None]:
         os.write(stderr, f"\n{message}".encode())
         pytest.fail(message)
 
-    allowed = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    faulthandler.dump_traceback_later(2.25 * limit, exit=True, file=stderr)
-    signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
+    young_watchdog(item.config, limit)
     previous = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, limit, limit / 2)
     try:
@@ -85,7 +109,6 @@ def limited(item: pytest.Item, phase: str) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-        faulthandler.cancel_dump_traceback_later()
 
 
 def stacks() -> str:

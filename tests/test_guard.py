@@ -1,16 +1,22 @@
-"""The guard against tests that hang, tried on a pytest in a child process whose tests do."""
+"""The guard against tests that hang, tried on a pytest in a child process whose tests do; all such wait together."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 1.5  # seconds for each phase of a planted test; those that do not hang need a hundredth of it
+LIMIT = 0.5  # seconds for each phase of a planted test; those that do not hang need a fiftieth of it
+
+Done = subprocess.CompletedProcess[str]
+Runs = dict[str, Future[Done]]
 
 HANGING = """
 import pytest, selectors, signal, threading
@@ -81,7 +87,7 @@ SPOTS = {
 }
 
 
-def pytest_of(directory: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+def pytest_of(directory: Path, source: str, *options: str) -> Done:
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "test_planted.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-p", "tests.guard", "-p", "no:cacheprovider", "-ra"]
@@ -90,7 +96,19 @@ def pytest_of(directory: Path, source: str, *options: str) -> subprocess.Complet
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=50)
 
 
-def assert_it_hangs(done: subprocess.CompletedProcess[str], name: str, spot: str) -> None:
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    planted = {"hanging": [HANGING], "swallowing": [SWALLOWING]}
+    if importlib.util.find_spec("xdist"):
+        planted["in a worker"] = [HANGING, "-n1", "-k", "lock or next"]
+    with ThreadPoolExecutor() as threads:
+        yield {
+            name: threads.submit(pytest_of, tmp_path_factory.mktemp("planted"), *arguments)
+            for name, arguments in planted.items()
+        }
+
+
+def assert_it_hangs(done: Done, name: str, spot: str) -> None:
     message = f"test_planted.py::{name} hangs: its call has taken {LIMIT} s"
     assert f"FAILED test_planted.py::{name} - " in done.stdout
     for output in (done.stdout, done.stderr):
@@ -99,8 +117,8 @@ def assert_it_hangs(done: subprocess.CompletedProcess[str], name: str, spot: str
         assert spot in stacks
 
 
-def test_a_test_that_hangs_fails_by_name_with_the_stacks_and_the_next_one_runs(tmp_path: Path) -> None:
-    done = pytest_of(tmp_path, HANGING)
+def test_a_test_that_hangs_fails_by_name_with_the_stacks_and_the_next_one_runs(runs: Runs) -> None:
+    done = runs["hanging"].result()
     for name, spot in SPOTS.items():
         assert_it_hangs(done, name, spot)
     assert "ERROR test_planted.py::test_set_up - " in done.stdout
@@ -109,15 +127,15 @@ def test_a_test_that_hangs_fails_by_name_with_the_stacks_and_the_next_one_runs(t
     assert "4 failed, 2 passed, 1 error" in done.stdout
 
 
-def test_so_does_one_in_a_worker_of_xdist(tmp_path: Path) -> None:
+def test_so_does_one_in_a_worker_of_xdist(runs: Runs) -> None:
     pytest.importorskip("xdist")
-    done = pytest_of(tmp_path, HANGING, "-n1", "-k", "lock or next")
+    done = runs["in a worker"].result()
     assert_it_hangs(done, "test_lock", SPOTS["test_lock"])
     assert "1 failed, 1 passed" in done.stdout
 
 
-def test_a_test_that_swallows_what_is_raised_ends_the_run_with_its_stack(tmp_path: Path) -> None:
-    done = pytest_of(tmp_path, SWALLOWING)
+def test_a_test_that_swallows_what_is_raised_ends_the_run_with_its_stack(runs: Runs) -> None:
+    done = runs["swallowing"].result()
     assert done.returncode == 1
-    assert "Timeout (0:00:03.375000)!" in done.stderr
+    assert "Timeout (0:00:01.125000)!" in done.stderr
     assert "in test_that_swallows_all" in done.stderr.partition("Timeout")[2]

@@ -102,7 +102,7 @@ def test_who_quits_and_does_not_hang_up_disturbs_nobody(workers: int, chatter: t
 
 
 def test_who_does_not_read_costs_nobody_else_anything(workers: int, chatter: type[Chatter]) -> None:
-    chatter.max_output, chatter.high_mark = 300_000, 200_000
+    chatter.max_output, chatter.high_mark = 60_000, 40_000
     with World(chatter, workers=workers) as world:
         deaf = world.connect(receive_buffer=4096)
         bob = world.connect()
@@ -110,8 +110,8 @@ def test_who_does_not_read_costs_nobody_else_anything(workers: int, chatter: typ
         while world.handlers[0].state is not State.CLOSED:
             rounds += 1
             assert rounds < 100_000
-            bob.send(b"x" * 200 + b"\n")
-            assert bob.read(201) == b"x" * 200 + b"\n"
+            bob.send((b"x" * 200 + b"\n") * 10)
+            assert bob.read(2010) == (b"x" * 200 + b"\n") * 10
         assert world.handlers[0].reasons == [CloseReason.OVERLOAD]
         world.until(lambda: world.handlers[1].state is State.READING)
         assert world.handlers[1] in chatter.members

@@ -163,7 +163,7 @@ def test_server_that_ends_while_it_is_connected_to() -> None:
         other.listen(0)
         dialers = [Dialer() for _ in range(20)]
         address = other.getsockname()
-        server.call(lambda: [server.reactor.connect(address, dialer, timeout=1.0) for dialer in dialers])
+        server.call(lambda: [server.reactor.connect(address, dialer, timeout=0.3) for dialer in dialers])
         server.until(lambda: any(dialer.diary for dialer in dialers))
         other.close()
         server.until(lambda: all(dialer.diary and isinstance(dialer.diary[-1], CloseReason) for dialer in dialers))

@@ -179,7 +179,7 @@ def test_a_connect(target: str) -> None:
 
             struck(interrupt, connect)
             for _ in range(4):
-                struck(interrupt, desk.reactor.turn, 0.01 if target == "name" else 0)
+                struck(interrupt, desk.reactor.turn, 0.002 if target == "name" else 0)
             for connecting in begun:
                 desk.settled(connecting)
             desk.turns()

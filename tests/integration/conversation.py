@@ -88,6 +88,18 @@ def client(address: Address, buffers: int = 0) -> Iterator[socket.socket]:
         yield sock
 
 
+def nc_hears(address: Address, question: bytes) -> bytes:
+    """The first datagram that comes back. By itself nc would not end before a second is over."""
+    command = ["nc", "-u", address[0], str(address[1])]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(question)
+        answer = child.stdout.read(65536)
+        child.kill()
+    return answer or b""
+
+
 def receive(sock: socket.socket, count: int) -> bytes:
     """That many bytes, fewer if the server ends the connection first."""
     received = b""

@@ -173,14 +173,14 @@ def read_all(readers: list[SlowReader]) -> None:
 
 @needs_proc
 def test_pipelined_names_to_readers_that_do_not_read_at_first(server: Server) -> None:
-    """20 000 names: what is owed waits as bytes in the kernel and in the readers, not in the server.
+    """8 000 names: what is owed waits as bytes in the kernel and in the readers, not in the server.
 
     Only one name of a connection is with a worker at a time, and processes are far: there it takes some connections.
     """
-    count = 10 if server.executor == "process" else 1
+    count = 4 if server.executor == "process" else 1
     with ExitStack() as stack:
         before = server.resident()
-        readers = [SlowReader(server, 20_000 // count) for _ in range(count)]
+        readers = [SlowReader(server, 8_000 // count) for _ in range(count)]
         sockets = {stack.enter_context(reader.socket): reader for reader in readers}
         while writable := select.select([], sockets, [], 0.05)[1]:
             for sock in writable:

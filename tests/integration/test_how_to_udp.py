@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration._how_to import program, started
-from tests.integration.conversation import PATIENCE, Child
+from tests.integration.conversation import PATIENCE, Child, nc_hears
 
 
 @pytest.fixture
@@ -27,14 +26,7 @@ def child(tmp_path: Path) -> Iterator[Child]:
 
 @pytest.mark.needs("nc")
 def test_nc_is_told_the_length(child: Child) -> None:
-    done = subprocess.run(
-        ["nc", "-u", "-w1", "127.0.0.1", str(child.address[1])],
-        input=b"hello\n",
-        stdout=subprocess.PIPE,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.stdout == b"6"
+    assert nc_hears(child.address, b"hello\n") == b"6"
 
 
 def test_each_sender_has_its_answer_and_what_is_empty_or_too_long_has_none(child: Child) -> None:

@@ -13,7 +13,7 @@ from tests.integration.conversation import PATIENCE, Child, client, receive
 
 @pytest.fixture
 def server() -> Child:
-    return Child("-m", "samples.prefork_reverse", "--port", "0")
+    return Child("-m", "samples.prefork_reverse", "--port", "0", "--tick", "0.05")
 
 
 def test_lines_come_back_in_reverse_and_TERM_ends_it_with_everybody_answered(server: Child) -> None:

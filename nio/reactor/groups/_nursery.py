@@ -110,14 +110,19 @@ class Nursery:
 
     def ask(self) -> None:
         """Have all that serve tell their counters, and wait for that, but not for ever."""
-        asked = [child for child in self.children.values() if child.is_ready]
-        for child in asked:
-            child.has_told = False
-            child.order(Order.COUNT)
+        asked = self.order_counts()
         end = self._in(_ANSWER)
         while not all(child.has_told for child in asked) and self.provider.clock() < end:
             self.provider.wait_for(self.descriptor, READABLE, None, max(0.0, (end - self.provider.clock()) / _SECOND))
             self.take_reports()
+
+    def order_counts(self) -> list[Child]:
+        """Have all that serve tell their counters, some time; who was asked."""
+        asked = [child for child in self.children.values() if child.is_ready]
+        for child in asked:
+            child.has_told = False
+            child.order(Order.COUNT)
+        return asked
 
     # making one
 

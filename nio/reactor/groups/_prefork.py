@@ -97,7 +97,8 @@ class Prefork:
         self._on_stop: list[Callable[[], object]] = []
         self._has_started = False
         self._wakeup: Wakeup | None = None
-        self._wants_reload = self._is_over = self._is_running = False
+        self._wants_reload = self._wants_counts = self._is_over = False
+        self._thread: int | None = None  # that is in run()
         self._nursery = Nursery(self._plan, self._places, check_seconds("start_timeout", start_timeout))
 
     @classmethod
@@ -149,7 +150,7 @@ class Prefork:
         """
         if self._is_over:
             return
-        if self._is_running:
+        if self._thread is not None:
             raise IllegalStateError("run() was called from inside itself")
         if self._ends and not self._nursery.children:
             self._ends.clear()
@@ -158,12 +159,12 @@ class Prefork:
         with self.provider.signal_wakeup() as wakeup:
             if wakeup is None:
                 raise IllegalStateError("run() belongs in the main thread, which hears of signals")
-            self._wakeup, self._is_running = wakeup, True
+            self._wakeup, self._thread = wakeup, self.provider.thread_id()
             try:
                 with self.provider.handling_signals(_MEANT, self._signals.append):
                     self._look_after(wakeup)
             finally:
-                self._wakeup, self._is_running = None, False
+                self._wakeup = self._thread = None
         self._ends.clear()
         self._nursery.reopen()
         self._has_started = False
@@ -207,10 +208,14 @@ class Prefork:
         """The counters of all children, added up.
 
         Those of a child are as of its last report. While ``run()`` runs, a call in its thread (a signal handler's, say)
-        asks for a new one. What a child that was killed has done since its last report is not counted.
+        asks for a new one and waits for it; a call in another thread asks for a new one, too, which is there for the
+        next call. What a child that was killed has done since its last report is not counted.
         """
         nursery = self._nursery
-        if self._is_running and not nursery.is_reading and not nursery.is_ending:
+        if self._thread is not None and self._thread != self.provider.thread_id():
+            self._wants_counts = True
+            self._wake()
+        elif self._thread is not None and not nursery.is_reading and not nursery.is_ending:
             nursery.ask()
         return nursery.statistics()
 
@@ -282,6 +287,9 @@ class Prefork:
                 self._wants_reload = True
             elif name != "SIGCHLD":
                 self._ends.append(None if self._nursery.is_ending or self._ends else self._plan.drain)
+        if self._wants_counts and not self._nursery.is_ending:
+            self._wants_counts = False
+            self._nursery.order_counts()
         while self._nursery.asked_to_stop:
             self._ends.append(self._nursery.asked_to_stop.pop())
         if self._ends and not self._nursery.is_ending:

@@ -18,9 +18,12 @@ PATIENCE = 10.0
 
 
 class Hello(StreamHandler):
-    """Greets; ``big`` is answered with 8 MiB."""
+    """Greets, through a kernel that keeps little; ``big`` is answered with 8 MiB."""
 
     max_output = 16 * 1024 * 1024
+
+    def on_open(self) -> None:
+        self.channel.set_option("SO_SNDBUF", 262144)
 
     def process(self, record: bytes) -> bytes:
         return b"x" * (8 << 20) if record == b"big" else b"Hello " + record
@@ -125,7 +128,7 @@ class Events:
 
     def until(self, wanted: Any) -> Any:
         """The first tick of which ``wanted(tick)`` is true."""
-        for _ in range(200):
+        for _ in range(1000):
             _, tick = self.tick()
             if wanted(tick):
                 return tick

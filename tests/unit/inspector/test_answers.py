@@ -52,7 +52,7 @@ def test_the_page_asks_nobody_else() -> None:
         assert word not in text, word
 
 
-def test_ticks_come_ten_times_a_second_with_the_keys() -> None:
+def test_ticks_come_with_the_keys() -> None:
     with serving() as server, server.events() as events, server.client() as client:
         assert events.status == 200
         assert b"Content-Type: text/event-stream; charset=utf-8\r\n" in events.headers
@@ -75,7 +75,7 @@ def test_a_tick_tells_what_was_recorded() -> None:
     with serving() as server, server.events() as events:
         assert server.greets()
         seen: list[list[object]] = []
-        for _ in range(50):
+        for _ in range(500):
             seen += events.tick()[1]["trace"]
             if any(record[0] == 13 for record in seen):
                 break

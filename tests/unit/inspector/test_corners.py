@@ -73,7 +73,7 @@ def test_a_page_that_comes_back_in_time_keeps_the_loop_held(monkeypatch: pytest.
         first.sock.close()
         first.file.close()
         with server.events() as second:
-            for _ in range(5):
+            for _ in range(30):
                 second.tick()
             assert second.until(lambda tick: tick["held"])
             server.do("resume")

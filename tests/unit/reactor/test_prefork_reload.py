@@ -11,6 +11,7 @@ import pytest
 from nio.reactor import CloseReason
 from nio.reactor.groups._reports import NOTHING, Order, Word
 from tests.unit.reactor.prefork_support import Parent, again, nothing
+from tests.unit.reactor.support import in_a_thread
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +171,24 @@ def test_statistics_are_those_of_all_the_dead_included(parent: Parent) -> None:
     assert parent.told(101) == [(Order.COUNT, 0.0), (Order.DRAIN, 1.0)]
     done = parent.prefork.statistics()
     assert (done.connections, done.open, done.timers, dict(done.closed)) == (6, 0, 0, {CloseReason.DRAIN: 4})
+
+
+def test_another_thread_gets_the_last_report_and_has_the_parent_ask_for_a_new_one(parent: Parent) -> None:
+    """The parent alone reads what its children tell."""
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(parent.prefork.statistics().requests)
+
+    def ask() -> None:
+        parent.say(101, Word.COUNTS, counts(requests=7))
+        in_a_thread(look)
+        in_a_thread(look)
+        assert parent.told(101) == []
+
+    parent.run_and_leave(lambda: parent.ready(101, 102), nothing, ask, lambda: in_a_thread(look))
+    assert seen == [0, 0, 7]
+    assert parent.told(101) == parent.told(102) == [(Order.COUNT, 0.0)] * 2
 
 
 def test_a_child_that_does_not_answer_is_not_waited_for(parent: Parent) -> None:
