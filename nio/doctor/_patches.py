@@ -28,7 +28,7 @@ class Patches:
         else:
             self._plain.append((owner, name, plain))
         is_classmethod = isinstance(plain, classmethod)
-        function = plain.__func__ if isinstance(plain, (classmethod, staticmethod)) else plain
+        function = plain.__func__ if is_classmethod else plain
         new = wrap(function)
         if callable(function):
             new = wraps(function)(new)

@@ -1,9 +1,9 @@
 """Whom the page answers: the one who was told its address, and a browser only where that one types it.
 
-A page of a stranger, open in the same browser, can send requests to loopback. So each request but ``/healthz`` carries
-a token that only the printed address has. A request names this server as its host, or else a stranger's name points
-here (DNS rebinding). A request of another page says so in ``Origin`` and ``Sec-Fetch-Site``. What changes anything
-needs the token in a header of its own, which no form and no picture can send.
+A page of a stranger, open in the same browser, can send requests to loopback. So each request but ``/healthz`` must
+carry a token that only the printed address has. It must name this server as its host: with another name, a stranger's
+name has been made to point here (DNS rebinding). A request of another page says so in ``Origin`` and
+``Sec-Fetch-Site``. What changes anything needs the token in a header, which no form and no picture can send.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ KEPT = 600  # ticks
 
 
 class History:
-    """Ticks as text, packed: a minute of a busy server would be 38 MB else."""
+    """Ticks as text, packed: unpacked, a minute of a busy server would take 38 MB."""
 
     def __init__(self) -> None:
         self._ticks: deque[bytes] = deque(maxlen=KEPT)

@@ -75,7 +75,10 @@ class FileSink:
 
 
 class FollowSink:
-    """Lines of text on a stream, stderr for one, as they come; ``has_room(seconds)`` waits until it takes a piece."""
+    """Lines of text on a stream, stderr for one, as they come.
+
+    ``has_room(seconds)`` waits so long at most until the stream takes a piece; by default it always does.
+    """
 
     def __init__(self, put: Callable[[str], object], clock: int, has_room: Callable[[float], object] = bool) -> None:
         self._put, self._clock = put, clock
