@@ -1,6 +1,7 @@
 """python3 -m nio.doctor: run a program in strict mode, or read a trace, and name the mistakes.
 
     python3 -m nio.doctor [--for SECONDS] PROGRAM [ARGUMENT...]
+    NIO_STRICT=1 python3 -m MODULE       a module: each mistake is a warning
     python3 -m nio.doctor TRACE          a file that python3 -m nio.trace --out has written
     python3 -m nio.doctor --env          the environment
     python3 -m nio.doctor explain CODE   a mistake in words, with a program that makes it
