@@ -93,6 +93,15 @@ def eager_switches() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Garbage is not collected meanwhile: what goes, goes by itself, and nothing of other tests in the middle."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """With several processes a file stays in one of them, unless the command line says otherwise.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
@@ -21,12 +20,3 @@ def provider(request: pytest.FixtureRequest) -> SelectorProvider:
 def selector(provider: SelectorProvider) -> Iterator[Selector]:
     with Selector.open(provider) as selector:
         yield selector
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """It may close what other tests left, in the middle of a scene."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()

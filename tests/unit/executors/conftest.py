@@ -1,8 +1,7 @@
-"""A job that no test leaves behind, and an interpreter that collects no garbage meanwhile."""
+"""A job that no test leaves behind."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
@@ -15,11 +14,3 @@ def held() -> Iterator[Held]:
     job = Held()
     yield job
     job.go.set()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import threading
 from collections.abc import Callable
@@ -273,18 +272,15 @@ def test_bounds_are_counts(name: str) -> None:
         BatchExecutor(Tasks(), **{name: 0})
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_no_garbage_collection_is_needed() -> None:
     tasks = Tasks()
     executor = BatchExecutor(tasks)
     future = executor.submit(bytes.upper, b"a")
     batch = ref(tasks.waiting[0][0])
-    gc.disable()
-    try:
-        tasks.run()
-        del future
-        assert batch() is None
-    finally:
-        gc.enable()
+    tasks.run()
+    del future
+    assert batch() is None
 
 
 def test_calls_are_one_object_that_travels() -> None:

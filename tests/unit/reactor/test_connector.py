@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import socket
 import threading
 import weakref
@@ -101,13 +100,6 @@ def test_B13_silence_ends_when_the_time_is_over_and_not_before(desk: Desk) -> No
         assert isinstance(dialer.close_error, TimeoutError)
         assert "in 5.0 s" in str(dialer.close_error)
         assert not desk.trying()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")
