@@ -168,9 +168,11 @@ class Inspector:
 
     def close(self) -> None:
         """End the page; a second call does nothing."""
-        if self._keeper is not None:
-            self._keeper.close()
-        self._page.close()
+        try:
+            if self._keeper is not None:
+                self._keeper.close()
+        finally:
+            self._page.close()
 
     def __enter__(self) -> Self:
         return self

@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace, args: list[str]) -> int:
         tell(str(error))
         return _USAGE
     keeper = Keeper(provider, sinks)
-    atexit.register(keeper.close)
+    atexit.register(_close_at_exit, keeper)
     _close_before_exit(provider, keeper)
     SelectorProvider.use(provider)
     if provider.recording.level >= TEACH:
@@ -156,13 +156,22 @@ def _page() -> Callable[[TracingProvider, int, str], Sink]:
     return found
 
 
+def _close_at_exit(keeper: Keeper) -> None:
+    try:
+        keeper.close()
+    except KeyboardInterrupt:
+        pass  # the program has ended: nobody else is to hear of it
+
+
 def _close_before_exit(provider: TracingProvider, keeper: Keeper) -> None:
     """A forked child leaves past ``atexit``."""
     leave: Any = provider.inner.exit_process
 
     def exit_process(code: int) -> None:
-        keeper.close(hurry=True)
-        leave(code)
+        try:
+            keeper.close(hurry=True)
+        finally:
+            leave(code)
 
     provider.exit_process = exit_process  # type: ignore[method-assign,assignment]
 

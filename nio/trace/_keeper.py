@@ -130,7 +130,7 @@ class Keeper:
     def close(self, *, hurry: bool = False) -> None:
         """Write what there is, and finish; a second call does nothing.
 
-        In a ``hurry`` it waits for nobody for long. A Ctrl-C says so, too.
+        In a ``hurry`` it waits for nobody for long. A Ctrl-C says so, too, and is raised when that is done.
         """
         if self._over.is_set():
             return
@@ -143,6 +143,7 @@ class Keeper:
             self._over.set()
             self._hurry()
             self._finish()
+            raise
 
     def _hurry(self) -> None:
         for sink in tuple(self._sinks):

@@ -20,6 +20,7 @@ from nio.inspector._view import keys_of, listeners_of
 from nio.reactor import Reactor, ReactorGroup
 from nio.spi import ProtocolFamily
 from nio.trace import TracingProvider
+from nio.trace._keeper import Keeper
 from tests.unit.inspector.support import Server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -185,4 +186,22 @@ def test_a_page_whose_address_cannot_be_told_is_closed() -> None:
     provider = TracingProvider()
     with Reactor.open(provider=provider) as reactor, pytest.raises(BrokenPipeError):
         inspect(reactor, say=fails)
+    assert provider.own_threads == 0
+
+
+def test_a_ctrl_c_while_a_page_is_closed_is_raised_when_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    struck = [KeyboardInterrupt()]
+    finish = Keeper._finish
+
+    def interrupted(keeper: Keeper) -> None:
+        if struck:
+            raise struck.pop()
+        finish(keeper)
+
+    provider = TracingProvider()
+    with Reactor.open(provider=provider) as reactor:
+        page = inspect(reactor, say=str)
+        monkeypatch.setattr(Keeper, "_finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            page.close()
     assert provider.own_threads == 0

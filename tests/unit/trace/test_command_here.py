@@ -6,6 +6,7 @@ import atexit
 import runpy
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,7 @@ import pytest
 from nio.spi import SelectorProvider
 from nio.trace import CHANNEL, TracingProvider, read
 from nio.trace._command import main
-from nio.trace._keeper import FollowSink
+from nio.trace._keeper import FollowSink, Keeper
 from tests.unit.trace.test_command import PIPE
 
 
@@ -22,7 +23,7 @@ from tests.unit.trace.test_command import PIPE
 def at_exit(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
     """What was to be called at the end of the process is called at the end of the test."""
     calls: list[Callable[[], object]] = []
-    monkeypatch.setattr(atexit, "register", calls.append)
+    monkeypatch.setattr(atexit, "register", lambda call, *args: calls.append(partial(call, *args)))
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = list(SelectorProvider._in_use)
@@ -88,6 +89,26 @@ def test_a_child_writes_before_it_leaves(program: Path, out: Path, monkeypatch: 
     assert main(["--out", str(out), str(program)]) == 0
     assert left == [3]
     assert read(out).problem == ""
+
+
+def test_a_ctrl_c_at_the_end_is_told_to_nobody_and_keeps_no_child(
+    program: Path, out: Path, monkeypatch: pytest.MonkeyPatch, at_exit: list[Callable[[], object]]
+) -> None:
+    close, left = Keeper.close, list[int]()
+
+    def struck(keeper: Keeper, *, hurry: bool = False) -> None:
+        close(keeper, hurry=hurry)
+        raise KeyboardInterrupt
+
+    plain = SelectorProvider.default()
+    monkeypatch.setattr(type(plain), "exit_process", lambda self, code: left.append(code))
+    monkeypatch.setattr(Keeper, "close", struck)
+    program.write_text("from nio.spi import SelectorProvider\nSelectorProvider.default().exit_process(3)\n")
+    with pytest.raises(KeyboardInterrupt):
+        main(["--out", str(out), str(program)])
+    assert left == [3]
+    while at_exit:
+        at_exit.pop()()
 
 
 def test_an_inspector_is_given_the_provider_and_the_port(

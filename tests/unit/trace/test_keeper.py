@@ -183,6 +183,8 @@ def test_ctrl_c_while_the_end_waits_for_a_reader_is_a_hurry(provider: TracingPro
     sink.hurry = lambda: hurried.append("hurry")  # type: ignore[method-assign]
     sink.close = close  # type: ignore[method-assign]
     keeper = Keeper(provider, [sink])
+    with pytest.raises(KeyboardInterrupt):
+        keeper.close()
     keeper.close()
     assert hurried == ["hurry", "closed"]
     assert provider.own_threads == 0
