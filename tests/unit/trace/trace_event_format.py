@@ -138,7 +138,7 @@ def _slices(events: list[Event]) -> Iterator[str]:
 def _flows(events: list[Event]) -> Iterator[str]:
     """One beginning, one end, steps between them in time; each in a slice of its thread, as "enclosing" has it."""
     slices = _by(events, "X", _thread)
-    for (_, _, flow), group in _by(events, "stf", lambda event: (event["cat"], event["name"], event["id"])).items():  # type: ignore[misc]
+    for flow, group in _by(events, "stf", lambda event: (event["cat"], event["name"], event["id"])).items():
         phases = [event["ph"] for event in sorted(group, key=lambda event: (event["ts"], FLOW[event["ph"]]))]
         if phases[0] != "s" or phases[-1] != "f" or set(phases[1:-1]) - {"t"}:
             yield f"flow {flow} goes {phases}"
