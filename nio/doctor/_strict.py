@@ -37,9 +37,9 @@ from nio.spi import SystemProvider
 class Strict:
     """Strict mode, switched on; ``findings`` tells what it has found so far."""
 
-    def __init__(self, say: Callable[[Finding], object] | None) -> None:
+    def __init__(self) -> None:
         self._children = Children()
-        self._ward = Ward(say)
+        self._ward = Ward()
         self._watchdog = Watchdog()
         self._selectors = SelectorWatch(self._ward, self._watchdog)
         self._channels = ChannelWatch(self._ward, self._selectors)
@@ -73,6 +73,19 @@ class Strict:
         self._selectors.finish()
         self._jobs.finish()
         self._channels.finish()
+
+    def enter(self, say: Callable[[Finding], object] | None) -> None:
+        """One user more, who is told of findings in this way."""
+        self.users += 1
+        if say is not None:
+            self._ward.says.append(say)
+
+    def leave(self, say: Callable[[Finding], object] | None) -> int:
+        """One user less; how many are left."""
+        self.users -= 1
+        if say is not None and say in self._ward.says:
+            self._ward.says.remove(say)
+        return self.users
 
     def stop(self) -> None:
         """Take everything out again."""
@@ -163,10 +176,10 @@ def warn(finding: Finding) -> None:
 
 
 def switch_on(say: Callable[[Finding], object] | None = warn) -> Strict:
-    """Switch strict mode on; each call asks for a ``switch_off``."""
+    """Switch strict mode on; each call asks for a ``switch_off`` with the same ``say``."""
     if not _on:
-        _on.append(Strict(say))
-    _on[0].users += 1
+        _on.append(Strict())
+    _on[0].enter(say)
     return _on[0]
 
 
@@ -175,12 +188,10 @@ def current() -> Strict | None:
     return _on[0] if _on else None
 
 
-def switch_off() -> None:
+def switch_off(say: Callable[[Finding], object] | None = warn) -> None:
     """Strict mode ends with the last who has asked for it."""
-    if _on:
-        _on[0].users -= 1
-        if not _on[0].users:
-            _on.pop().stop()
+    if _on and not _on[0].leave(say):
+        _on.pop().stop()
 
 
 def switch_on_for_good() -> None:
@@ -236,11 +247,11 @@ def strict(say: Callable[[Finding], object] | None = warn) -> Iterator[Strict]:
     """Strict mode inside the block, in all threads, for what is opened in it.
 
     ``say(finding)`` is called with each finding that is worth a word, by default as a :class:`MistakeWarning`; None is
-    silence. ``findings`` of what the block gets tells them all. Where strict mode is on already, it goes on with the
-    first one's ``say``.
+    silence. ``findings`` of what the block gets tells them all. Where strict mode is on already, each who has asked for
+    it is told in his own way, and what is everybody's ``say`` is called once.
     """
     here_on = switch_on(say)
     try:
         yield here_on
     finally:
-        switch_off()
+        switch_off(say)

@@ -56,10 +56,10 @@ def snapshot(weak: WeakKeyDictionary[Any, T]) -> list[T]:
 
 
 class Ward:
-    """Collects findings; ``say`` is called with each one that is worth a word."""
+    """Collects findings; each of ``says`` is called with each one that is worth a word."""
 
     def __init__(self, say: Callable[[Finding], object] | None = None) -> None:
-        self._say = say
+        self.says: list[Callable[[Finding], object]] = [] if say is None else [say]
         self._found: dict[tuple[str, Place], Finding] = {}
         self._times: dict[tuple[str, Place], Iterator[int]] = {}
         self._rules = rules()
@@ -78,8 +78,11 @@ class Ward:
             return
         times = next(self._times.setdefault(key, itertools.count(1)))
         self._found[key] = finding = replace(finding, times=times)
-        if self._say is not None and is_power_of_eight(times):
-            self._say(finding)
+        if is_power_of_eight(times):
+            says = tuple(self.says)
+            for at, say in enumerate(says):
+                if say not in says[:at]:
+                    say(finding)
 
     def tell(self, code: str, evidence: str, place: Place) -> None:
         """Report a mistake of the table."""

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 10.0  # seconds that anything may take
 Address = tuple[str, int]
+RUNNING: set[subprocess.Popen[str]] = set()  # and those of which nobody has looked yet whether they have ended
 
 
 # The kernel holds little for the server's connections, which inherit the listener's buffers: writes become short. The
@@ -49,6 +50,7 @@ class Child:
             stderr=subprocess.PIPE,
             text=True,
         )
+        RUNNING.add(self.process)
         assert self.process.stdout
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         self.first_line = self.process.stdout.readline() if ready else ""
@@ -73,6 +75,13 @@ class Child:
             _, errors = self.process.communicate()
             raise AssertionError(f"the server goes on after signal {number}: {errors}") from None
         return self.process.returncode, errors
+
+
+def end_all_but(kept: set[subprocess.Popen[str]]) -> None:
+    for process in RUNNING - kept:
+        RUNNING.discard(process)
+        with process:
+            process.kill()
 
 
 @contextmanager

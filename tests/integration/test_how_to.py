@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration._how_to import PAGES, PROGRAM, Program, finished, program, programs, started
-from tests.integration.conversation import ROOT, ask, client
+from tests.integration.conversation import ROOT, RUNNING, ask, client, end_all_but
 from tests.test_readme import LINK, blocks, prose
 
 HERE = Path(__file__).parent
@@ -113,6 +113,16 @@ def test_a_program_is_started_on_a_free_port(tmp_path: Path, call: str) -> None:
     with client(child.address) as sock:
         ask(sock, b"ann")
     assert child.end(signal.SIGTERM) == (0, "")
+
+
+def test_a_program_that_a_test_forgets_is_ended(tmp_path: Path) -> None:
+    kept = set(RUNNING)
+    child = started(Program("hello.py", HELLO), tmp_path)
+    end_all_but({*kept, child.process})
+    assert child.process.poll() is None
+    end_all_but(kept)
+    assert child.process.returncode == -signal.SIGKILL
+    assert kept == RUNNING
 
 
 def test_a_program_is_run_to_its_end(tmp_path: Path) -> None:

@@ -254,7 +254,9 @@ class Deadlines:
         if watched.ping_after is not None:
             if not self._is_pinged(watched):
                 yield since + _ns(watched.ping_after), None
-            elif idle is not None:
+                return
+            yield now + _ns(watched.ping_after), None  # it may answer at once, and is asked again so long after that
+            if idle is not None:
                 asked = max(self._pinged_at, self.free_at) if quiet else now
                 left = _ns(max(0, idle - watched.ping_after))
                 yield asked + left, CloseReason.IDLE_TIMEOUT if quiet else None

@@ -71,6 +71,26 @@ def test_a_finding_is_a_warning_at_the_line() -> None:
     assert caught[0].filename == __file__
 
 
+def test_each_who_has_asked_is_told_in_his_own_way() -> None:
+    first: list[int] = []
+    second: list[int] = []
+
+    def to_first(finding: Finding) -> None:
+        first.append(finding.times)
+
+    def flip() -> None:
+        ByteBuffer.allocate(8).put(b"abc").flip().flip()
+
+    with strict(to_first) as one, strict(None):
+        with strict(lambda finding: second.append(finding.times)) as other, strict(to_first):
+            flip()
+        assert (first, second) == ([1], [1])
+        for _ in range(7):
+            flip()
+    assert (first, second) == ([1, 8], [1])
+    assert one is other
+
+
 def test_as_an_error_it_comes_out_of_the_line() -> None:
     with strict(), pytest.raises(MistakeWarning, match="B02"):
         ByteBuffer.allocate(8).put(b"abc").flip().flip()

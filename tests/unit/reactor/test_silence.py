@@ -232,6 +232,24 @@ def test_nobody_is_asked_while_a_worker_has_his_record() -> None:
         assert world.handler.pings == 1
 
 
+@pytest.mark.parametrize("idle", [100.0, None])
+def test_a_peer_that_has_answered_is_pinged_again_in_its_time(idle: float | None) -> None:
+    class Patient(Pinging):
+        idle_timeout = idle  # type: ignore[assignment]
+
+    with World(Patient) as world:
+        peer = world.connect()
+        for count in range(1, 4):
+            world.advance(19.999)
+            assert world.handler.pings == count - 1
+            world.advance(0.001)
+            assert world.handler.pings == count
+            assert peer.read(5) == b"ping\n"
+            world.advance(0.5)
+            peer.send(b"pong\n")
+            assert peer.read(11) == b"Hello pong\n"
+
+
 def test_the_time_for_the_answer_runs_from_when_the_ping_has_gone() -> None:
     with World(Pinging) as world:
         peer = world.connect()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from typing import Any
 
 import pytest
@@ -41,6 +43,7 @@ from nio.trace import (
 )
 from tests.unit.trace.support import ask, client, serving
 from tests.unit.trace.test_records import sample
+from tests.unit.trace.trace_event_format import faults
 
 LINES: list[tuple[Record, str]] = [
     ((TURN, 5, 9, -1, 2, 1), "select(for ever) = 2, woken"),
@@ -176,6 +179,55 @@ def test_threads_have_names_and_every_event_its_place(real: list[Record]) -> Non
         assert event["ph"] == "M" or event["ts"] >= -1e9
     instants = [event["name"] for event in events if event["ph"] == "i"]
     assert any(name.startswith("read(") for name in instants)
+
+
+def test_the_file_is_what_the_document_of_the_format_asks_for(real: list[Record]) -> None:
+    assert faults(as_chrome_json(real, int(real[0][1]), os.getpid())) == []
+    every = [(THREAD, 0, 1, "loop"), *(sample(kind) for kind in FIELDS if kind != DONE)]
+    assert faults(as_chrome_json(every)) == []
+    assert faults(as_chrome_json([])) == []
+
+
+COMMON = {"name": "x", "pid": 1, "tid": 1, "ts": 1.0, "cat": "c"}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"ph": "i", "pid": 1, "tid": 1, "ts": 1}],
+        [COMMON | {"ph": "i", "tid": "1"}],
+        [COMMON | {"ph": "i", "tid": 1 << 40}],
+        [COMMON | {"ph": "i", "s": "x"}],
+        [COMMON | {"ph": "i", "ts": "1"}],
+        [COMMON | {"ph": "i", "args": []}],
+        [COMMON | {"ph": "X"}],
+        [COMMON | {"ph": "X", "dur": -1}],
+        [COMMON | {"ph": "X", "dur": 2}, COMMON | {"ph": "X", "ts": 2, "dur": 2}],
+        [COMMON | {"ph": "B"}],
+        [COMMON | {"ph": "E"}],
+        [COMMON | {"ph": "M", "args": {"name": "x"}}],
+        [COMMON | {"ph": "M", "name": "thread_name", "args": {"name": 1}}],
+        [COMMON | {"ph": "?"}],
+        [COMMON | {"ph": "X", "dur": 2}, COMMON | {"ph": "s", "id": 1}],
+        [COMMON | {"ph": "X", "dur": 2}, COMMON | {"ph": "s"}, COMMON | {"ph": "f", "id": 1}],
+        [
+            COMMON | {"ph": "X", "dur": 2},
+            COMMON | {"ph": "s", "id": 1},
+            COMMON | {"ph": "f", "id": 1, "ts": 9, "bp": "e"},
+        ],
+        [COMMON | {"ph": "b", "id": 1}],
+        [COMMON | {"ph": "C", "args": {"x": "y"}}],
+    ],
+)
+def test_what_the_document_does_not_allow_is_found(events: list[dict[str, Any]]) -> None:
+    assert faults(json.dumps({"traceEvents": events}))
+
+
+def test_what_is_no_file_of_that_format_is_found() -> None:
+    assert faults("[]")
+    assert faults('{"traceEvents": [], "displayTimeUnit": "s"}')
+    assert faults(json.dumps({"traceEvents": [COMMON | {"ph": "i", "ts": math.nan}]}))
+    assert not faults(json.dumps({"traceEvents": [COMMON | {"ph": "B"}, COMMON | {"ph": "E"}]}))
 
 
 def test_a_job_that_has_not_come_back_is_no_flow() -> None:
