@@ -106,6 +106,8 @@ class TaskGroup:
         """What has ended the block, or its wait; returned if it goes on its way alone."""
         if error is None or (isinstance(error, Cancelled) and error.by is self):
             return None
+        if isinstance(error, LEAVING):
+            self._is_cancelled = False  # it may have struck in cancel()
         self.cancel()
         if isinstance(error, (Cancelled, GeneratorExit, *LEAVING)):
             return error

@@ -18,7 +18,7 @@ from nio.tasks._task import Waiting, current_task, pause
 class Listener(Acceptor):
     """What ``listen`` returns: an Acceptor that a task can wait for; ``async with`` closes it with the block."""
 
-    __slots__ = ("_parted",)
+    __slots__ = ("_is_replaced", "_parted")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Listener(Acceptor):
     ) -> None:
         super().__init__(handler, accepts_per_turn=accepts_per_turn, per_peer=per_peer, transport=transport)
         self._parted: list[Waiting] = []
+        self._is_replaced = False
 
     @property
     def port(self) -> int | None:
@@ -39,7 +40,7 @@ class Listener(Acceptor):
     async def wait_closed(self) -> None:
         """Wait until it listens no more; its connections may go on."""
         self.reactor.owner.check("wait_closed")
-        if self.channel.is_open:
+        if self.channel.is_open and not self._is_replaced:
             await pause(Waiting(self._parted))
 
     async def __aenter__(self) -> Self:
@@ -51,9 +52,16 @@ class Listener(Acceptor):
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         super().close(reason)
         if not self.reactor.owner.is_elsewhere:
-            for parted in self._parted:
-                parted.resume()
-            self._parted.clear()
+            self._let_go()
+
+    def handle_replaced(self) -> None:
+        self._is_replaced = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for parted in self._parted:
+            parted.resume()
+        self._parted.clear()
 
 
 async def listen(

@@ -97,7 +97,12 @@ class Resumed(Parted):
             while op is CURRENT:
                 op = task._run(task._send, task)
         except BaseException as error:
-            self._waiter_ended(task, error)
+            task._op = None
+            try:
+                self._waiter_ended(task, error)
+            except LEAVING:
+                task.after_interrupt()
+                raise
             return None
         if op is self and self._state is _READING:
             reply, self._reply = self._reply, TAKEN

@@ -161,32 +161,29 @@ class Stream(Resumed):
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         try:
             super().handle_open(reactor, key)
+            if self._state is CLOSED:
+                self._tell_asker(self._closed_error())
+            elif self._secure is None:
+                self._begin()
         except BaseException as error:
-            self._not_open(StreamClosedError(CloseReason.HANDLER_ERROR, error))
+            self._tell_asker(StreamClosedError(CloseReason.HANDLER_ERROR, error))
+            if getattr(self, "_process", None) is not None:
+                self.close(CloseReason.HANDLER_ERROR)
             raise
-        if self._state is CLOSED:
-            self._not_open(self._closed_error())
-        elif self._secure is None:
-            self._begin()
 
     def handle_secure(self) -> None:
         super().handle_secure()
         if self._state in ENDED:
             return
-        if not self._stands:
+        if self._stands:
+            self._tell_asker()
+        else:
             self._begin()
-            return
-        asker = self._was_asked_by()
-        if asker is not None:
-            asker.resume(self)
 
     def _begin(self) -> None:
         """The connection stands, and is secure if it is to be: a task may have it."""
         self._stands = True
-        asker = self._was_asked_by()
-        if asker is not None:
-            asker.resume(self)
-        else:
+        if not self._tell_asker():
             coro = coroutine_of("serve", self.serve, ())
             tasks = tasks_of(self.reactor)
             self._own = task = tasks.begin(coro, type(self).__name__, self._own_ended, spawned=False)
@@ -211,26 +208,30 @@ class Stream(Resumed):
 
     def handle_unconnected(self, reactor: Reactor, reason: CloseReason, error: Exception | None) -> None:
         self._begin_slots()
-        super().handle_unconnected(reactor, reason, error)
-        asker = self._was_asked_by()
-        if asker is not None:
-            asker.fail(error or StreamClosedError(reason))
+        try:
+            super().handle_unconnected(reactor, reason, error)
+        finally:
+            self._tell_asker(error or StreamClosedError(reason))
 
     def _tell_waiter(self) -> None:
         super()._tell_waiter()
         if self._stands or self._secure is not None:  # else it is in handle_open
-            self._not_open(self._closed_error())
+            self._tell_asker(self._closed_error())
 
-    def _not_open(self, error: StreamClosedError) -> None:
-        """Whoever awaits the connection has waited in vain: ``on_open`` has ended it, or no TLS has come about."""
-        asker = self._was_asked_by()
-        if asker is not None:
+    def _tell_asker(self, error: BaseException | None = None) -> bool:
+        """Whoever awaits the connection, or that it is secure, has it, or has waited in vain; False for nobody.
+
+        They are forgotten after that: a Ctrl-C in between has the connection end, and they are told then.
+        """
+        asker = getattr(self, "_asker", None)
+        if asker is None:
+            return False
+        if error is None:
+            asker.resume(self)
+        else:
             asker.fail(error)
-
-    def _was_asked_by(self) -> Asker | Change | None:
-        asker: Asker | Change | None = getattr(self, "_asker", None)
         self._asker = None
-        return asker
+        return True
 
 
 class Asker(Suspension):
@@ -257,4 +258,5 @@ class Change(Suspension):
         self._stream._change_for(self, task, self._transport)
 
     def _give_up(self) -> None:
-        self._stream._asker = None
+        if getattr(self._stream, "_asker", None) is self:
+            self._stream._asker = None

@@ -133,6 +133,10 @@ class Task(Generic[T]):
         """A Ctrl-C has struck beside the coroutine. Where nobody knows what it waits for any more, it is to end."""
         if self.is_done:
             self._soon(self._tell_end)
+        elif self._op is START and fn is not None:
+            self._soon(fn, *args)  # its first step has not begun
+        elif self._op is None and self._coro.cr_frame is None:
+            self._soon(self._note_end)
         elif self._op is None:
             self._soon(self._go, self._coro.throw, Cancelled())
         elif self._pending:
@@ -208,6 +212,11 @@ class Task(Generic[T]):
         self._tell_end()
         if isinstance(error, LEAVING):
             raise error
+
+    def _note_end(self) -> None:
+        """Its coroutine has come to its end, and a Ctrl-C was between that and us."""
+        if not self.is_done:
+            self._ended(Cancelled())
 
     def _tell_end(self) -> None:
         while self._joins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from nio._numbers import check_seconds
@@ -22,11 +23,22 @@ class Sleep:
 
     def _park(self, task: Task[Any]) -> None:
         reactor = task.reactor
-        self._timer = reactor.schedule(reactor.provider.clock() + self._nanoseconds, task._go, task._send)
+        self._timer = reactor.schedule(reactor.provider.clock() + self._nanoseconds, self._wake, task)
 
     def _withdraw(self, task: Task[Any]) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _wake(self, task: Task[Any]) -> None:
+        task._go(task._send)
+
+    def after_interrupt(self, fn: Callable[..., object], args: tuple[Task[Any]]) -> None:
+        """A Ctrl-C has struck in ``_wake``, maybe before that has begun."""
+        task = args[0]
+        if task._op is self:
+            task.reactor.post(fn, task)
+        else:
+            task.after_interrupt()
 
 
 async def sleep(seconds: float) -> None:

@@ -44,11 +44,7 @@ class Work(Suspension):
             lost.__cause__ = error
             error = lost
         result = None if error is not None else future.result()
-        try:
-            self._settle(result, error)
-        except LEAVING:
-            self.after_interrupt(self._settle, (result, error))
-            raise
+        self._settle(result, error)
         self._task = None  # whoever keeps the call keeps no task
 
 

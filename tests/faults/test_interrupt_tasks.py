@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nio
-from nio.tasks import TaskGroup, connect, sleep, spawn, timeout, to_worker
+from nio.tasks import Task, TaskGroup, connect, sleep, spawn, timeout, to_worker
 from nio.tasks._tasks import tasks_of
 from tests.faults import interrupts
 from tests.faults.interrupts import Interrupt, every_moment, struck
@@ -36,6 +37,15 @@ def nobody_is_lost(world: World) -> None:
     assert [task for task in tasks if task._op is None and not task.is_done] == []
     world.reactor.close()
     assert [task for task in tasks if not task.is_done] == []
+
+
+def has_ended(world: World, task: Task[Any]) -> None:
+    """When all limits are over, and whatever slept is awake: it has not waited in vain."""
+    for _ in range(4):
+        with suppress(KeyboardInterrupt):  # which a group passes on when all its tasks have ended
+            world.turns(12)
+            world.advance(61)
+    assert task.is_done
 
 
 def is_served(world: World) -> None:
@@ -106,12 +116,15 @@ def test_a_task_runs_to_its_end(fn: Any) -> None:
     def scene(interrupt: Interrupt) -> None:
         manual = Manual()
         with World(Greeting, workers=manual) as world:
-            spawn(world.reactor, fn)
+            task = spawn(world.reactor, fn)
             struck(interrupt, world.turns, 2)
-            if manual.waiting:
+            while manual.waiting:
                 manual.run_one()
             struck(interrupt, world.turns, 5)
             is_served(world)
+            while manual.waiting:  # of a first step that came late
+                manual.run_one()
+            has_ended(world, task)
             nobody_is_lost(world)
 
     every_moment(scene)
@@ -122,9 +135,10 @@ def test_a_task_connects_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def scene(interrupt: Interrupt) -> None:
         with World(Greeting) as world:
-            spawn(world.reactor, asking, world.address)
+            task = spawn(world.reactor, asking, world.address)
             struck(interrupt, world.turns, 12)
             is_served(world)
+            has_ended(world, task)
             nobody_is_lost(world)
 
     every_moment(scene)

@@ -299,19 +299,23 @@ class Connector:
     def _stands(self, channel: SocketChannel) -> None:
         try:
             self._end_round()
+            self.handler = handler = self._make()
             self._is_told = True
             self._leave()
-            self.handler = handler = self._make()
             self._reactor.admit(channel, SelectionKey.OP_READ, handler)
-        except BaseException as error:
+        except LEAVING:  # before the handler was told the round begins anew
             channel.close()
             if self._is_told:
                 self.reason = CloseReason.HANDLER_ERROR
-                self._tell_unopened(channel, error)
-            if isinstance(error, LEAVING):
-                raise
-            self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
+                self._tell_unopened(channel, None)
+            raise
+        except BaseException as error:
+            channel.close()
+            self._is_told, self.reason = True, CloseReason.HANDLER_ERROR
+            self._leave()
             self.error = error.with_traceback(None)
+            self._tell_unopened(channel, error)
+            self._reactor.report("admit", logging.ERROR, "a connection got no handler", error=error)
 
     def _give_up(self, reason: CloseReason, error: BaseException | None) -> None:
         self.reason = reason
@@ -329,12 +333,11 @@ class Connector:
         if isinstance(handler, Handler):
             handler.handle_unconnected(self._reactor, reason, error)
 
-    def _tell_unopened(self, channel: SocketChannel, error: BaseException) -> None:
+    def _tell_unopened(self, channel: SocketChannel, error: Any) -> None:
         """The connection stands, and its handler has no key: the system refused that, say."""
         handler: Any = self.handler
         if isinstance(handler, Handler) and getattr(getattr(handler, "key", None), "channel", None) is not channel:
-            told = error.with_traceback(None) if isinstance(error, Exception) else None
-            self._reactor.guarded(handler.handle_unconnected, self._reactor, CloseReason.HANDLER_ERROR, told)
+            self._reactor.guarded(handler.handle_unconnected, self._reactor, CloseReason.HANDLER_ERROR, error)
 
     def _leave(self) -> None:
         self.is_pending = False

@@ -22,7 +22,7 @@ from nio.reactor.loop import _hand_off
 from nio.reactor.loop._hand_off import HandOff
 from nio.reactor.loop._job import Job
 from nio.reactor.loop._owner import Owner
-from nio.reactor.loop._registry import LEAVING, each
+from nio.reactor.loop._registry import LEAVING, each, owner_of
 
 T = TypeVar("T")
 Then = Callable[["Future[T]"], object]
@@ -110,6 +110,9 @@ class Deferred:
         except BaseException as another:
             blame.blame("then", self._then, another)
             if isinstance(another, LEAVING):
+                make_up: Callable[..., object] | None = getattr(owner_of(self._then), "after_interrupt", None)
+                if make_up is not None:
+                    make_up(self._then, (self.future,))
                 raise
 
 

@@ -126,8 +126,13 @@ class StreamHandler(Completions):
         try:
             Outlet.close(self, reason)
         finally:
-            if getattr(self, "_state", None) is CLOSED and self._process is not None:
-                self._let_go(reason)
+            try:
+                if getattr(self, "_state", None) is CLOSED and self._process is not None:
+                    self._let_go(reason)
+            except LEAVING:  # before that has begun, maybe
+                if hasattr(self, "_job") and self._state is CLOSED:
+                    self._let_go(reason)
+                raise
 
     def handle_replaced(self) -> None:
         super().handle_replaced()

@@ -137,6 +137,39 @@ def test_interrupt_before_there_is_a_key_is_told(desk: Desk, monkeypatch: pytest
     assert (dialer.diary, dialer.close_error) == ([CloseReason.HANDLER_ERROR], None)
 
 
+def test_interrupt_between_the_handler_and_its_key_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = Connector._leave
+
+    def struck(connector: Connector) -> None:
+        monkeypatch.setattr(Connector, "_leave", leave)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Connector, "_leave", struck)
+    dialer = Dialer()
+    with listener() as server:
+        connecting = desk.reactor.connect(server.getsockname(), dialer)
+        with pytest.raises(KeyboardInterrupt):
+            desk.settled(connecting)
+        assert dialer.diary == [CloseReason.HANDLER_ERROR]
+        assert not desk.settled(connecting).is_pending
+
+
+def test_interrupt_while_the_handler_is_made_is_made_good_with_the_next_turn(desk: Desk) -> None:
+    errors: list[BaseException] = [KeyboardInterrupt()]
+
+    def make() -> EventHandler:
+        if errors:
+            raise errors.pop()
+        return Dialer()
+
+    with listener() as server:
+        connecting = desk.reactor.connect(server.getsockname(), make)
+        with pytest.raises(KeyboardInterrupt):
+            desk.settled(connecting)
+        assert desk.settled(connecting).reason is None
+        assert isinstance(connecting.handler, Dialer)
+
+
 def test_plain_handler_is_connected_too(desk: Desk) -> None:
     class Plain(Handler):
         got = b""

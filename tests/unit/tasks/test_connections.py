@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nio.channels import ServerSocketChannel
+from nio.channels import SelectionKey, ServerSocketChannel
 from nio.errors import ClosedSelectorError, IllegalArgumentError, UnsupportedAddressTypeError
 from nio.framing import Lines
-from nio.reactor import CloseReason
+from nio.reactor import Acceptor, CloseReason
 from nio.spi import ProtocolFamily
 from nio.tasks import Cancelled, Listener, Stream, StreamClosedError, connect, listen, sleep, spawn
 from tests.unit.reactor.support import World, in_a_thread
@@ -105,6 +105,23 @@ def test_a_listener_is_awaited_until_somebody_closes_it() -> None:
         log[0].close()
         stage.turns()
         assert (task.is_done, log[1]) == (True, "closed")
+
+
+def test_a_listener_whose_channel_is_another_handler_s_listens_no_more() -> None:
+    async def main(log: list[Any]) -> None:
+        server = await listen(("127.0.0.1", 0), greet)
+        log.append(server)
+        await server.wait_closed()
+        await server.wait_closed()
+
+    with Stage() as stage:
+        log: list[Any] = []
+        task = stage.begin(main, log)
+        other = Acceptor(Greeting)
+        stage.reactor.register(log[0].channel, SelectionKey.OP_ACCEPT, other)
+        stage.turns()
+        assert (task.is_done, log[0].channel.is_open) == (True, True)
+        other.close()
 
 
 def test_a_listener_is_closed_from_another_thread() -> None:
