@@ -80,8 +80,8 @@ PLANTS = [
     Plant(
         "the worker does not wake the selector",
         "reactor/loop/_agenda.py",
-        "        self._ticks.append((fn, args))\n        self._selector.wakeup()\n",
-        "        self._ticks.append((fn, args))\n",
+        "        if not self._waking.is_set:\n            self._selector.wakeup()\n",
+        "",
     ),
     Plant(
         "selected keys must be taken out by hand",

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from types import FunctionType, MethodType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
@@ -54,6 +54,7 @@ class Agenda:
     _is_asked_to_stop: bool = False
 
     def _start_agenda(self) -> None:
+        self._waking: Any = self._selector._waking  # whose flag is asked with every completion, without a call
         self._timers = TimerQueue(self.owner)
         self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
         self.expect: Callable[[int, Expecting], Timer] = self._timers.expect
@@ -228,7 +229,8 @@ class Agenda:
     def post(self, fn: Callable[..., object], /, *args: object) -> None:
         """As ``execute``, for completions: after ``close()`` the call is dropped without an error."""
         self._ticks.append((fn, args))
-        self._selector.wakeup()
+        if not self._waking.is_set:
+            self._selector.wakeup()
 
     # one turn's parts
 

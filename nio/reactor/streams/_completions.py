@@ -81,18 +81,44 @@ class Completions(Connection):
 
     # for the reactor
 
-    def handle_reply(self, reply: Reply) -> None:
-        """A worker's completion."""
+    def handle_reply(self, reply: Any) -> None:
+        """A worker's completion: here, of a record that was sent off, on a connection that owes nothing else."""
+        if (
+            self._state is not PROCESSING
+            or self._steady is not _AWAY
+            or not (key := self.key)._valid
+            or (reply is not None and (type(reply) is not bytes or _LF in reply or _CR in reply))
+        ):
+            self._take_reply(reply)
+            return
+        self._heard = self._tally.heard  # the peer waited for us, not we for the peer
+        self._state, self._steady, self._ops = READING, self, _READ
+        if key._kernel_mask == _READ:
+            key._interest = _READ
+        else:
+            key.set_interest(_READ)
+        if reply is None:
+            return
+        send, data = self._send, reply + b"\n"
+        try:
+            took = send(data, NO_SIGNAL)
+        except OSError as error:
+            self._unsent(data, error)
+            return
+        self._tally.bytes_out += took
+        if took != len(data):
+            self._keep(data, took)
+
+    def _take_reply(self, reply: Reply) -> None:
+        """On any other connection, or of any other kind."""
         if self._state is not PROCESSING:
             self._tally.dropped += 1
             if isinstance(reply, Future):
                 self.reactor.guarded(reply.cancel)
             return
-        if self._steady is _AWAY and self._answer_at_once(reply):
-            return
         unit, outbox = self._unit, self._outbox
         self._state = self._rest
-        self._heard = [self._clock()]  # the peer waited for us, not we for the peer
+        self._heard = self._tally.heard
         if reply is not None:
             try:
                 outbox.append(self._encode(reply) if unit is None else unit.frame(reply))
@@ -112,31 +138,6 @@ class Completions(Connection):
         job.record, job.has_begun = record, False
         add = job.hand_off.add
         add(job)
-
-    def _answer_at_once(self, reply: Any) -> bool:
-        """The reply to a record that was sent off, while the connection owes and holds nothing else; False: not so."""
-        key = self.key
-        if not key._valid or (reply is not None and (type(reply) is not bytes or _LF in reply or _CR in reply)):
-            return False
-        self._heard = [self._clock()]
-        self._state, self._steady = READING, self
-        self._ops = _READ
-        if key._kernel_mask == _READ:
-            key._interest = _READ
-        else:
-            key.set_interest(_READ)
-        if reply is None:
-            return True
-        send, data = self._send, reply + b"\n"
-        try:
-            took = send(data, NO_SIGNAL)
-        except OSError as error:
-            self._unsent(data, error)
-            return True
-        self._tally.bytes_out += took
-        if took != len(data):
-            self._keep(data, took)
-        return True
 
     def handle_failure(self, error: BaseException) -> None:
         """A worker's completion: process raised."""

@@ -94,7 +94,7 @@ class Steady:
                     requests, step, process = requests + 1, 1, handler._process
                     reply, step = process(line), 2
                     if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
-                        handler._answer(reply)
+                        reply is None or handler._answer(reply)
                         continue
                     data, step, send = reply + ending, 3, handler._send
                     sent += (took := send(data, NO_SIGNAL))
