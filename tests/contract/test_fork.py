@@ -210,6 +210,7 @@ def test_D21_a_child_that_returns_out_of_its_parent_s_selection(selector: Select
 
 def test_D21_a_thread_of_the_parent_s_is_in_the_selection(watched: WatchedProvider) -> None:
     near, far = connected_pair(watched)
+    watched.forget()
     with near, far, Selector.open(watched) as selector:
         key = near.register(selector, R)
         selecting = Background(selector.select, None)
