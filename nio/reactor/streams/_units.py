@@ -111,21 +111,17 @@ class Batch:
             handler._raised(error)
             return b""
         if type(replies) is list and len(replies) == due and handler._steady is handler:
-            output = self._joined(replies)
-            if output is not None:
-                return output
+            try:
+                if longest:
+                    output = b"\n".join(replies) + b"\n"
+                    if output.count(b"\n") == due and _CR not in output:
+                        return output
+                elif None not in replies:
+                    return b"".join(map(self._encode, replies))
+            except Exception:
+                pass  # there is None among them, or what is no reply: whoever frames them one by one tells
         handler._answer(replies)
         return b""
-
-    def _joined(self, replies: list[Any]) -> bytes | None:
-        """The replies framed, with one look at all of them; None if there is None among them, or what is no reply."""
-        try:
-            if not self._longest:
-                return None if None in replies else b"".join(map(self._encode, replies))
-            output = b"\n".join(replies) + b"\n"
-        except Exception:
-            return None  # it is told by whoever frames them one by one
-        return output if output.count(b"\n") == len(replies) and _CR not in output else None
 
     def begin(self, records: list[bytes]) -> int:
         self._due = len(records)
