@@ -1,11 +1,11 @@
 """samples.resp_store beside the hello server, one request at a time and 16: python3 -m benchmarks.resp
 
-The store is loaded by redis-benchmark (50 clients, SET and GET of 3 bytes; one key, and keys by chance out of 100 000),
-the hello server by the loader of this package: as many connections and requests in flight, names of 15 bytes. That load
-costs a server less than redis-benchmark's, so the second row has a hello server that redis-benchmark loads, too. Server
-and load have a processor each where there are two. Both servers stay up and are loaded in turn, so that whatever else
-the machine does hits both; the table has the medians of the rounds, and the ratios of requests per second and of the
-servers' own processor time, which moves less when the machine is busy.
+Both are loaded by redis-benchmark, with 50 clients: the store with SET and GET of 3 bytes, of one key and of keys by
+chance out of 100 000; the hello server with PING as a line. The second row is a hello server under the loader of this
+package, which costs a server less: names of 15 bytes, as many connections and requests in flight. Server and load have
+a processor each where there are two. The servers stay up and are loaded in turn, so that whatever else the machine does
+hits all; the table has the medians of the rounds, and the ratios to both hello servers, of requests per second and of
+the servers' own processor time, which moves less when the machine is busy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from statistics import median
 
 from benchmarks._children import Contest, loader_command
@@ -28,18 +27,17 @@ from benchmarks._works import Work
 from nio import SelectionKey, ServerSocketChannel
 from nio.framing import Lines
 from nio.reactor import Acceptor, Reactor, StreamHandler
-from samples.resp_store.handler import Client
-from samples.resp_store.store import Store
+from samples.resp_store import Client
 
 CONNECTIONS, KEYS = 50, 100_000
 SECONDS, PATIENCE = 1.0, 120.0
 PIPELINES = (1, 16)
-SIDES = ("hello", "hello, same load", "SET, one key", "GET, one key", "SET, any key", "GET, any key")
+SIDES = ("hello", "hello, our loader", "SET, one key", "GET, one key", "SET, any key", "GET, any key")
 Figures = dict[str, list[tuple[float, float]]]  # requests per second, microseconds of processor time for one
 
 
 def store_command(port: int, side: str, pipeline: int, requests: int) -> list[str]:
-    command, _, keys = side.replace("hello, same load", "PING_INLINE").partition(", ")
+    command, _, keys = side.replace("hello", "PING_INLINE").partition(", ")
     spread = ["-r", str(KEYS)] if keys == "any key" else []
     shape = ["-c", str(CONNECTIONS), "-P", str(pipeline), "-n", str(requests)]
     return ["redis-benchmark", "-p", str(port), "-t", command.lower(), "-q", "--csv", *shape, *spread]
@@ -61,7 +59,7 @@ def load_store(contest: Contest, side: str, pipeline: int, requests: int, proces
 
 
 class SameLoad(StreamHandler):
-    """The hello server, for a client that ends its lines with CRLF and wants a plus sign: PING as a line."""
+    """The hello server for redis-benchmark, which ends its PING with CRLF and wants a plus sign before the answer."""
 
     framing = Lines(max_length=4096, ending=b"\r\n")
 
@@ -83,11 +81,10 @@ def rounds(pipeline: int, count: int, requests: int) -> Figures:
         try:
             for _ in range(count):
                 part = hello.run(SECONDS)
-                figures["hello"].append((part.requests / part.seconds, part.server_cpu / part.requests * 1e6))
-                for side in SIDES[1:]:
-                    figures[side].append(
-                        load_store(same if side == SIDES[1] else store, side, pipeline, requests * pipeline, load)
-                    )
+                figures[SIDES[1]].append((part.requests / part.seconds, part.server_cpu / part.requests * 1e6))
+                for side in (SIDES[0], *SIDES[2:]):
+                    contest = same if side == SIDES[0] else store
+                    figures[side].append(load_store(contest, side, pipeline, requests * pipeline, load))
         finally:
             store.close()
             same.close()
@@ -97,20 +94,21 @@ def rounds(pipeline: int, count: int, requests: int) -> Figures:
 
 
 def show(pipeline: int, figures: Figures) -> None:
-    """Medians; the last two columns are how many requests the server does in the time of one of a hello server."""
-    print(f"\n{pipeline} at a time{'':11}requests/s  of hello   us of CPU  hello's by it  same load's by it")
+    """Medians; of each hello server the requests per second and, by processor time, its requests in that of one."""
+    print(f"\n{pipeline} at a time{'':11}requests/s  us of CPU  of hello  by CPU  of our loader's  by CPU")
     for side, rows in figures.items():
-        rate = median(own[0] / other[0] for own, other in zip(rows, figures["hello"], strict=True))
-        hello, same = (
-            median(other[1] / own[1] for own, other in zip(rows, figures[base], strict=True)) for base in SIDES[:2]
-        )
         rates, costs = zip(*rows, strict=True)
-        print(f"{side:<22}{median(rates):>10,.0f}{rate:>10.2f}{median(costs):>12.2f}{hello:>15.2f}{same:>18.2f}")
+        ratios = ""
+        for base, width in zip(SIDES[:2], (10, 17), strict=True):
+            pairs = [*zip(rows, figures[base], strict=True)]
+            rate, cpu = (median(own[0] / other[0] for own, other in pairs), median(o[1] / own[1] for own, o in pairs))
+            ratios += f"{rate:>{width}.2f}{cpu:>8.2f}"
+        print(f"{side:<22}{median(rates):>10,.0f}{median(costs):>11.2f}{ratios}")
 
 
 def serve(name: str) -> None:
     """The store, or that hello server, as the other servers of this package are run."""
-    handler: Callable[[], StreamHandler] = SameLoad if name == "hello" else partial(Client, Store())
+    handler: Callable[[], StreamHandler] = SameLoad if name == "hello" else Client
     with Reactor.open() as reactor:
         listener = ServerSocketChannel.open().bind((HOST, 0), BACKLOG)
         assert listener.port is not None

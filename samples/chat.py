@@ -54,4 +54,7 @@ def main(port: int = 9904) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    try:
+        main(*map(int, sys.argv[1:]))
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # the port is taken, or none

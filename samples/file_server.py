@@ -48,4 +48,7 @@ def main(port: int | str = 9907, folder: str = ".") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # no port, or one that is taken; no folder

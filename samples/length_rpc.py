@@ -85,5 +85,8 @@ def ask(port: int, method: str, *params: str) -> Any:
 
 
 if __name__ == "__main__":
-    port, *call = sys.argv[1:] or ["9901"]
-    print(ask(int(port), *call)) if call else serve(int(port))
+    try:
+        port, *call = sys.argv[1:] or ["9901"]
+        print(ask(int(port), *call)) if call else serve(int(port))
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # no port, or one that is taken; nobody there

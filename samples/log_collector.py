@@ -80,4 +80,7 @@ def main(port: str = "9905", monitor_port: str = "9906", path: str = "collected.
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # no port, or one that is taken; no file

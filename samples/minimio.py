@@ -97,4 +97,7 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    try:
+        main(*map(int, sys.argv[1:]))
+    except (OSError, ValueError, TypeError) as error:
+        sys.exit(f"{error}\n{__doc__}")  # no port, or nobody there

@@ -3,7 +3,8 @@
     python3 -m websockets ws://127.0.0.1:9908
 
 or in the console of a browser: ``s = new WebSocket("ws://127.0.0.1:9908"); s.onmessage = e => console.log(e.data)``,
-then ``s.send("hello")``. The protocol is wsproto's: pip install 'nio-reactor[samples]'.
+then ``s.send("hello")``. The protocol is wsproto's: pip install 'nio-reactor[samples]'. Its test is a browser, as the
+client of Autobahn's test suite does not run on Python 3.
 
 A message may come in any number of fragments, 1 MiB in all. Who says nothing for 20 s is pinged, and let go after 60.
 """

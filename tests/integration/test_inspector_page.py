@@ -1,13 +1,12 @@
 """The live page in a browser that nobody sees: what a person sees and does there, with the keyboard, too.
 
-Skipped where there is no Chromium or no Playwright (``pip install 'nio-reactor[browser]'``).
+Skipped where there is no browser: see ``_browser.py``.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,40 +20,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.integration import _browser
 from tests.unit.doctor.classic import CLASSIC, changed
 from tests.unit.inspector.support import serving
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20_000  # milliseconds after which something that should have happened has not
 TOKEN = "a-token-that-stays"
-expect = playwright.expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        expect.set_options(timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page; what it complains of is a failure, and so is a request to anybody else."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.complaints, page.asked = [], []
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("request", lambda request: page.asked.append(request.url))
-    yield page
-    context.close()
+browser, page, expect = _browser.browser, _browser.page, _browser.expect
 
 
 class Child:
@@ -96,7 +68,7 @@ class Child:
         return int(re.findall(r"127\.0\.0\.1:(\d+)", self.line)[0])
 
     def client(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), PATIENCE / 1000)
+        return socket.create_connection(("127.0.0.1", self.port), _browser.PATIENCE / 1000)
 
     def end(self, number: int = signal.SIGTERM) -> None:
         self._process.send_signal(number)

@@ -200,11 +200,17 @@ def test_a_name_that_is_no_file_of_the_folder_is_refused(folder: Path, name: byt
 
 
 def refused(name: str, *arguments: str) -> str:
-    """The last line of what a sample says that cannot start."""
+    """The first line of what a sample says that cannot start."""
     command = [sys.executable, "-m", f"samples.{name}", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    return done.stderr.splitlines()[-1]
+    return done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["chat", "udp_time", "length_rpc", "file_server", "resp_store"])
+def test_what_is_no_port_is_told(name: str) -> None:
+    assert refused(name, "70000") == "a port must be 0 to 65535, not 70000"
+    assert "'x'" in refused(name, "x")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -214,11 +214,7 @@ class StreamHandler(Completions):
         decoder, most = self._decoder, _BATCH if self._unit is None else 1
         records = decoder.feed(data, most)
         if self._job is not None or not (self._steady is self and len(records) == 1 and decoder.clean):
-            if records:
-                self._deadlines.record_due = 0
-                self._more = len(records) == most
-                self._records = iter(records)
-            self._work()
+            self._take_up(records, most)
             return
         process = self._process
         self._tally.requests += 1
@@ -230,6 +226,14 @@ class StreamHandler(Completions):
             self._raised(error)
             return
         self._answer(reply)
+
+    def _take_up(self, records: list[Any], most: int) -> None:
+        """What was decoded of a read, with ``most`` as the limit."""
+        if records:
+            self._deadlines.record_due = 0
+            self._more = len(records) == most
+            self._records = iter(records)
+        self._work()
 
     def _answer(self, reply: bytes | None) -> None:
         """To one record that came alone, on a connection that was steady before."""

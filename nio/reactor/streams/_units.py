@@ -4,6 +4,9 @@
 the order of replies, marks, deadlines, the drain and late replies are those of a record, and stand elsewhere. What
 differs stands here: how a unit is cut from the stream, how many records it is, and how its reply is framed.
 
+**A whole read on a steady connection** (``_steady.py``) is a list at once, whatever the framing: what its decoder makes
+of the read, when it holds nothing back. All else that it makes goes the usual way.
+
 A unit object knows its handler by ``process`` alone, and that is let go with the connection.
 """
 
@@ -64,7 +67,9 @@ class Unit(Protocol):
 class Batch:
     """A list of records; the reply is a list of as many replies."""
 
-    __slots__ = ("_due", "_encode", "_framing", "_longest", "_name", "_tally", "good", "process")
+    __slots__ = ("_decoder", "_due", "_encode", "_framing", "_longest", "_name", "_tally", "good", "process")
+
+    _decoder: Decoder
 
     def __init__(self, name: str, process: Any, framing: Framing, tally: Tally) -> None:
         self.process, self.good = process, b""
@@ -80,14 +85,22 @@ class Batch:
         return self.process(records)
 
     def decoder(self, channel: SocketChannel) -> Any:
-        return BatchDecoder(decoder_for(self._framing, channel))
+        self._decoder = decoder_for(self._framing, channel)
+        return BatchDecoder(self._decoder)
 
     def serve(self, handler: Any, data: bytes) -> bytes | None:
-        if data[-1] != _LF or _CR in data or not self._longest:
+        longest = self._longest
+        if not longest:
+            records = self._decoder.feed(data, _BATCH)
+            if not (records and self._decoder.clean):
+                handler._take_up([records] if records else [], 1)
+                return b""
+        elif data[-1] != _LF or _CR in data:
             return None
-        records = data.split(b"\n", _BATCH)
-        if records.pop() or (len(data) > self._longest and max(map(len, records)) >= self._longest):
-            return None
+        else:
+            records = data.split(b"\n", _BATCH)
+            if records.pop() or (len(data) > longest and max(map(len, records)) >= longest):
+                return None
         self._due = due = len(records)
         self._tally.requests += due
         try:
@@ -99,12 +112,14 @@ class Batch:
             return b""
         if type(replies) is list and len(replies) == due and handler._steady is handler:
             try:
-                output = b"\n".join(replies) + b"\n"
-            except (TypeError, BufferError):
-                pass  # there is None among them, or what is no reply
-            else:
-                if output.count(b"\n") == due and _CR not in output:
-                    return output
+                if longest:
+                    output = b"\n".join(replies) + b"\n"
+                    if output.count(b"\n") == due and _CR not in output:
+                        return output
+                elif None not in replies:
+                    return b"".join(map(self._encode, replies))
+            except Exception:
+                pass  # there is None among them, or what is no reply: whoever frames them one by one tells
         handler._answer(replies)
         return b""
 

@@ -69,6 +69,35 @@ def test_any_framing_makes_lists(framing: Any, workers: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pieces", "got", "seen", "reasons"),
+    [
+        ((b"a;b", b"c;d;", b"e"), b"a;bc;d;", [[b"a"], [b"bc", b"d"]], []),
+        ((b"a", b";"), b"a;", [[b"a"]], []),
+        ((b"a;none;b;",), b"a;b;", [[b"a", b"none", b"b"]], []),
+        ((b"a;text;b;",), b"a;", [[b"a", b"text", b"b"]], [HANDLER]),
+        ((b"a;" + b"x" * 9 + b";b;",), b"a;", [[b"a"]], [CloseReason.FRAME_TOO_LONG]),
+        ((b"a;" * 70,), b"a;" * 70, [[b"a"] * 64, [b"a"] * 6], []),
+    ],
+)
+def test_lists_of_any_framing(
+    pieces: tuple[bytes, ...], got: bytes, seen: list[list[bytes]], reasons: list[CloseReason], workers: int
+) -> None:
+    kind = type("Framed", (Listing,), {"framing": Delimiter(b";", max_length=8)})
+    with World(kind, workers=workers) as world:
+        peer = world.connect()
+        for piece in pieces:
+            peer.send(piece)
+            world.turns()
+        assert peer.read(len(got)) == got
+        world.turns()
+        assert (world.handler.seen, world.handler.reasons) == (seen, [])
+        if reasons:
+            peer.close()
+            world.turns()
+        assert world.handler.reasons == reasons
+
+
+@pytest.mark.parametrize(
     ("sent", "got"),
     [
         (b"a\nnone\nb\n", b"a\nb\n"),
