@@ -54,7 +54,4 @@ def main(port: int = 9904) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*map(int, sys.argv[1:]))
-    except (OSError, ValueError, OverflowError) as error:
-        sys.exit(f"{error}\n{__doc__}")  # the port is taken, or none
+    main(*map(int, sys.argv[1:]))

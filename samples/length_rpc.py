@@ -85,8 +85,5 @@ def ask(port: int, method: str, *params: str) -> Any:
 
 
 if __name__ == "__main__":
-    try:
-        port, *call = sys.argv[1:] or ["9901"]
-        print(ask(int(port), *call)) if call else serve(int(port))
-    except (OSError, ValueError, OverflowError) as error:
-        sys.exit(f"{error}\n{__doc__}")  # no port, or one that is taken; nobody there
+    port, *call = sys.argv[1:] or ["9901"]
+    print(ask(int(port), *call)) if call else serve(int(port))

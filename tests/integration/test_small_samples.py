@@ -207,7 +207,7 @@ def refused(name: str, *arguments: str) -> str:
     return done.stderr.splitlines()[0]
 
 
-@pytest.mark.parametrize("name", ["chat", "udp_time", "length_rpc", "file_server", "resp_store"])
+@pytest.mark.parametrize("name", ["udp_time", "file_server", "resp_store"])
 def test_what_is_no_port_is_told(name: str) -> None:
     assert refused(name, "70000") == "a port must be 0 to 65535, not 70000"
     assert "'x'" in refused(name, "x")
