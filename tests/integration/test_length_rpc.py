@@ -140,7 +140,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
         port = gone.getsockname()[1]
     done = shell(port, "add", "1")
     assert done.returncode == 1
-    assert re.fullmatch(rf".* Connection refused.*127.0.0.1', {port}\)", done.stderr.splitlines()[0])
+    assert re.fullmatch(rf"ConnectionRefusedError: .*127.0.0.1', {port}\)", done.stderr.splitlines()[-1])
 
 
 def test_a_thousand_calls_at_once_and_more_from_their_answers(child: Child) -> None:
