@@ -164,7 +164,7 @@ class Resumed(Parted):
         if self._replies:
             self._put_replies()
         if reply is not TAKEN and reply is not None:
-            self._outbox.append(self._encode(reply))
+            self._own_outbox().append(self._encode(reply))
         self._steady = None
 
     def _not_awaited(self) -> None:

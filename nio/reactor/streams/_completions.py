@@ -90,17 +90,17 @@ class Completions(Connection):
             return
         if self._steady is _AWAY and self._answer_at_once(reply):
             return
-        unit, outbox = self._unit, self._outbox
+        unit = self._unit
         self._state = self._rest
         self._heard = [self._clock()]  # the peer waited for us, not we for the peer
         if reply is not None:
             try:
-                outbox.append(self._encode(reply) if unit is None else unit.frame(reply))
+                self._own_outbox().append(self._encode(reply) if unit is None else unit.frame(reply))
             except LEAVING:
                 raise
             except BaseException as error:
                 self._no_reply(reply, error)
-        if outbox.size >= self._mark or self._output_ends:
+        if self._outbox.size >= self._mark or self._output_ends:
             self._flush_to_mark()
         self._work()
 
@@ -127,9 +127,9 @@ class Completions(Connection):
             key.set_interest(_READ)
         if reply is None:
             return True
-        send, data = self._send, reply + b"\n"
+        data = reply + b"\n"
         try:
-            took = send(data, NO_SIGNAL)
+            took = self._wire.send(data, NO_SIGNAL)
         except OSError as error:
             self._unsent(data, error)
             return True
@@ -173,7 +173,7 @@ class Completions(Connection):
             self._owe(reply)
         elif self._unit is not None:
             if self._state is not CLOSED:
-                self._outbox.append(self._unit.good)
+                self._own_outbox().append(self._unit.good)
             self._raised(error)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))

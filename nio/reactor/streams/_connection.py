@@ -25,10 +25,10 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._carried import Carried
 from nio.reactor.streams._checks import check_limits
 from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import EMPTY
 from nio.reactor.streams._state import CLOSED, ENDED, READING, SUSPENDED
 from nio.reactor.streams._steady import Steady
-from nio.reactor.streams._transport import Needs, PlainTransport
+from nio.reactor.streams._transport import PLAIN, Needs, Plain, PlainTransport
 
 _READ = int(SelectionKey.OP_READ)
 _LOCAL = CloseReason.LOCAL  # an enum's member is looked up in Python
@@ -112,7 +112,7 @@ class Connection(Carried):
         Raises OSError for what cannot be opened, IllegalArgumentError for bytes that the file does not have,
         NonReadableChannelError.
         """
-        target = self.channel if type(self._transport) is PlainTransport else None
+        target = self.channel if isinstance(self._transport, Plain) else None
         piece = file_piece(file, position, count, target, self.reactor.provider)
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self._queue_file, piece)
@@ -185,12 +185,14 @@ class Connection(Carried):
         if getattr(self, "key", None) is not None:
             Handler.handle_open(self, reactor, key)  # which refuses it, maybe
         channel: Any = key.channel
-        self._transport = transport = self.transport(channel)  # first: who has none has no key
+        make: Any = self.transport
+        plain = make is PlainTransport
+        self._wire = transport = channel.undelayed_socket() if plain else make(channel)  # first: who has none has no key
         self.reactor, self.key, self.channel = reactor, key, channel
-        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
+        self._transport = PLAIN if plain else transport
         self._tally, self._clock = reactor.tally, reactor.provider.clock
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox, self._writable = Outbox(), True
+        self._outbox, self._writable = EMPTY, True
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
         self._all_deadlines = self._idle_timer = self._error = self._ending = self._secure = None
@@ -202,7 +204,7 @@ class Connection(Carried):
         self._lingered = self._drain_began = 0  # 0: not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
-        plain, self._ops = type(transport) is PlainTransport, key.interest_ops
+        self._ops = key.interest_ops
         usual = getattr(self.handle_read, "__func__", None) is Connection.handle_read
         self._serves = usual and (plain or hasattr(transport, "begin")) and getattr(channel, "is_connected", False)
         self._steady = self if plain and self._serves and self._ops == _READ else None
@@ -221,9 +223,8 @@ class Connection(Carried):
         if self._state is not READING:
             self._read_otherwise()
             return  # an earlier handler of this selection suspended this one, or ended it
-        recv = self._recv
         try:
-            data = recv(self._read_size)
+            data = self._wire.recv(self._read_size)
         except OSError as error:
             self._unread(error)
             return
@@ -274,10 +275,10 @@ class Connection(Carried):
             self._put_replies()
         self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
-        outbox, self._outbox = self._outbox, Outbox()
+        outbox, self._outbox = self._outbox, EMPTY
         if outbox.size:
             try:
-                self._tally.bytes_out += outbox.flush(self._transport.send)
+                self._tally.bytes_out += outbox.flush(self._wire.send)
             except OSError:
                 pass  # which the other one will hear, too
         if self._secure is not None:
@@ -290,9 +291,10 @@ class Connection(Carried):
         if not (self.write(b"") and piece.left):
             piece.release()
             return self._state not in ENDED and not self._output_ends
-        if self._outbox.release not in self._at_end:
-            self.call_at_end(self._outbox.release)
-        self._outbox.append_long(piece)
+        outbox = self._own_outbox()
+        if outbox.release not in self._at_end:
+            self.call_at_end(outbox.release)
+        outbox.append_long(piece)
         self.reactor.post(self.send_queued)
         return True
 

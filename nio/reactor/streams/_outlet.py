@@ -20,6 +20,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
@@ -29,10 +30,10 @@ from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._checks import copied
-from nio.reactor.streams._outbox import NOWHERE
+from nio.reactor.streams._outbox import EMPTY, NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
-from nio.reactor.streams._transport import Needs, PlainTransport, Transport
+from nio.reactor.streams._transport import Needs, Plain, PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CHANGES = Needs.CHANGES
@@ -49,25 +50,23 @@ class Outlet(Timed):
         "_mark",
         "_ops",
         "_output_ends",
-        "_recv",
         "_replies",
         "_rest",
-        "_send",
         "_serves",
         "_steady",
         "_tally",
+        "_wire",
         "_writable",
     )
 
     _transport: Transport
-    _recv: Callable[[int], bytes]
-    _send: Callable[[bytes | memoryview, int], int]
     _tally: Tally
     _rest: State
     _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
     _eof: bool
     _serves: bool  # it may be steady
+    _wire: Any  # whose recv and send are called: the socket, or a transport that is not the plain one
     _writable: bool
     _mark: int
     _ops: int
@@ -122,7 +121,7 @@ class Outlet(Timed):
         self._steady = None
         if not self._handling and (not outbox.size or outbox.size < self._mark <= outbox.size + len(data)):
             self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
-        outbox.append(data)
+        self._own_outbox().append(data)
         return True
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
@@ -240,10 +239,11 @@ class Outlet(Timed):
         if output_ends and (self.secure_due or transport.needs == _CHANGES):
             output_ends = False  # an end before the handshake would be one that anybody may have made
         if output_ends:
+            outbox = self._own_outbox()
             outbox.seal()
         if outbox.size or transport.unsent:
             try:
-                sent = outbox.flush(transport.send)
+                sent = outbox.flush(self._wire.send)
             except OSError as error:
                 self._lost(error)
                 return
@@ -257,14 +257,24 @@ class Outlet(Timed):
             self._end_output()
         elif output_ends and self._outbox is not NOWHERE:
             self._outbox = NOWHERE
-            self._transport.shutdown_output()
+            self._shutdown_output()
 
     def _keep(self, data: bytes, took: int) -> None:
         """Of what was sent past the outbox the kernel has taken so much."""
-        self._outbox.append(memoryview(data)[took:])
+        self._own_outbox().append(memoryview(data)[took:])
         self._deadlines.sent += took
         self._left_over()
         self.send_queued()
+
+    def _own_outbox(self) -> Outbox:
+        """For something to be put in."""
+        outbox = self._outbox
+        if outbox is EMPTY:
+            outbox = self._outbox = Outbox()
+        return outbox
+
+    def _shutdown_output(self) -> None:
+        (self.channel if isinstance(self._transport, Plain) else self._transport).shutdown_output()
 
     def _unsent(self, data: bytes, error: OSError) -> None:
         """The kernel has taken nothing of it: is there no room, or no peer?"""
@@ -332,7 +342,7 @@ class Outlet(Timed):
                 self.close(self._reason)
             return
         self._state = LINGERING
-        self._transport.shutdown_output()
+        self._shutdown_output()
         if self.channel.is_open:
             self._deadlines.watch_output()
         else:

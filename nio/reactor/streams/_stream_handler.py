@@ -5,7 +5,7 @@ so that a peer who pipelines empty lines costs bytes, not objects. While a worke
 mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
 
 **Replies go out together**: those to one read's records with one send. One record alone, the steady state, is answered
-past the outbox. There a call of what a slot holds is made by a local name, which costs less.
+past the outbox.
 """
 
 from __future__ import annotations
@@ -244,9 +244,8 @@ class StreamHandler(Completions):
             self._no_reply(reply, error)
             return
         if self._steady is self:
-            send = self._send
             try:
-                took = send(data, NO_SIGNAL)
+                took = self._wire.send(data, NO_SIGNAL)
             except OSError as error:
                 self._unsent(data, error)
                 return
@@ -254,7 +253,7 @@ class StreamHandler(Completions):
             if took < len(data):
                 self._keep(data, took)
         elif self._state is not CLOSED:
-            self._outbox.append(data)  # behind what process() sent itself, which is on its way
+            self._own_outbox().append(data)  # behind what process() sent itself, which is on its way
             if self._state is SUSPENDED:
                 self.send_queued()
 
@@ -324,12 +323,12 @@ class StreamHandler(Completions):
                 raise
             except BaseException:
                 return False
-            self._outbox.append(data)
+            self._own_outbox().append(data)
             del replies[0]
         return True
 
     def _process_records(self) -> None:
-        process, outbox, tally, unit = self._process, self._outbox, self._tally, self._unit
+        process, outbox, tally, unit = self._process, self._own_outbox(), self._tally, self._unit
         encode = self._encode if unit is None else unit.frame
         reply, before = None, tally.bytes_out
         try:
