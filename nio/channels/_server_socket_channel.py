@@ -18,6 +18,7 @@ from nio.spi import INVALID, READABLE, Address, Lock, ProtocolFamily, SelectorPr
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 _USUAL_BACKLOG = 1024
+_INET = ProtocolFamily.INET
 
 
 class ServerSocketChannel(NetworkChannel):
@@ -122,26 +123,39 @@ class ServerSocketChannel(NetworkChannel):
         """
         if blocking is not True and blocking is not False:
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        provider, family, lock = self._provider, self._family, None
         with self._reading or self._read_lock:
-            if not self._open:
-                if self._blocking:
-                    raise AsynchronousCloseError(f"{self!r}")
-                self._ensure_open()
-            if not self._bound:
-                raise NotYetBoundError(f"{self!r} is not bound")
-            provider = self._provider
-            accepted = self._attempt(READABLE, provider.accept, self._sock)
-            if not blocking and self._accepted_lock is None:
-                shared_by_fork(self._provider).add(self)
-                self._accepted_lock = self._provider.rlock()
-        if accepted is None:
+            if not self._open or not self._bound:
+                self._refuse_to_accept()
+            if not blocking and (lock := self._accepted_lock) is None:
+                shared_by_fork(provider).add(self)
+                lock = self._accepted_lock = provider.rlock()
+            try:
+                sock, address = provider.accept(self._sock)
+            except OSError as error:
+                accepted = self._accept_later(error)
+                if accepted is None:
+                    return None
+                sock, address = accepted
+        if family is not _INET:  # whose peers have one form only
+            address = provider.told_address(address)
+        return SocketChannel._of_connected(provider, sock, family, address, self._is_strange, lock)
+
+    def _refuse_to_accept(self) -> None:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        self._ensure_open()
+        raise NotYetBoundError(f"{self!r} is not bound")
+
+    def _accept_later(self, error: OSError) -> tuple[Socket, Address] | None:
+        """The first attempt has failed."""
+        if not isinstance(error, BlockingIOError):
+            self._ensure_not_closed_meanwhile()
+            raise error
+        if not self._blocking:
             return None
-        sock, address = accepted
-        address = provider.told_address(address)
-        lock = None if blocking else self._accepted_lock
-        channel = SocketChannel._of_connected(provider, sock, self._family, address, self._is_strange, lock)
-        channel._blocking = blocking
-        return channel
+        self._sleep(self._fd, READABLE)
+        return self._insist(READABLE, self._provider.accept, self._sock)
 
     def _forget(self) -> None:
         super()._forget()

@@ -32,6 +32,7 @@ from nio.spi import INVALID, OPTIONS, WRITABLE, Address, Lock, ProtocolFamily, S
 
 _UNCONNECTED, _PENDING, _CONNECTED = range(3)
 _UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
+_new = object.__new__
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
@@ -128,16 +129,17 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     ) -> SocketChannel:
         """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
 
-        ``state_lock`` is one that it shares. Flat, without the constructors: this is done for every connection.
+        ``state_lock`` is one that it shares, which makes it non-blocking. Flat, without the constructors: this is done
+        for every connection.
         """
-        channel = cls.__new__(cls)
+        channel = _new(cls)
         channel._provider = provider
         channel._fd = sock.fileno()
         channel._state_lock = state_lock or provider.rlock()
-        channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
-        channel._wakeup = channel._reading = channel._writing = None
+        channel._blocking = state_lock is None
+        channel._open = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
+        channel._wakeup = channel._reading = channel._writing = channel._registered = None
         channel._end = channel._sock = sock
-        channel._registered = None
         channel._family = family
         channel._connection = _CONNECTED
         channel._remote_address = address

@@ -319,7 +319,7 @@ class Reactor(Stopping):
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
         else:
-            key = channel.register(self._selector, ops, handler)
+            key = self._selector._enroll(channel, ops, handler)
         try:
             self._registry.admit(key, handler)
             self._open(handler, key)

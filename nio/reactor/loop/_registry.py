@@ -115,18 +115,20 @@ class Registry(Generic[H]):
             tally, admission = self._tally, self._admission
             if admission.peers.networks:
                 admission.peers.leave(key.channel)
-            before = tally.closed.get(reason, 0)
-            tally.closed[reason] = before + 1
+            closed = tally.closed
+            before = closed.get(reason, 0)
+            closed[reason] = before + 1
             tally.open -= 1
             admission.taken -= 1
             del self._connections[key]
-            admission.tell()
+            if admission.waiting:
+                admission.tell()
         elif key in self._others:
             handler = self._others[key]
             del self._others[key]
         else:
             return False
-        key.detach()
+        key._attachment = None  # as detach() does
         if self.on_gone is not None:
             self.on_gone(key, handler, reason)
         return True

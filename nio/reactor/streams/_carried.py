@@ -27,7 +27,7 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._outbox import EMPTY
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, PROCESSING, READING, SUSPENDED
-from nio.reactor.streams._transport import CHANGING, PLAIN, Needs, Transport, TransportError
+from nio.reactor.streams._transport import CHANGING, PLAIN, Needs, Plain, Transport, TransportError
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _READ_SIZE = _LINGER_BYTES = 65536
@@ -70,7 +70,7 @@ class Carried(Outlet):
             raise no_channel(self)
         if self._secure is not None or self._transport.needs == _CHANGES:
             raise IllegalStateError("this connection has TLS already")
-        if self._state not in ENDED and type(self._transport) is not PlainTransport:
+        if self._state not in ENDED and not isinstance(self._transport, Plain):
             name = type(self._transport).__name__
             raise IllegalStateError(
                 f"TLS takes the place of the plain transport only, and this connection has a {name}"

@@ -185,9 +185,9 @@ class Connection(Carried):
         if getattr(self, "key", None) is not None:
             Handler.handle_open(self, reactor, key)  # which refuses it, maybe
         channel: Any = key.channel
-        make: Any = self.transport
+        make: Any = self.transport  # first: who has none has no key
         plain = make is PlainTransport
-        self._wire = transport = channel.undelayed_socket() if plain else make(channel)  # first: who has none has no key
+        self._wire = transport = channel.undelayed_socket() if plain else make(channel)
         self.reactor, self.key, self.channel = reactor, key, channel
         self._transport = PLAIN if plain else transport
         self._tally, self._clock = reactor.tally, reactor.provider.clock

@@ -160,7 +160,10 @@ class Outlet(Timed):
             finally:
                 self._outbox = NOWHERE
                 try:
-                    (self.channel.release if self._eof else self.channel.close)()
+                    if self._eof:
+                        self.key._selector._dismiss(self.channel)
+                    else:
+                        self.channel.close()
                 except LEAVING:  # before that has begun, maybe
                     self.channel.close()
                     raise
