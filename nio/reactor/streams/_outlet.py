@@ -73,6 +73,7 @@ class Outlet(Timed):
     _lingered: int
     _output_ends: bool  # end_output() was called
     _owes_nothing = False  # in PROCESSING; else a reply comes before the end of the output
+    _process: Any = None  # a StreamHandler's process(), None once the connection is closed
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
@@ -137,10 +138,13 @@ class Outlet(Timed):
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
         try:
-            if self._state is CLOSED:
-                return
+            closed = self._state is CLOSED
         except AttributeError:
             raise no_channel(self) from None
+        if closed:
+            if self._process is not None:
+                self._let_go(reason)  # which a Ctrl-C has prevented
+            return
         reactor, secure, owner = self.reactor, self._secure, self.reactor.owner
         if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
             reactor.post(self.close, reason)
@@ -178,6 +182,16 @@ class Outlet(Timed):
                             raise
                         except BaseException as error:
                             self._tell_raised(error)
+                        finally:
+                            try:
+                                if self._process is not None:
+                                    self._let_go(reason)
+                            except LEAVING:  # before that has begun, maybe
+                                self._let_go(reason)
+                                raise
+
+    def _let_go(self, reason: CloseReason) -> None:
+        """Of ``process``, and of what only an open connection needs: a StreamHandler's affair."""
 
     def _tell_raised(self, error: BaseException) -> None:
         self.reactor.report("callback", logging.ERROR, "%s raised", self.on_close.__qualname__, error=error)

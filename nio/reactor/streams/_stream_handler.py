@@ -25,7 +25,6 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
-from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_handler, hook_of, unit_of
 from nio.spi import NO_SIGNAL
@@ -55,8 +54,6 @@ class StreamHandler(Completions):
     """
 
     __slots__ = ("_max_length", "_process")
-
-    _process: Any  # process(), None once the connection is closed
 
     record_timeout: float | None = 10.0
 
@@ -122,23 +119,14 @@ class StreamHandler(Completions):
         else:
             super().finish(reason)
 
-    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        try:
-            Outlet.close(self, reason)
-        finally:
-            try:
-                if getattr(self, "_state", None) is CLOSED and self._process is not None:
-                    self._let_go(reason)
-            except LEAVING:  # before that has begun, maybe
-                if hasattr(self, "_job") and self._state is CLOSED:
-                    self._let_go(reason)
-                raise
-
     def handle_replaced(self) -> None:
         super().handle_replaced()
         self._let_go(CloseReason.LOCAL)
 
     def _let_go(self, reason: CloseReason) -> None:
+        if self._unit is self._job is self._late is self._owed is None:
+            self._records, self._replies, self._process = NOTHING, (), None
+            return
         job, self._job = self._job, None
         late, self._late = self._late, None
         owed, self._owed = self._owed, None
