@@ -154,8 +154,14 @@ class Outlet(Timed):
             reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            if (watched := self._all_deadlines or self._idle_timer) is not None:
-                watched.cancel()
+            deadlines, timer = self._all_deadlines, self._idle_timer
+            if deadlines is not None:
+                deadlines.cancel()
+            elif timer is not None:
+                if type(timer) is dict:
+                    timer.pop(self.key, None)
+                else:
+                    timer.cancel()
             if secure is not None:
                 secure.end(not self._outbox.size)
         finally:

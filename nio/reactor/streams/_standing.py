@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.loop._calendar import Day
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._timers import Timer
@@ -40,7 +41,7 @@ class Standing(Handler):
     _opened_at: int
     _at_end: tuple[Callable[[Any], object], ...]
     _all_deadlines: Deadlines | None  # that more than idleness is watched by
-    _idle_timer: Timer | None  # that of all deadlines until there are such
+    _idle_timer: Timer | Day | None  # that of all deadlines until there are such
     _detail: str
     _error: BaseException | None
     _half_closed: bool
