@@ -100,6 +100,7 @@ class Reactor(Stopping):
         self._registry = Registry(self.admission, self.tally, self.report)
         self._clock = self.provider.clock
         self._take: Take = self._hand_over
+        self.deals: bool = type(self).deal is not Reactor.deal  # accepted connections are not all its own
         self.serves: bool = False  # a handler has brought a loop of its own
         self._checked: type | None = None  # the class that came last: its objects are handlers
         self.guarded: Guarded = self._registry.guarded
