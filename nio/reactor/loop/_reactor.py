@@ -316,7 +316,7 @@ class Reactor(Stopping):
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         owner = self.owner
         foreign = owner.thread is not None and owner.thread != self._thread_id()
-        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel.is_blocking:
+        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel._blocking:
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
         else:

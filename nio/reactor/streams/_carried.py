@@ -136,7 +136,7 @@ class Carried(Outlet):
         if self._state in (CLOSED, LINGERING):
             return
         secure.open()
-        self._heard = [self._clock()]
+        self._heard = [self.reactor._clock()]
         try:
             self._tell(self.on_secure)
         finally:
@@ -189,7 +189,7 @@ class Carried(Outlet):
         except OSError as error:
             self._lost(error)
             return
-        self._tally.bytes_in += count
+        self.reactor.tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
             self._eof = not count

@@ -84,7 +84,7 @@ class Completions(Connection):
     def handle_reply(self, reply: Reply) -> None:
         """A worker's completion."""
         if self._state is not PROCESSING:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
             if isinstance(reply, Future):
                 self.reactor.guarded(reply.cancel)
             return
@@ -92,7 +92,7 @@ class Completions(Connection):
             return
         unit = self._unit
         self._state = self._rest
-        self._heard = [self._clock()]  # the peer waited for us, not we for the peer
+        self._heard = [self.reactor._clock()]  # the peer waited for us, not we for the peer
         if reply is not None:
             try:
                 self._own_outbox().append(self._encode(reply) if unit is None else unit.frame(reply))
@@ -118,7 +118,7 @@ class Completions(Connection):
         key = self.key
         if not key._valid or (reply is not None and (type(reply) is not bytes or _LF in reply or _CR in reply)):
             return False
-        self._heard = [self._clock()]
+        self._heard = [self.reactor._clock()]
         self._state, self._steady = READING, self
         self._ops = _READ
         if key._kernel_mask == _READ:
@@ -133,7 +133,7 @@ class Completions(Connection):
         except OSError as error:
             self._unsent(data, error)
             return True
-        self._tally.bytes_out += took
+        self.reactor.tally.bytes_out += took
         if took != len(data):
             self._keep(data, took)
         return True
@@ -143,7 +143,7 @@ class Completions(Connection):
         if self._state is PROCESSING:
             self._raised(error)
         else:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
 
     def handle_loss(self, error: BaseException) -> None:
         """The worker that had the record is gone."""
@@ -151,7 +151,7 @@ class Completions(Connection):
             self._detail = str(error)
             self._begin_end(CloseReason.WORKER_LOST)
         else:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""

@@ -26,7 +26,6 @@ from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._checks import copied
@@ -54,13 +53,11 @@ class Outlet(Timed):
         "_rest",
         "_serves",
         "_steady",
-        "_tally",
         "_wire",
         "_writable",
     )
 
     _transport: Transport
-    _tally: Tally
     _rest: State
     _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
@@ -145,35 +142,32 @@ class Outlet(Timed):
             if self._process is not None:
                 self._let_go(reason)  # which a Ctrl-C has prevented
             return
-        reactor, secure, owner = self.reactor, self._secure, self.reactor.owner
+        reactor, owner = self.reactor, self.reactor.owner
         if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
             reactor.post(self.close, reason)
             return
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
-            who = f"{type(self).__name__} of {self.channel!r}"
-            reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
+            self._log_end(reason)
+        self._close(reason)
+
+    def _close(self, reason: CloseReason) -> None:
+        """For the reactor's thread; whoever is struck here has it done by another ``close()``, or by this one."""
+        reactor = self.reactor
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            deadlines, timer = self._all_deadlines, self._idle_timer
-            if deadlines is not None:
-                deadlines.cancel()
-            elif timer is not None:
-                if type(timer) is dict:
-                    timer.pop(self.key, None)
-                else:
-                    timer.cancel()
-            if secure is not None:
-                secure.end(not self._outbox.size)
+            if self._all_deadlines is not None:
+                self._all_deadlines.cancel()
+            elif (timer := self._idle_timer) is not None:
+                timer.pop(self.key, None) if isinstance(timer, dict) else timer.cancel()
+            if self._secure is not None:
+                self._secure.end(not self._outbox.size)
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent
             finally:
                 self._outbox = NOWHERE
                 try:
-                    if self._eof:
-                        self.key._selector._dismiss(self.channel)
-                    else:
-                        self.channel.close()
+                    self.key._selector._dismiss(self.channel) if self._eof else self.channel.close()
                 except LEAVING:  # before that has begun, maybe
                     self.channel.close()
                     raise
@@ -196,11 +190,15 @@ class Outlet(Timed):
                                 self._let_go(reason)
                                 raise
 
-    def _let_go(self, reason: CloseReason) -> None:
-        """Of ``process``, and of what only an open connection needs: a StreamHandler's affair."""
+    def _log_end(self, reason: CloseReason) -> None:
+        who = f"{type(self).__name__} of {self.channel!r}"
+        self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
 
     def _tell_raised(self, error: BaseException) -> None:
         self.reactor.report("callback", logging.ERROR, "%s raised", self.on_close.__qualname__, error=error)
+
+    def _let_go(self, reason: CloseReason) -> None:
+        """Of ``process``, and of what only an open connection needs: a StreamHandler's affair."""
 
     # for the reactor
 
@@ -270,12 +268,12 @@ class Outlet(Timed):
             except OSError as error:
                 self._lost(error)
                 return
-            self._tally.bytes_out += sent
+            self.reactor.tally.bytes_out += sent
             self._deadlines.sent += sent
             if outbox.size or transport.unsent:
                 self._left_over()
                 return
-            self._deadlines.sent_at = self._clock()
+            self._deadlines.sent_at = self.reactor._clock()
         if self._state is CLOSING:
             self._end_output()
         elif output_ends and self._outbox is not NOWHERE:
@@ -328,7 +326,7 @@ class Outlet(Timed):
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
             if self._ops & ~ops & _WRITE:
-                self._deadlines.free_at = self._clock()
+                self._deadlines.free_at = self.reactor._clock()
             self._ops = ops
             try:
                 self.key.set_interest(ops)
@@ -364,7 +362,7 @@ class Outlet(Timed):
             if self._secure is None or self._secure.say_end():
                 self.close(self._reason)
             return
-        self._state = LINGERING
+        self._state, self._lingered = LINGERING, 0
         self._shutdown_output()
         if self.channel.is_open:
             self._deadlines.watch_output()

@@ -22,7 +22,6 @@ class Standing(Handler):
     __slots__ = (
         "_all_deadlines",
         "_at_end",
-        "_clock",
         "_detail",
         "_error",
         "_half_closed",
@@ -36,7 +35,6 @@ class Standing(Handler):
         "_transport",
     )
 
-    _clock: Callable[[], int]
     _heard: list[int]  # when the peer was heard last: see _steady.py
     _opened_at: int
     _at_end: tuple[Callable[[Any], object], ...]
@@ -111,7 +109,7 @@ class Standing(Handler):
         return self._state is not LINGERING
 
     def describe(self) -> ConnectionInfo:
-        now = self._clock()
+        now = self.reactor._clock()
         return (
             super()
             .describe()
@@ -132,7 +130,7 @@ class Standing(Handler):
     def heard_at(self) -> int:
         heard = self._heard
         if not heard[0]:
-            heard[0] = self._clock()  # the turn is under way, or a Ctrl-C has cut it off
+            heard[0] = self.reactor._clock()  # the turn is under way, or a Ctrl-C has cut it off
         return heard[0]
 
     def _leave_all(self) -> None:

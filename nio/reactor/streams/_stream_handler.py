@@ -124,7 +124,7 @@ class StreamHandler(Completions):
         self._let_go(CloseReason.LOCAL)
 
     def _let_go(self, reason: CloseReason) -> None:
-        if self._unit is self._job is self._late is self._owed is None:
+        if self._job is None and self._unit is None and self._late is None and self._owed is None:
             self._records, self._replies, self._process = NOTHING, (), None
             return
         job, self._job = self._job, None
@@ -139,7 +139,7 @@ class StreamHandler(Completions):
         if late is not None:
             self.reactor.guarded(late.cancel)
         elif job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
-            self._tally.lost += 1
+            self.reactor.tally.lost += 1
 
     # for the reactor
 
@@ -170,7 +170,7 @@ class StreamHandler(Completions):
         if cls.process_batch is not StreamHandler.process_batch or cls.process_block is not StreamHandler.process_block:
             check_framing(cls.__name__, framing)
             self._encode = encode_of(framing)
-            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
+            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self.reactor.tally)
             self._decoding, self._longest = unit.decoder(self.channel), 0
             if hand_off is not None:
                 self._job, self._longest = hand_off.job(self, unit.process), -1
@@ -209,7 +209,7 @@ class StreamHandler(Completions):
             self._work()
             return
         process = self._process
-        self._tally.requests += 1
+        self.reactor.tally.requests += 1
         try:
             reply = process(records[0])
         except LEAVING:
@@ -237,7 +237,7 @@ class StreamHandler(Completions):
             except OSError as error:
                 self._unsent(data, error)
                 return
-            self._tally.bytes_out += took
+            self.reactor.tally.bytes_out += took
             if took < len(data):
                 self._keep(data, took)
         elif self._state is not CLOSED:
@@ -316,7 +316,7 @@ class StreamHandler(Completions):
         return True
 
     def _process_records(self) -> None:
-        process, outbox, tally, unit = self._process, self._own_outbox(), self._tally, self._unit
+        process, outbox, tally, unit = self._process, self._own_outbox(), self.reactor.tally, self._unit
         encode = self._encode if unit is None else unit.frame
         reply, before = None, tally.bytes_out
         try:
@@ -347,7 +347,7 @@ class StreamHandler(Completions):
         if record is None and self._more and self._decode_more():
             record = next(self._records, None)
         if record is not None:
-            self._tally.requests += 1 if self._unit is None else self._unit.begin(record)
+            self.reactor.tally.requests += 1 if self._unit is None else self._unit.begin(record)
             self._state = PROCESSING
             job.record, job.has_begun = record, False
             if self.process_timeout is not None:

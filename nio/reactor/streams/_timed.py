@@ -32,10 +32,10 @@ class Timed(Standing):
         due = self._idle_due()
         if not due:
             self._deadlines.enforce()
-        elif due <= self._clock():
+        elif due <= self.reactor._clock():
             self.close(CloseReason.IDLE_TIMEOUT)
         else:
-            self._idle_timer = self.reactor._timers.wait(due, self._clock(), self.key, self)
+            self._idle_timer = self.reactor._timers.wait(due, self.reactor._clock(), self.key, self)
 
     def wait_anew(self, now: int) -> None:
         """The calendar's call, before the deadline may come."""
@@ -71,7 +71,7 @@ class Timed(Standing):
     def _deadlines(self) -> Deadlines:
         deadlines = self._all_deadlines
         if deadlines is None:
-            deadlines = Deadlines(self, self.reactor, self._clock, self._opened_at, self._own_timer())
+            deadlines = Deadlines(self, self.reactor, self.reactor._clock, self._opened_at, self._own_timer())
             if self._state is CLOSED:
                 deadlines.cancel()
             self._all_deadlines = deadlines
