@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Self
+from typing import Any, Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
@@ -28,7 +28,7 @@ class ServerSocketChannel(NetworkChannel):
     then the end of that selection, or the next one, frees it. The JDK frees it at the next selection always.
     """
 
-    __slots__ = ("_accepted_lock",)
+    __slots__ = ("_accepted_lock", "_last_host")
 
     _valid_ops = OP_ACCEPT
     _is_dropped_late = False
@@ -44,6 +44,7 @@ class ServerSocketChannel(NetworkChannel):
         family: ProtocolFamily = NOT_CALLED,
     ) -> None:
         super().__init__(provider, sock, family)
+        self._last_host: Any = ""  # of the peer that came last: many of the same share one string
         self._accepted_lock: Lock | None = None  # the state lock of all that is accepted in non-blocking mode
 
     @classmethod
@@ -139,6 +140,10 @@ class ServerSocketChannel(NetworkChannel):
                 sock, address = accepted
         if family is not _INET:  # whose peers have one form only
             address = provider.told_address(address)
+        elif address[0] == self._last_host:
+            address = self._last_host, address[1]  # behind a proxy, say, nearly all come from one
+        else:
+            self._last_host = address[0]
         return SocketChannel._of_connected(provider, sock, family, address, self._is_strange, lock)
 
     def _refuse_to_accept(self) -> None:

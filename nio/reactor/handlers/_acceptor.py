@@ -155,12 +155,6 @@ class Acceptor(Handler):
                 return came + 1
         return most
 
-    def handle_ready(self, ready: int) -> None:
-        if ready == _ACCEPT:
-            self.handle_accept()
-        else:
-            super().handle_ready(ready)
-
     def handle_drain(self) -> None:
         """Take what the kernel has accepted already, then listen no more."""
         try:

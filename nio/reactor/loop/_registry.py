@@ -93,6 +93,10 @@ class Registry(Generic[H]):
         """The handler of that key."""
         return self._connections.get(key) or self._others.get(key)
 
+    def has(self, key: SelectionKey) -> bool:
+        """That key has a handler."""
+        return key in self._connections or key in self._others
+
     def put(self, key: SelectionKey, handler: H) -> H | None:
         """Let ``handler`` have the key; the one that had it, if another. A connection keeps its place."""
         handlers = self._connections if key in self._connections else self._others
