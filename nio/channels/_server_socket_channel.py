@@ -44,7 +44,7 @@ class ServerSocketChannel(NetworkChannel):
         family: ProtocolFamily = NOT_CALLED,
     ) -> None:
         super().__init__(provider, sock, family)
-        self._last_host: Any = ""  # of the peer that came last: many of the same share one string
+        self._last_host = ""  # of the peer that came last: many of the same share one string
         self._accepted_lock: Lock | None = None  # the state lock of all that is accepted in non-blocking mode
 
     @classmethod
@@ -124,6 +124,7 @@ class ServerSocketChannel(NetworkChannel):
         """
         if blocking is not True and blocking is not False:
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        address: Any
         provider, family, lock = self._provider, self._family, None
         with self._reading or self._read_lock:
             if not self._open or not self._bound:

@@ -40,7 +40,7 @@ class Pair:
         self.listener.configure_blocking(False)
         self.listener.register(self.selector, SelectionKey.OP_ACCEPT)
         self.selector.select_now()
-        self.peer = SocketChannel.open((HOST, self.listener.port))
+        self.peer = SocketChannel.open((HOST, self.listener.port or 0))
         self.near: SocketChannel | None = None
 
     def accepted(self) -> SocketChannel:
@@ -55,7 +55,7 @@ class Pair:
     @contextmanager
     def disturbed(self, name: str, error: BaseException) -> Iterator[None]:
         plain = self.selector._poller
-        self.selector._poller = self.selector._watch.poller = Disturbed(plain, name, error)  # type: ignore[assignment]
+        self.selector._poller = self.selector._watch.poller = Disturbed(plain, name, error)
         yield
         self.selector._poller = self.selector._watch.poller = plain
 
