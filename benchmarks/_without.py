@@ -18,7 +18,7 @@ SAFETY: dict[str, tuple[tuple[str, str], ...]] = {
     "statistics": (
         ("received, handler._heard = received + count, heard\n", "handler._heard = heard\n"),
         ("requests, step, process = requests + 1, 1,", "step, process = 1,"),
-        ("sent += (took := send(data, NO_SIGNAL))\n", "took = send(data, NO_SIGNAL)\n"),
+        ("sent += (took := wire.send(data, NO_SIGNAL))\n", "took = wire.send(data, NO_SIGNAL)\n"),
         ("tally.bytes_in + received, tally", "tally.bytes_in + 1, tally"),  # or else the turns are taken for a spin
     ),
     "the reply's type and delimiters": (("if kind(reply) is not plain or lf in reply or cr in reply or ", "if "),),
@@ -28,7 +28,7 @@ SAFETY: dict[str, tuple[tuple[str, str], ...]] = {
             "steady = mask == readable == key._interest and handler._steady is handler and key._valid",
             "steady = handler._steady is handler",
         ),
-        ("recv, step, key._ready = handler._recv, 0, mask\n", "recv, step = handler._recv, 0\n"),
+        ("wire, step, key._ready = handler._wire, 0, mask\n", "wire, step = handler._wire, 0\n"),
     ),
     "the time for deadlines": (("handler._heard = ", "_ = "),),
 }

@@ -7,8 +7,9 @@ that sleep in it. The descriptor itself is closed when no operation is inside an
 registered. So the kernel cannot give its number to another file while a selector still watches it. A connected channel
 that is closed while registered, in non-blocking mode, shuts its output down at once, so that the peer does not wait for
 a selector. A descriptor that a selector closes, or that is closed in non-blocking mode, never makes anybody wait.
-``release()`` does it all in one call where nobody can be in the way: the poller forgets the descriptor before it is
-closed, so a child that was forked meanwhile, and has a copy, keeps no entry of it alive.
+``release()`` does it all in one call where nobody can be in the way, and a selector's ``_dismiss`` in one piece: the
+poller forgets the descriptor before it is closed, so a child that was forked meanwhile, and has a copy, keeps no entry
+of it alive.
 
 **In a forked child** a channel that a selector watched is registered no more. Its locks are new ones, because a thread
 that only the parent has may hold the old ones; the same goes for a channel that a thread has slept in.
@@ -54,6 +55,7 @@ class SelectableChannel(InterruptibleChannel):
 
     _valid_ops: int = 0
     _is_dropped_late: bool = True  # interest in input that is given up is told to the kernel when input comes
+    _is_strange: bool = True  # somebody else may have seen the descriptor and changed it
     _is_freed_early: bool = False  # if True, a close does not wait for the next selection to give an address back
 
     def __init__(self, provider: SelectorProvider, end: Socket | PipeEnd) -> None:
@@ -184,12 +186,16 @@ class SelectableChannel(InterruptibleChannel):
                 self.close()
             elif key._selector.on_cancel is not None:
                 key._selector.on_cancel(key)
-        except BaseException:  # interrupted: what has not been done is the next selection's
-            self.close()
-            for key in self._keys:
-                key._valid = False
-                key._selector._cancelled.append(key)
+        except BaseException:
+            self._cut_short()
             raise
+
+    def _cut_short(self) -> None:
+        """A release was interrupted: what has not been done is the next selection's."""
+        self.close()
+        for key in self._keys:
+            key._valid = False
+            key._selector._cancelled.append(key)
 
     def _close_end(self) -> None:
         self._be_quick()

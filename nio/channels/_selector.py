@@ -27,23 +27,21 @@ from nio._numbers import check_seconds
 from nio.channels._interruptible_channel import chosen
 from nio.channels._key_sets import KeySet, SelectedKeySet
 from nio.channels._per_kernel import shared_by_fork
-from nio.channels._selectable_channel import SelectableChannel
+from nio.channels._registrations import HANDING_OVER, IDLE, SELECTING, Action, Registrations
 from nio.channels._selection_key import SelectionKey, check_action
 from nio.channels._waking import Waking
-from nio.channels._watch import MASKS, Events, Watch
-from nio.errors import ClosedSelectorError, ForkedSelectorError, IllegalStateError
+from nio.channels._watch import Events, Watch
+from nio.errors import IllegalStateError
 from nio.spi import READABLE, Lock, SelectorProvider
 
-Action = Callable[[SelectionKey], object]
 Dispatch = Callable[[SelectionKey, Any, int], object]  # the attachment's type is known to the caller alone
 # Goes through the kernel's answer, gives what it does not know to watch.hand_over(), and says how many keys it was.
 Take = Callable[[Events, Watch[SelectionKey]], int]
 OnLostKey = Callable[[SelectionKey, OSError], object]
 _LONGEST_SLEEP = 86_400.0  # kernels count milliseconds in an int
-_IDLE, _SELECTING, _HANDING_OVER = range(3)
 
 
-class Selector:
+class Selector(Registrations):
     """Tells which of many channels are ready.
 
     A selector keeps three sets:
@@ -82,29 +80,16 @@ class Selector:
 
     __slots__ = (
         "__weakref__",
-        "_cancelled",
-        "_forked",
-        "_key_class",
         "_key_set",
-        "_keys",
-        "_lock",
-        "_open",
-        "_poller",
-        "_provider",
-        "_selected",
-        "_selected_key_set",
-        "_selecting",
         "_updates",
         "_waking",
-        "_watch",
-        "on_cancel",
     )
 
     def __init__(self, provider: SelectorProvider | None = None) -> None:
         self._provider = chosen(provider)
         self._key_class = self._provider.key_class(SelectionKey)
         self._lock = self._provider.rlock()
-        self._open, self._forked, self._selecting = True, False, _IDLE
+        self._open, self._forked, self._selecting = True, False, IDLE
         self.on_cancel: Action | None = None  # called with each key that is cancelled, in whatever thread
         self._keys: dict[SelectionKey, None] = {}  # a set, in half the memory
         self._selected: set[SelectionKey] = set()
@@ -209,7 +194,7 @@ class Selector:
             self._refuse_to_select()
         watch, waking = self._watch, self._waking
         try:
-            self._selecting, waking.was_set = _SELECTING, False
+            self._selecting, waking.was_set = SELECTING, False
             watch.unasked = watch.stale = count = 0
             if self._updates or self._cancelled:
                 timeout = self._apply_changes(timeout)
@@ -221,18 +206,18 @@ class Selector:
                 if events:
                     if waking.is_set:
                         waking.clear()
-                    self._selecting = _SELECTING if take is None else _HANDING_OVER
+                    self._selecting = SELECTING if take is None else HANDING_OVER
                     count = watch.sort(events, self._selected_key_set) if take is None else take(events, watch)
                     if not watch.stale or waking.was_set or watch.stale < len(events):
                         break
-                    self._selecting, watch.stale = _SELECTING, 0
+                    self._selecting, watch.stale = SELECTING, 0
                 elif sleep == timeout:
                     break
                 if timeout is not None and (timeout := ((end or 0) - self._provider.clock()) / 1e9) <= 0:
                     break
-            self._selecting = _IDLE
+            self._selecting = IDLE
         except BaseException:
-            self._selecting, waking.is_set = _IDLE, False  # a descriptor that is set without the flag does no harm
+            self._selecting, waking.is_set = IDLE, False  # a descriptor that is set without the flag does no harm
             if not self._open:
                 self._close()
             raise
@@ -308,7 +293,7 @@ class Selector:
         """In a forked child: be dead, and close the child's copies only."""
         self._forked, self._open = True, False
         self._waking.close()
-        self._selecting = _IDLE
+        self._selecting = IDLE
         self._lock = self._provider.rlock()
         for key in tuple(self._keys):
             key._valid = False
@@ -321,77 +306,15 @@ class Selector:
         except OSError:
             pass  # a kqueue is not passed on to a child
 
-    def _register(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
-        if not self._open or self._poller.limit is not None:
-            self._ensure_open()
-            self._watch.check_limit(channel._fd)
-        key: SelectionKey = self._key_class(channel, self, ops, attachment)
-        try:
-            channel._registered = key if channel._registered is None else (*channel._keys, key)
-            self._keys[key] = None
-            if self._selecting != _HANDING_OVER or not self._tell(key, MASKS[ops]):
-                key._changed()
-        except BaseException:
-            key.cancel()
-            raise
-        if not self._open:  # closed meanwhile: the one that closed may or may not have seen this key
-            self._keys.pop(key, None)
-            channel._lose(key)
-            key._valid = False
-            raise ClosedSelectorError("the selector was closed during the registration")
-        return key
-
-    def _tell(self, key: SelectionKey, mask: int) -> bool:
-        """Have the kernel watch for ``mask`` now, unless somebody is in the middle of a selection; whether it does."""
-        if not self._lock.acquire(False):
-            return False
-        try:
-            if self._selecting != _SELECTING:
-                self._watch.arm(key, mask)
-            return self._selecting != _SELECTING
-        except OSError:
-            return False  # the next selection tells why
-        finally:
-            self._lock.release()
-
     def _apply_changes(self, timeout: float | None) -> float | None:
         timeout = self._watch.apply(timeout)
         self._flush_cancelled()
         return timeout
 
-    def _flush_cancelled(self) -> None:
-        cancelled = self._cancelled
-        for _ in range(len(cancelled)):
-            key = cancelled[0]
-            self._watch.arm(key, 0)
-            self._deregister(key)
-            cancelled.popleft()
-
-    def _deregister(self, key: SelectionKey) -> None:
-        try:
-            key._channel._deregistered(key)
-        except OSError:
-            pass  # the channel is closed, and somebody has closed its descriptor before
-        self._drop(key)  # last: until then a second close() finds it
-
-    def _drop(self, key: SelectionKey) -> None:
-        if self._selected:
-            self._selected_key_set._drop(key)
-        self._keys.pop(key, None)
-
     def _refuse_to_select(self) -> NoReturn:
         self._ensure_open()
         raise IllegalStateError("select() called from inside a selection of the same selector")
 
-    def _ensure_open(self, wanted: bool = True) -> None:
-        if wanted and not self._open:
-            self._ensure_not_forked()
-            raise ClosedSelectorError("the selector is closed")
-
     def watch_faults(self, call: Action) -> None:
         """``call(key)`` when a peer has reset a connection whose interest set is empty; for a reactor."""
         self._watch.on_fault = check_action(call)
-
-    def _ensure_not_forked(self) -> None:
-        if self._forked:
-            raise ForkedSelectorError("the selector belongs to the process that this one was forked from")

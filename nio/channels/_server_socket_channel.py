@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Self
+from typing import Any, Self
 
 from nio._numbers import check_int
 from nio.channels._interruptible_channel import chosen
@@ -18,6 +18,7 @@ from nio.spi import INVALID, READABLE, Address, Lock, ProtocolFamily, SelectorPr
 
 _LONGEST_BACKLOG = 2**31 - 1  # what listen(2) can be told
 _USUAL_BACKLOG = 1024
+_INET = ProtocolFamily.INET
 
 
 class ServerSocketChannel(NetworkChannel):
@@ -27,7 +28,7 @@ class ServerSocketChannel(NetworkChannel):
     then the end of that selection, or the next one, frees it. The JDK frees it at the next selection always.
     """
 
-    __slots__ = ("_accepted_lock",)
+    __slots__ = ("_accepted_lock", "_last_host")
 
     _valid_ops = OP_ACCEPT
     _is_dropped_late = False
@@ -43,6 +44,7 @@ class ServerSocketChannel(NetworkChannel):
         family: ProtocolFamily = NOT_CALLED,
     ) -> None:
         super().__init__(provider, sock, family)
+        self._last_host = ""  # of the peer that came last: many of the same share one string
         self._accepted_lock: Lock | None = None  # the state lock of all that is accepted in non-blocking mode
 
     @classmethod
@@ -122,26 +124,44 @@ class ServerSocketChannel(NetworkChannel):
         """
         if blocking is not True and blocking is not False:
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        address: Any
+        provider, family, lock = self._provider, self._family, None
         with self._reading or self._read_lock:
-            if not self._open:
-                if self._blocking:
-                    raise AsynchronousCloseError(f"{self!r}")
-                self._ensure_open()
-            if not self._bound:
-                raise NotYetBoundError(f"{self!r} is not bound")
-            provider = self._provider
-            accepted = self._attempt(READABLE, provider.accept, self._sock)
-            if not blocking and self._accepted_lock is None:
-                shared_by_fork(self._provider).add(self)
-                self._accepted_lock = self._provider.rlock()
-        if accepted is None:
+            if not self._open or not self._bound:
+                self._refuse_to_accept()
+            if not blocking and (lock := self._accepted_lock) is None:
+                shared_by_fork(provider).add(self)
+                lock = self._accepted_lock = provider.rlock()
+            try:
+                sock, address = provider.accept(self._sock)
+            except OSError as error:
+                accepted = self._accept_later(error)
+                if accepted is None:
+                    return None
+                sock, address = accepted
+        if family is not _INET:  # whose peers have one form only
+            address = provider.told_address(address)
+        elif address[0] == self._last_host:
+            address = self._last_host, address[1]  # behind a proxy, say, nearly all come from one
+        else:
+            self._last_host = address[0]
+        return SocketChannel._of_connected(provider, sock, family, address, self._is_strange, lock)
+
+    def _refuse_to_accept(self) -> None:
+        if not self._open and self._blocking:
+            raise AsynchronousCloseError(f"{self!r}")
+        self._ensure_open()
+        raise NotYetBoundError(f"{self!r} is not bound")
+
+    def _accept_later(self, error: OSError) -> tuple[Socket, Address] | None:
+        """The first attempt has failed."""
+        if not isinstance(error, BlockingIOError):
+            self._ensure_not_closed_meanwhile()
+            raise error
+        if not self._blocking:
             return None
-        sock, address = accepted
-        address = provider.told_address(address)
-        lock = None if blocking else self._accepted_lock
-        channel = SocketChannel._of_connected(provider, sock, self._family, address, self._is_strange, lock)
-        channel._blocking = blocking
-        return channel
+        self._sleep(self._fd, READABLE)
+        return self._insist(READABLE, self._provider.accept, self._sock)
 
     def _forget(self) -> None:
         super()._forget()

@@ -30,8 +30,9 @@ from nio.errors import (
 )
 from nio.spi import INVALID, OPTIONS, WRITABLE, Address, Lock, ProtocolFamily, SelectorProvider, Socket
 
-_UNCONNECTED, _PENDING, _CONNECTED = range(3)
+_UNCONNECTED, _PENDING, CONNECTED = range(3)
 _UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
+_new = object.__new__
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
 
 
@@ -128,18 +129,19 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     ) -> SocketChannel:
         """``address`` is what accept() gave: asking for it later fails if the peer has reset the connection.
 
-        ``state_lock`` is one that it shares. Flat, without the constructors: this is done for every connection.
+        ``state_lock`` is one that it shares, which makes it non-blocking. Flat, without the constructors: this is done
+        for every connection.
         """
-        channel = cls.__new__(cls)
+        channel = _new(cls)
         channel._provider = provider
         channel._fd = sock.fileno()
         channel._state_lock = state_lock or provider.rlock()
-        channel._open = channel._blocking = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
-        channel._wakeup = channel._reading = channel._writing = None
+        channel._blocking = state_lock is None
+        channel._open = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
+        channel._wakeup = channel._reading = channel._writing = channel._registered = None
         channel._end = channel._sock = sock
-        channel._registered = None
         channel._family = family
-        channel._connection = _CONNECTED
+        channel._connection = CONNECTED
         channel._remote_address = address
         channel._input_shut = channel._output_shut = channel._reset = False
         channel._is_strange = is_strange
@@ -148,7 +150,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     @property
     def is_connected(self) -> bool:
         """True from the connection's success until ``close()``."""
-        return self._open and self._connection == _CONNECTED
+        return self._open and self._connection == CONNECTED
 
     @property
     def is_connection_pending(self) -> bool:
@@ -174,7 +176,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         with self._state_lock:  # so that nobody closes the descriptor meanwhile
             if not self._open:
                 return True
-            return self._connection == _CONNECTED and self._provider.peer_has_ended(self._sock)
+            return self._connection == CONNECTED and self._provider.peer_has_ended(self._sock)
 
     def bind(self, address: Address | os.PathLike[str] | None) -> Self:
         """Choose the local address before connecting; None is any, and no name in the Unix domain.
@@ -199,7 +201,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         address = self._provider.check_address(self._family, address)
         with self._read_lock, self._write_lock:
             self._ensure_connectable()
-            if self._connection == _CONNECTED:
+            if self._connection == CONNECTED:
                 raise AlreadyConnectedError(f"{self!r} is connected")
             if self._connection == _PENDING:
                 raise ConnectionPendingError(f"{self!r} is being connected")
@@ -280,7 +282,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     def _ensure_connected(self) -> None:
         self._ensure_open()
-        if self._connection != _CONNECTED:
+        if self._connection != CONNECTED:
             raise NotYetConnectedError(f"{self!r} is not connected")
 
     def _succeed(self) -> bool:
@@ -290,7 +292,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         return True
 
     def _established(self) -> None:
-        self._connection = _CONNECTED
+        self._connection = CONNECTED
         self._bound = True
         self._mask_is_ready_set = True
 
@@ -329,7 +331,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         In blocking mode, with a cancelled key that is not flushed yet, the JDK, too, tells the peer nothing before
         that.
         """
-        if self._connection == _CONNECTED and not self._blocking:
+        if self._connection == CONNECTED and not self._blocking:
             try:
                 if not self._is_strange or self._stop_lingering():
                     self._shutdown(self._provider.shutdown_output)
@@ -367,7 +369,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     def __repr__(self) -> str:
         if not self._open:
             return "SocketChannel(closed)"
-        if self._connection == _CONNECTED:
+        if self._connection == CONNECTED:
             return f"SocketChannel(remote={self._remote_address!r})"
         return "SocketChannel(connection pending)" if self._connection else "SocketChannel(unconnected)"
 

@@ -34,7 +34,7 @@ from nio.spi import BROKEN, HUNG_UP, INVALID, READABLE, WRITABLE, SelectorProvid
 
 Events = list[tuple[int, int]]
 
-_UNKNOWN = -1
+UNKNOWN = -1
 _LAZY = (READABLE, BROKEN)  # what the poller goes on watching for when the interest set becomes empty
 FAULTS = BROKEN | HUNG_UP
 _QUIET = 1_000_000_000  # nanoseconds after a line in the log
@@ -157,7 +157,7 @@ class Watch(Generic[K]):
         armed, fd = key._kernel_mask, key._fd
         if mask == armed:
             return
-        key._kernel_mask = _UNKNOWN
+        key._kernel_mask = UNKNOWN
         if not mask:
             if self.by_fd.get(fd) is key:  # else somebody has closed it, and the number is another channel's now
                 try:

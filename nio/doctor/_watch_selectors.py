@@ -67,6 +67,8 @@ class SelectorWatch:
         patches.put(SelectionKey, "_replace_interest", self._replace_interest)
         patches.put(SelectionKey, "cancel", self._cancel)
         patches.put(SelectableChannel, "register", self._register)
+        patches.put(Selector, "_enroll", lambda plain: _enroll)
+        patches.put(Selector, "_dismiss", lambda plain: _dismiss)
 
     def loop(self, selector: Selector) -> Loop:
         """What is known of that selector."""
@@ -354,6 +356,15 @@ class SelectorWatch:
                     "its peer has said something since, and nobody reads it."
                 )
                 self.ward.tell("S11", text, facts.cancelled)
+
+
+def _enroll(selector: Selector, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
+    """By the way that is watched."""
+    return channel.register(selector, ops, attachment)
+
+
+def _dismiss(selector: Selector, channel: SelectableChannel) -> None:
+    channel.release()
 
 
 def _is_waited_for(channel: Any) -> bool:

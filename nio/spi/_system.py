@@ -50,6 +50,8 @@ _POLLERS: dict[str, type[EpollPoller | KqueuePoller | _poll.PollPoller | _select
 }
 
 _STREAM = int(socket.SOCK_STREAM)
+_new: Any = cast("Any", socket.SocketType).__new__
+_initialize: Any = cast("Any", socket.SocketType).__init__
 _family_of: Callable[[socket.socket], int] = cast("Any", socket.SocketType).family.__get__  # the number, as it is
 
 
@@ -130,8 +132,11 @@ class SystemProvider(
 
     def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
         door: Any = listener
+        sock: Any
         fd, address = door._accept()  # socket.accept() makes enums of two numbers, which costs more
-        sock = socket.socket(_family_of(listener), _STREAM, 0, fd)
+        sock = _new(socket.socket)  # as its constructor does, a call less
+        _initialize(sock, _family_of(listener), _STREAM, 0, fd)
+        sock._io_refs, sock._closed = 0, False
         if fd < FIRST_FREE:
             return _settled(sock), address
         sock.setblocking(False)

@@ -55,7 +55,7 @@ class Parted(StreamHandler):
             return
         self._held, self._records, self._more = None, iter(()), False
         self._cut_by(Raw())
-        self._unheard = self._heard = [self._clock()]
+        self._unheard = self._heard = [self.reactor._clock()]
         if self._state is _PROCESSING:
             self._state = self._rest
         self._work()

@@ -164,7 +164,7 @@ class Resumed(Parted):
         if self._replies:
             self._put_replies()
         if reply is not TAKEN and reply is not None:
-            self._outbox.append(self._encode(reply))
+            self._own_outbox().append(self._encode(reply))
         self._steady = None
 
     def _not_awaited(self) -> None:
@@ -202,7 +202,7 @@ class Resumed(Parted):
         if self._ending or self._more or self._drain_began or length_hint(self._records) or not self._decoder.clean:
             self.reactor.next_tick(self._look)
             return
-        self._state, self._heard = self._rest, [self._clock()]
+        self._state, self._heard = self._rest, [self.reactor._clock()]
         if self._outbox.size >= self._mark or self._output_ends:
             self._flush_to_mark()
         self._arm()
@@ -210,7 +210,7 @@ class Resumed(Parted):
     def _look(self) -> None:
         """There may be records at hand, or the end of them."""
         if self._state is _PROCESSING and self._waiter is not None:
-            self._state, self._heard = self._rest, [self._clock()]
+            self._state, self._heard = self._rest, [self.reactor._clock()]
             if self._outbox.size >= self._mark or self._output_ends:
                 self._flush_to_mark()
             self._work()

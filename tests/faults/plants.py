@@ -67,7 +67,7 @@ PLANTS = [
     Plant(
         "a short write is ignored",
         "reactor/streams/_outlet.py",
-        "        self._outbox.append(memoryview(data)[took:])\n",
+        "        self._own_outbox().append(memoryview(data)[took:])\n",
         "",
     ),
     Plant(
@@ -105,7 +105,7 @@ PLANTS = [
         "a line read to its end holds the loop",
         "reactor/streams/_connection.py",
         "        if len(data) >= self._read_size:\n            self._grow()\n",
-        '        while not data.endswith(b"\\n"):\n            try:\n                data += self._recv(1)\n'
+        '        while not data.endswith(b"\\n"):\n            try:\n                data += self._wire.recv(1)\n'
         "            except BlockingIOError:\n                pass\n",
     ),
     Plant(

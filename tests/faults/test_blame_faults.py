@@ -168,7 +168,7 @@ def test_a_panic_in_a_deadline_s_last_attempt_ends_the_connection() -> None:
         kernel.room = 0
         world.connect().send(b"ann\n")
         world.until(lambda: world.handler.unsent)
-        world.handler._outbox.append(b"bad")
+        world.handler._own_outbox().append(b"bad")
         world.advance(6)
         world.turns()
         assert world.handlers[0].reasons == [CloseReason.HANDLER_ERROR]

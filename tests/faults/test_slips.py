@@ -184,7 +184,7 @@ async def nobody_awaits(self: object, *args: object) -> None:
         (acceptor_of(framing=None), ["Mine.framing", "None", "Lines()"]),
         (acceptor_of(channel="#room"), ["Mine.channel", "a name that nio uses itself"]),
         (acceptor_of(_flush=print), ["Mine._flush", "a name that nio uses itself"]),
-        (connection_of(_send=print), ["Mine._send", "a name that nio uses itself"]),
+        (connection_of(_wire=print), ["Mine._wire", "a name that nio uses itself"]),
         (acceptor_of(__init__=joins), ["Mine.__init__() assigns self.channel", "choose another name"]),
         (acceptor_of(process=remembers), ["Mine.process() assigns self._state", "choose another name"]),
         (connection_of(on_open=closes_over), ["Mine.on_open() assigns self.key", "choose another name"]),

@@ -95,45 +95,59 @@ class Acceptor(Handler):
 
     def handle_accept(self) -> None:
         """Accept what waits, within bounds; see the head of the module for how much is asked for."""
-        turns = self.reactor.tally.turns
+        reactor = self.reactor
+        turns, admission = reactor.tally.turns, reactor.admission
         in_a_row, self._served_at = turns - self._served_at == 1, turns
-        self._comes_alone = self._accept(1 if self._comes_alone and not in_a_row else self.accepts_per_turn) == 1
+        one = self._comes_alone and not in_a_row
+        if not one or self.per_peer is not None or admission.taken + 1 >= admission.limit:
+            self._comes_alone = self._accept(1 if one else self.accepts_per_turn) == 1
+            return
+        try:
+            accepted = self.channel.accept(blocking=False)
+        except OSError as error:
+            self._comes_alone = self._goes_on(error)
+            return
+        self._comes_alone = accepted is not None
+        if accepted is not None:
+            self._starving = False
+            if reactor.deals:
+                reactor.deal(self.admit_to, accepted)
+            else:
+                self.admit_to(reactor, accepted)
+
+    def _goes_on(self, error: OSError) -> bool:
+        """``accept()`` raised; True if only the connection is lost, and the next one may be accepted."""
+        if isinstance(error, ClosedChannelError):
+            self.close()
+        elif error.errno in _OUT_OF_RESOURCES:
+            self._starve(error)
+        elif error.errno in _FOR_GOOD:
+            report = self.reactor.report
+            report("accept", logging.ERROR, "%r can accept no more and is closed", self.channel, error=error)
+            self.close(CloseReason.LOCAL)
+        else:
+            self.reactor.report("accept", logging.DEBUG, "a connection was lost before its accept: %s", error)
+            return True
+        return False
 
     def _accept(self, most: int) -> int:
         """Accept at most so many; how many came."""
         key, channel, admission = self.key, self.channel, self.reactor.admission
-        alone = most == 1 and admission.taken + 1 < admission.limit
-        ops = 0 if alone or not key.is_valid else key.interest_ops
+        ops = key.interest_ops if key.is_valid else 0
         for came in range(most):
             if admission.taken >= admission.limit:
                 self._suspend()
                 return came
             try:
                 accepted = channel.accept(blocking=False)
-            except ClosedChannelError:
-                self.close()
-                return came
             except OSError as error:
-                if error.errno in _OUT_OF_RESOURCES:
-                    self._starve(error)
+                if not self._goes_on(error):
                     return came
-                if error.errno in _FOR_GOOD:
-                    self.reactor.report(
-                        "accept", logging.ERROR, "%r can accept no more and is closed", self.channel, error=error
-                    )
-                    self.close(CloseReason.LOCAL)
-                    return came
-                self.reactor.report("accept", logging.DEBUG, "a connection was lost before its accept: %s", error)
                 continue
             if accepted is None:
                 return came
             self._starving = False
-            if self.per_peer is None:
-                self.reactor.deal(self.admit_to, accepted)
-            else:
-                self._admit(accepted)
-            if alone:
-                return 1
+            self._admit(accepted)
             if not (key.is_valid and key.interest_ops == ops):
                 return came + 1  # the handler made just now has closed this listener, or told it to wait
             if admission.taken >= admission.limit:

@@ -25,7 +25,7 @@ class Admission:
     the back end can watch.
     """
 
-    __slots__ = ("_waiting", "limit", "peers", "taken")
+    __slots__ = ("limit", "peers", "taken", "waiting")
 
     def __init__(self, wanted: int | None, provider: SelectorProvider) -> None:
         descriptors, watched = provider.descriptor_limit(), provider.watch_limit
@@ -34,7 +34,7 @@ class Admission:
             logger.warning("max_connections is %d, not %d: the descriptor limit leaves no more", room, wanted)
         self.limit: int = min(_MOST if wanted is None else wanted, room)
         self.taken: int = 0
-        self._waiting: list[Callable[[], object]] = []
+        self.waiting: list[Callable[[], object]] = []
         self.peers: Peers = Peers()
 
     @property
@@ -44,11 +44,11 @@ class Admission:
 
     def tell(self) -> None:
         """A place was given back: when a twentieth of all is free, call everybody who waits."""
-        if self._waiting and self.taken <= self.limit * _ROOM:
-            waiting, self._waiting = self._waiting, []
+        if self.waiting and self.taken <= self.limit * _ROOM:
+            waiting, self.waiting = self.waiting, []
             for fn in waiting:
                 fn()
 
     def when_room(self, fn: Callable[[], object]) -> None:
         """Call ``fn()`` once, when a twentieth of the places is free; it must not raise."""
-        self._waiting.append(fn)
+        self.waiting.append(fn)

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from nio._numbers import check_int, check_seconds
 from nio.channels import SelectableChannel, Selector
 from nio.errors import ClosedSelectorError, ForkedSelectorError, RejectedExecutionError
+from nio.reactor.loop._calendar import Calendar
 from nio.reactor.loop._checks import COROUTINE, check_callable, check_period
 from nio.reactor.loop._defer import DeferredCalls
 from nio.reactor.loop._event_handler import EventHandler
@@ -30,7 +31,7 @@ from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry, owner_of
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Expecting, Schedule, Timer, TimerQueue, next_number
+from nio.reactor.loop._timers import Expecting, Schedule, Timer, next_number
 from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
 
@@ -55,7 +56,7 @@ class Agenda:
 
     def _start_agenda(self) -> None:
         self._waking: Any = self._selector._waking  # whose flag is asked with every completion, without a call
-        self._timers = TimerQueue(self.owner)
+        self._timers = Calendar(self.owner)
         self.schedule: Schedule = self._timers.schedule  # call_at() for handlers, without its checks
         self.expect: Callable[[int, Expecting], Timer] = self._timers.expect
         self._due: deque[Timer] = deque()  # out of the queue, to be called in this turn or, after a Ctrl-C, in the next

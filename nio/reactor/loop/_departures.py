@@ -29,6 +29,8 @@ class Handlers(Protocol):
 
     def of(self, key: SelectionKey) -> Leaver | None: ...
 
+    def has(self, key: SelectionKey) -> bool: ...
+
     def guarded(self, fn: Callable[..., object], /, *args: object) -> None: ...
 
 
@@ -53,7 +55,7 @@ class Departures:
 
     def _cancelled(self, key: SelectionKey) -> None:
         """In any thread; a handler that closes itself has left before."""
-        if self._handlers.of(key) is not None:
+        if self._handlers.has(key):
             self._post(self._gone, key, CloseReason.LOCAL)
 
     def _lost(self, key: SelectionKey, error: OSError) -> None:

@@ -100,6 +100,7 @@ class Reactor(Stopping):
         self._registry = Registry(self.admission, self.tally, self.report)
         self._clock = self.provider.clock
         self._take: Take = self._hand_over
+        self.deals: bool = type(self).deal is not Reactor.deal  # accepted connections are not all its own
         self.serves: bool = False  # a handler has brought a loop of its own
         self._checked: type | None = None  # the class that came last: its objects are handlers
         self.guarded: Guarded = self._registry.guarded
@@ -315,11 +316,11 @@ class Reactor(Stopping):
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         owner = self.owner
         foreign = owner.thread is not None and owner.thread != self._thread_id()
-        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel.is_blocking:
+        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel._blocking:
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
         else:
-            key = channel.register(self._selector, ops, handler)
+            key = self._selector._enroll(channel, ops, handler)
         try:
             self._registry.admit(key, handler)
             self._open(handler, key)

@@ -93,6 +93,10 @@ class Registry(Generic[H]):
         """The handler of that key."""
         return self._connections.get(key) or self._others.get(key)
 
+    def has(self, key: SelectionKey) -> bool:
+        """That key has a handler."""
+        return key in self._connections or key in self._others
+
     def put(self, key: SelectionKey, handler: H) -> H | None:
         """Let ``handler`` have the key; the one that had it, if another. A connection keeps its place."""
         handlers = self._connections if key in self._connections else self._others
@@ -115,18 +119,20 @@ class Registry(Generic[H]):
             tally, admission = self._tally, self._admission
             if admission.peers.networks:
                 admission.peers.leave(key.channel)
-            before = tally.closed.get(reason, 0)
-            tally.closed[reason] = before + 1
+            closed = tally.closed
+            before = closed.get(reason, 0)
+            closed[reason] = before + 1
             tally.open -= 1
             admission.taken -= 1
             del self._connections[key]
-            admission.tell()
+            if admission.waiting:
+                admission.tell()
         elif key in self._others:
             handler = self._others[key]
             del self._others[key]
         else:
             return False
-        key.detach()
+        key._attachment = None  # as detach() does
         if self.on_gone is not None:
             self.on_gone(key, handler, reason)
         return True

@@ -24,10 +24,10 @@ from nio.errors import IllegalStateError, ProtocolError
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
-from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._outbox import EMPTY
 from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, PROCESSING, READING, SUSPENDED
-from nio.reactor.streams._transport import Needs, PlainTransport, Transport, TransportError
+from nio.reactor.streams._transport import CHANGING, PLAIN, Needs, Plain, Transport, TransportError
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _READ_SIZE = _LINGER_BYTES = 65536
@@ -70,7 +70,7 @@ class Carried(Outlet):
             raise no_channel(self)
         if self._secure is not None or self._transport.needs == _CHANGES:
             raise IllegalStateError("this connection has TLS already")
-        if self._state not in ENDED and type(self._transport) is not PlainTransport:
+        if self._state not in ENDED and not isinstance(self._transport, Plain):
             name = type(self._transport).__name__
             raise IllegalStateError(
                 f"TLS takes the place of the plain transport only, and this connection has a {name}"
@@ -89,7 +89,7 @@ class Carried(Outlet):
         super().handle_unconnected(reactor, reason, error)
         self._state = self._rest = CLOSED
         self._reason, self._error, self._ending = reason, error, None
-        self._outbox, self._steady = Outbox(), None
+        self._outbox, self._steady = EMPTY, None
         self._transport, self._secure = NOT_CONNECTED, None
         self._half_closed = self._output_ends = False
         reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
@@ -136,7 +136,7 @@ class Carried(Outlet):
         if self._state in (CLOSED, LINGERING):
             return
         secure.open()
-        self._heard = [self._clock()]
+        self._heard = [self.reactor._clock()]
         try:
             self._tell(self.on_secure)
         finally:
@@ -183,13 +183,13 @@ class Carried(Outlet):
     def _discard(self) -> None:
         """While lingering: read and drop, up to a bound."""
         try:
-            count = len(self._transport.recv(_READ_SIZE))
+            count = len(self._wire.recv(_READ_SIZE))
         except BlockingIOError:
             return
         except OSError as error:
             self._lost(error)
             return
-        self._tally.bytes_in += count
+        self.reactor.tally.bytes_in += count
         self._lingered += count
         if not count or self._lingered > _LINGER_BYTES:
             self._eof = not count
@@ -213,17 +213,16 @@ class Carried(Outlet):
             self._work()
         else:
             self._outbox.release()
-            self._outbox = Outbox()  # nothing of it can be sent
+            self._outbox = EMPTY  # nothing of it can be sent
             self._begin_end(error.reason)
 
     # in mid-stream
 
     def _start_change(self, transport: Callable[[SocketChannel], Transport]) -> None:
-        plain = self._transport
-        if self._state in ENDED or type(plain) is not PlainTransport or plain.needs:
+        if self._state in ENDED or self._transport is not PLAIN:
             return  # asked for twice, from other threads
         self._next_transport = transport
-        plain.needs = _CHANGES
+        self._transport = CHANGING
         self._steady, self._rest = None, SUSPENDED
         if self._state is READING:
             self._state = SUSPENDED
@@ -243,8 +242,7 @@ class Carried(Outlet):
         if self._holds_input():
             self._blame(CloseReason.PROTOCOL_ERROR, ProtocolError("bytes came behind the request for TLS"))
             return
-        self._transport = transport = self._next_transport(self.channel)
-        self._recv, self._send = transport.recv, transport.send
+        self._transport = self._wire = self._next_transport(self.channel)
         self._state = self._rest = READING
         self._begin_transport()
 

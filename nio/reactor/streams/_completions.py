@@ -91,7 +91,8 @@ class Completions(Connection):
         ):
             self._take_reply(reply)
             return
-        self._heard = self._tally.heard  # the peer waited for us, not we for the peer
+        tally = self.reactor.tally
+        self._heard = tally.heard  # the peer waited for us, not we for the peer
         self._state, self._steady, self._ops = READING, self, _READ
         if key._kernel_mask == _READ:
             key._interest = _READ
@@ -99,34 +100,34 @@ class Completions(Connection):
             key.set_interest(_READ)
         if reply is None:
             return
-        send, data = self._send, reply + b"\n"
+        data = reply + b"\n"
         try:
-            took = send(data, NO_SIGNAL)
+            took = self._wire.send(data, NO_SIGNAL)
         except OSError as error:
             self._unsent(data, error)
             return
-        self._tally.bytes_out += took
+        tally.bytes_out += took
         if took != len(data):
             self._keep(data, took)
 
     def _take_reply(self, reply: Reply) -> None:
         """On any other connection, or of any other kind."""
         if self._state is not PROCESSING:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
             if isinstance(reply, Future):
                 self.reactor.guarded(reply.cancel)
             return
-        unit, outbox = self._unit, self._outbox
+        unit = self._unit
         self._state = self._rest
-        self._heard = self._tally.heard
+        self._heard = self.reactor.tally.heard
         if reply is not None:
             try:
-                outbox.append(self._encode(reply) if unit is None else unit.frame(reply))
+                self._own_outbox().append(self._encode(reply) if unit is None else unit.frame(reply))
             except LEAVING:
                 raise
             except BaseException as error:
                 self._no_reply(reply, error)
-        if outbox.size >= self._mark or self._output_ends:
+        if self._outbox.size >= self._mark or self._output_ends:
             self._flush_to_mark()
         self._work()
 
@@ -144,7 +145,7 @@ class Completions(Connection):
         if self._state is PROCESSING:
             self._raised(error)
         else:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
 
     def handle_loss(self, error: BaseException) -> None:
         """The worker that had the record is gone."""
@@ -152,7 +153,7 @@ class Completions(Connection):
             self._detail = str(error)
             self._begin_end(CloseReason.WORKER_LOST)
         else:
-            self._tally.dropped += 1
+            self.reactor.tally.dropped += 1
 
     def handle_rejection(self) -> None:
         """No worker will take the record."""
@@ -174,7 +175,7 @@ class Completions(Connection):
             self._owe(reply)
         elif self._unit is not None:
             if self._state is not CLOSED:
-                self._outbox.append(self._unit.good)
+                self._own_outbox().append(self._unit.good)
             self._raised(error)
         else:
             self._raised(explained(f"{type(self).__name__}.process() returned", self.framing, reply, error))

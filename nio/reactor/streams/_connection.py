@@ -11,24 +11,23 @@ peer may have had them on their way, but one that never stops is done with, too.
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Any
 
-from nio.channels import SelectionKey, SocketChannel, StandardSocketOptions
+from nio.channels import SelectionKey, SocketChannel
+from nio.channels._socket_channel import CONNECTED
 from nio.errors import IllegalStateError
 from nio.reactor.handlers._handler import Handler
 from nio.reactor.handlers._slips import check_callbacks, check_names, check_settings
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._carried import Carried
 from nio.reactor.streams._checks import check_limits
-from nio.reactor.streams._file_piece import FilePiece, FileSource, SourceError, file_piece
-from nio.reactor.streams._outbox import Outbox
-from nio.reactor.streams._state import CLOSED, ENDED, READING, SUSPENDED
+from nio.reactor.streams._filing import Filing
+from nio.reactor.streams._outbox import EMPTY
+from nio.reactor.streams._state import CLOSED, READING, SUSPENDED
 from nio.reactor.streams._steady import Steady
-from nio.reactor.streams._transport import Needs, PlainTransport
+from nio.reactor.streams._transport import PLAIN, Needs, PlainTransport
 
 _READ = int(SelectionKey.OP_READ)
 _LOCAL = CloseReason.LOCAL  # an enum's member is looked up in Python
@@ -37,7 +36,7 @@ _ON_ITS_WAY = 64 * 1024
 _FIRST_READ = 512 - sys.getsizeof(b"")  # until one read fills it: what fits here comes from Python's own allocator
 
 
-class Connection(Carried):
+class Connection(Filing):
     """One stream's handler: bytes in, bytes out. Subclass it and write ``handle_data``.
 
     Class attributes are the settings, read when the connection opens; an ``__init__`` may set them, too:
@@ -100,24 +99,6 @@ class Connection(Carried):
             self.reactor.post(self.send_queued)
             if self._state is READING:
                 self._pause()  # so that the end comes before the next record
-
-    def send_file(self, file: FileSource, position: int = 0, count: int | None = None) -> bool:
-        """Queue ``count`` bytes of a file from ``position`` on, to its end without ``count``; from any thread.
-
-        The kernel sends them without a copy where it can. A path is opened, and closed when they are sent; a channel is
-        yours, and stays open until then. What is unsent of files counts for the marks, not for ``max_output``. False
-        when the connection is ending, and nothing is sent. A file that gets shorter meanwhile, or cannot be read, ends
-        the connection with FILE_ERROR.
-
-        Raises OSError for what cannot be opened, IllegalArgumentError for bytes that the file does not have,
-        NonReadableChannelError.
-        """
-        target = self.channel if type(self._transport) is PlainTransport else None
-        piece = file_piece(file, position, count, target, self.reactor.provider)
-        if self.reactor.owner.is_elsewhere:
-            self.reactor.post(self._queue_file, piece)
-            return True
-        return self._queue_file(piece)
 
     def suspend(self) -> None:
         """Read and process nothing more until ``resume()``; the peer's end, too, is noticed only then."""
@@ -182,29 +163,35 @@ class Connection(Carried):
 
     def handle_open(self, reactor: Reactor, key: SelectionKey) -> None:
         """All in one piece: this is done for every connection."""
-        if getattr(self, "key", None) is not None:
+        try:
+            mine: SelectionKey | None = self.key
+        except AttributeError:
+            mine = None
+        if mine is not None:
             Handler.handle_open(self, reactor, key)  # which refuses it, maybe
-        channel: Any = key.channel
-        self._transport = transport = self.transport(channel)  # first: who has none has no key
+        channel: Any = key._channel
+        make: Any = self.transport  # first: who has none has no key
+        plain = make is PlainTransport
+        self._wire = transport = channel.undelayed_socket() if plain else make(channel)
         self.reactor, self.key, self.channel = reactor, key, channel
-        self._recv, self._send = transport.recv, transport.send  # taken once: these are asked with every request
-        self._tally, self._clock = reactor.tally, reactor.provider.clock
+        self._transport = PLAIN if plain else transport
         self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox, self._writable = Outbox(), True
+        self._outbox, self._writable = EMPTY, True
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
         self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
         self._all_deadlines = self._idle_timer = self._error = self._ending = self._secure = None
         self._eof = self._handling = self._half_closed = self._output_ends = False
         self._replies = self._at_end = ()
-        self._opened_at = now = self._clock()
+        self._opened_at = now = reactor._clock()
         self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
         self._read_size, self._longest = _FIRST_READ, -1
-        self._lingered = self._drain_began = 0  # 0: not draining
+        self._drain_began = 0  # not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
-        plain, self._ops = type(transport) is PlainTransport, key.interest_ops
-        usual = getattr(self.handle_read, "__func__", None) is Connection.handle_read
-        self._serves = usual and (plain or hasattr(transport, "begin")) and getattr(channel, "is_connected", False)
+        self._ops = key._interest
+        usual = getattr(self.handle_read, "__func__", None) is _HANDLE_READ
+        there = channel._connection == CONNECTED if type(channel) is SocketChannel else _is_connected(channel)
+        self._serves = usual and there and (plain or hasattr(transport, "begin"))
         self._steady = self if plain and self._serves and self._ops == _READ else None
         self._watch_deadlines(now)
         try:
@@ -221,15 +208,14 @@ class Connection(Carried):
         if self._state is not READING:
             self._read_otherwise()
             return  # an earlier handler of this selection suspended this one, or ended it
-        recv = self._recv
         try:
-            data = recv(self._read_size)
+            data = self._wire.recv(self._read_size)
         except OSError as error:
             self._unread(error)
             return
-        self._tally.bytes_in += len(data)
+        self.reactor.tally.bytes_in += len(data)
         if data:
-            self._heard = [self._clock()]
+            self._heard = [self.reactor._clock()]
         self._fed(data)
 
     def _unread(self, error: OSError) -> None:
@@ -260,7 +246,7 @@ class Connection(Carried):
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
         self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
-        self._drain_began, self._steady = self._clock(), None
+        self._drain_began, self._steady = self.reactor._clock(), None
         if self._ending is None:
             self._ending = CloseReason.DRAIN
         if self._state is READING:
@@ -274,45 +260,15 @@ class Connection(Carried):
             self._put_replies()
         self._state, self._steady = CLOSED, None
         self._deadlines.cancel()
-        outbox, self._outbox = self._outbox, Outbox()
+        outbox, self._outbox = self._outbox, EMPTY
         if outbox.size:
             try:
-                self._tally.bytes_out += outbox.flush(self._transport.send)
+                self.reactor.tally.bytes_out += outbox.flush(self._wire.send)
             except OSError:
                 pass  # which the other one will hear, too
         if self._secure is not None:
             self._secure.end(False)
         self._leave_all()
-
-    # files, and ends that are none
-
-    def _queue_file(self, piece: FilePiece) -> bool:
-        if not (self.write(b"") and piece.left):
-            piece.release()
-            return self._state not in ENDED and not self._output_ends
-        if self._outbox.release not in self._at_end:
-            self.call_at_end(self._outbox.release)
-        self._outbox.append_long(piece)
-        self.reactor.post(self.send_queued)
-        return True
-
-    def _lost(self, error: OSError) -> None:
-        if isinstance(error, SourceError):
-            self._detail = str(error)
-            self.reactor.report("file", logging.WARNING, "%s: a file cannot be sent: %s", type(self).__name__, error)
-            self._reset(CloseReason.FILE_ERROR)
-        else:
-            super()._lost(error)
-
-    def _reset(self, reason: CloseReason) -> None:
-        """Close at once, so that the peer does not take what it has got for the whole."""
-        if self._secure is not None:
-            self._secure.end(False)
-        try:
-            self.channel.set_option(StandardSocketOptions.SO_LINGER, 0)
-        except OSError:
-            pass  # it is gone already
-        self.close(reason)
 
     # what StreamHandler does otherwise
 
@@ -347,7 +303,7 @@ class Connection(Carried):
     def _go_on(self) -> None:
         if self._state is SUSPENDED and self._rest is READING:
             self._state = READING
-            self._heard = [self._clock()]  # the silence was ours
+            self._heard = [self.reactor._clock()]  # the silence was ours
             if self._outbox.size >= self._mark:
                 self._flush_to_mark()
             self._work()
@@ -395,3 +351,10 @@ class Connection(Carried):
             self._begin_end(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)
+
+
+def _is_connected(channel: Any) -> bool:
+    return getattr(channel, "is_connected", False)  # a descriptor has no such question
+
+
+_HANDLE_READ = Connection.handle_read

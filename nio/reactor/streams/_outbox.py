@@ -118,3 +118,4 @@ class Nowhere(Outbox):
 
 
 NOWHERE = Nowhere()
+EMPTY = Outbox()  # that of all connections that nothing waits in; who puts something in makes one of its own

@@ -20,19 +20,19 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 from nio.channels import SelectionKey, SocketChannel
 from nio.errors import CancelledKeyError, ProtocolError
 from nio.reactor.handlers._slips import no_channel
 from nio.reactor.loop._close_reason import CloseReason
-from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._report import logger
 from nio.reactor.streams._checks import copied
-from nio.reactor.streams._outbox import NOWHERE
+from nio.reactor.streams._outbox import EMPTY, NOWHERE, Outbox
 from nio.reactor.streams._state import CLOSED, CLOSING, ENDED, LINGERING, PROCESSING, READING, SENDING, State
 from nio.reactor.streams._timed import Timed
-from nio.reactor.streams._transport import Needs, PlainTransport, Transport
+from nio.reactor.streams._transport import Needs, Plain, PlainTransport, Transport
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CHANGES = Needs.CHANGES
@@ -49,31 +49,28 @@ class Outlet(Timed):
         "_mark",
         "_ops",
         "_output_ends",
-        "_recv",
         "_replies",
         "_rest",
-        "_send",
         "_serves",
         "_steady",
-        "_tally",
+        "_wire",
         "_writable",
     )
 
     _transport: Transport
-    _recv: Callable[[int], bytes]
-    _send: Callable[[bytes | memoryview, int], int]
-    _tally: Tally
     _rest: State
     _ending: CloseReason | None  # why to finish once everything received was dealt with
     _handling: bool
     _eof: bool
     _serves: bool  # it may be steady
+    _wire: Any  # whose recv and send are called: the socket, or a transport that is not the plain one
     _writable: bool
     _mark: int
     _ops: int
     _lingered: int
     _output_ends: bool  # end_output() was called
     _owes_nothing = False  # in PROCESSING; else a reply comes before the end of the output
+    _process: Any = None  # a StreamHandler's process(), None once the connection is closed
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
@@ -122,7 +119,7 @@ class Outlet(Timed):
         self._steady = None
         if not self._handling and (not outbox.size or outbox.size < self._mark <= outbox.size + len(data)):
             self.reactor.post(self.send_queued)  # else the sending is on the way, or its interest is armed
-        outbox.append(data)
+        self._own_outbox().append(data)
         return True
 
     def finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
@@ -138,30 +135,39 @@ class Outlet(Timed):
     def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """Close the connection at once, whatever is owed; closing again is nothing. See ``finish``."""
         try:
-            if self._state is CLOSED:
-                return
+            closed = self._state is CLOSED
         except AttributeError:
             raise no_channel(self) from None
-        reactor, secure, owner = self.reactor, self._secure, self.reactor.owner
+        if closed:
+            if self._process is not None:
+                self._let_go(reason)  # which a Ctrl-C has prevented
+            return
+        reactor, owner = self.reactor, self.reactor.owner
         if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
             reactor.post(self.close, reason)
             return
         if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
-            who = f"{type(self).__name__} of {self.channel!r}"
-            reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
+            self._log_end(reason)
+        self._close(reason)
+
+    def _close(self, reason: CloseReason) -> None:
+        """For the reactor's thread; whoever is struck here has it done by another ``close()``, or by this one."""
+        reactor = self.reactor
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
-            if (watched := self._all_deadlines or self._idle_timer) is not None:
-                watched.cancel()
-            if secure is not None:
-                secure.end(not self._outbox.size)
+            if self._all_deadlines is not None:
+                self._all_deadlines.cancel()
+            elif (timer := self._idle_timer) is not None:
+                timer.pop(self.key, None) if isinstance(timer, dict) else timer.cancel()
+            if self._secure is not None:
+                self._secure.end(not self._outbox.size)
         finally:
             try:
                 reactor.forget(self.key, reason)  # which may ask what is unsent
             finally:
                 self._outbox = NOWHERE
                 try:
-                    (self.channel.release if self._eof else self.channel.close)()
+                    self.key._selector._dismiss(self.channel) if self._eof else self.channel.close()
                 except LEAVING:  # before that has begun, maybe
                     self.channel.close()
                     raise
@@ -176,9 +182,23 @@ class Outlet(Timed):
                             raise
                         except BaseException as error:
                             self._tell_raised(error)
+                        finally:
+                            try:
+                                if self._process is not None:
+                                    self._let_go(reason)
+                            except LEAVING:  # before that has begun, maybe
+                                self._let_go(reason)
+                                raise
+
+    def _log_end(self, reason: CloseReason) -> None:
+        who = f"{type(self).__name__} of {self.channel!r}"
+        self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
 
     def _tell_raised(self, error: BaseException) -> None:
         self.reactor.report("callback", logging.ERROR, "%s raised", self.on_close.__qualname__, error=error)
+
+    def _let_go(self, reason: CloseReason) -> None:
+        """Of ``process``, and of what only an open connection needs: a StreamHandler's affair."""
 
     # for the reactor
 
@@ -240,31 +260,42 @@ class Outlet(Timed):
         if output_ends and (self.secure_due or transport.needs == _CHANGES):
             output_ends = False  # an end before the handshake would be one that anybody may have made
         if output_ends:
+            outbox = self._own_outbox()
             outbox.seal()
         if outbox.size or transport.unsent:
             try:
-                sent = outbox.flush(transport.send)
+                sent = outbox.flush(self._wire.send)
             except OSError as error:
                 self._lost(error)
                 return
-            self._tally.bytes_out += sent
+            self.reactor.tally.bytes_out += sent
             self._deadlines.sent += sent
             if outbox.size or transport.unsent:
                 self._left_over()
                 return
-            self._deadlines.sent_at = self._clock()
+            self._deadlines.sent_at = self.reactor._clock()
         if self._state is CLOSING:
             self._end_output()
         elif output_ends and self._outbox is not NOWHERE:
             self._outbox = NOWHERE
-            self._transport.shutdown_output()
+            self._shutdown_output()
 
     def _keep(self, data: bytes, took: int) -> None:
         """Of what was sent past the outbox the kernel has taken so much."""
-        self._outbox.append(memoryview(data)[took:])
+        self._own_outbox().append(memoryview(data)[took:])
         self._deadlines.sent += took
         self._left_over()
         self.send_queued()
+
+    def _own_outbox(self) -> Outbox:
+        """For something to be put in."""
+        outbox = self._outbox
+        if outbox is EMPTY:
+            outbox = self._outbox = Outbox()
+        return outbox
+
+    def _shutdown_output(self) -> None:
+        (self.channel if isinstance(self._transport, Plain) else self._transport).shutdown_output()
 
     def _unsent(self, data: bytes, error: OSError) -> None:
         """The kernel has taken nothing of it: is there no room, or no peer?"""
@@ -295,7 +326,7 @@ class Outlet(Timed):
         if ops != self._ops:
             output_begins_to_wait = ops & ~self._ops & _WRITE
             if self._ops & ~ops & _WRITE:
-                self._deadlines.free_at = self._clock()
+                self._deadlines.free_at = self.reactor._clock()
             self._ops = ops
             try:
                 self.key.set_interest(ops)
@@ -331,8 +362,8 @@ class Outlet(Timed):
             if self._secure is None or self._secure.say_end():
                 self.close(self._reason)
             return
-        self._state = LINGERING
-        self._transport.shutdown_output()
+        self._state, self._lingered = LINGERING, 0
+        self._shutdown_output()
         if self.channel.is_open:
             self._deadlines.watch_output()
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nio.reactor.handlers._handler import Handler
+from nio.reactor.loop._calendar import Day
 from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._timers import Timer
@@ -21,7 +22,6 @@ class Standing(Handler):
     __slots__ = (
         "_all_deadlines",
         "_at_end",
-        "_clock",
         "_detail",
         "_error",
         "_half_closed",
@@ -35,12 +35,11 @@ class Standing(Handler):
         "_transport",
     )
 
-    _clock: Callable[[], int]
     _heard: list[int]  # when the peer was heard last: see _steady.py
     _opened_at: int
     _at_end: tuple[Callable[[Any], object], ...]
     _all_deadlines: Deadlines | None  # that more than idleness is watched by
-    _idle_timer: Timer | None  # that of all deadlines until there are such
+    _idle_timer: Timer | Day | None  # that of all deadlines until there are such
     _detail: str
     _error: BaseException | None
     _half_closed: bool
@@ -110,7 +109,7 @@ class Standing(Handler):
         return self._state is not LINGERING
 
     def describe(self) -> ConnectionInfo:
-        now = self._clock()
+        now = self.reactor._clock()
         return (
             super()
             .describe()
@@ -131,7 +130,7 @@ class Standing(Handler):
     def heard_at(self) -> int:
         heard = self._heard
         if not heard[0]:
-            heard[0] = self._clock()  # the turn is under way, or a Ctrl-C has cut it off
+            heard[0] = self.reactor._clock()  # the turn is under way, or a Ctrl-C has cut it off
         return heard[0]
 
     def _leave_all(self) -> None:

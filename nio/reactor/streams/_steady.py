@@ -83,9 +83,9 @@ class Steady:
                 if not steady:
                     passed += not self._serve_other(key, fd, mask, watch)
                     continue
-                recv, step, key._ready = handler._recv, 0, mask
+                wire, step, key._ready = handler._wire, 0, mask
                 try:
-                    data = recv(handler._read_size)
+                    data = wire.recv(handler._read_size)
                     count, step, line = size(data), 2, data.removesuffix(ending)
                     received, handler._heard = received + count, heard
                     if count > handler._longest or line is data or lf in line or cr in line:  # no ending
@@ -96,8 +96,8 @@ class Steady:
                     if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         reply is None or handler._answer(reply)
                         continue
-                    data, step, send = reply + ending, 3, handler._send
-                    sent += (took := send(data, NO_SIGNAL))
+                    data, step = reply + ending, 3
+                    sent += (took := wire.send(data, NO_SIGNAL))
                     if took != size(data):
                         handler._keep(data, took)
                 except BaseException as error:
@@ -206,9 +206,8 @@ class Steady:
             self._send(handler, data)
 
     def _send(self, handler: Any, data: bytes) -> None:
-        send = handler._send
         try:
-            took = send(data, NO_SIGNAL)
+            took = handler._wire.send(data, NO_SIGNAL)
         except OSError as error:
             handler._unsent(data, error)
             return

@@ -5,7 +5,7 @@ so that a peer who pipelines empty lines costs bytes, not objects. While a worke
 mark nothing is read, so what a connection can hold is one read, one batch of records and one high mark of output.
 
 **Replies go out together**: those to one read's records with one send. One record alone, the steady state, is answered
-past the outbox. There a call of what a slot holds is made by a local name, which costs less.
+past the outbox.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of
 from nio.reactor.streams._completions import NOTHING, Completions
-from nio.reactor.streams._outlet import Outlet
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_handler, hook_of, unit_of
 from nio.spi import NO_SIGNAL
@@ -55,8 +54,6 @@ class StreamHandler(Completions):
     """
 
     __slots__ = ("_max_length", "_process")
-
-    _process: Any  # process(), None once the connection is closed
 
     record_timeout: float | None = 10.0
 
@@ -122,23 +119,14 @@ class StreamHandler(Completions):
         else:
             super().finish(reason)
 
-    def close(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        try:
-            Outlet.close(self, reason)
-        finally:
-            try:
-                if getattr(self, "_state", None) is CLOSED and self._process is not None:
-                    self._let_go(reason)
-            except LEAVING:  # before that has begun, maybe
-                if hasattr(self, "_job") and self._state is CLOSED:
-                    self._let_go(reason)
-                raise
-
     def handle_replaced(self) -> None:
         super().handle_replaced()
         self._let_go(CloseReason.LOCAL)
 
     def _let_go(self, reason: CloseReason) -> None:
+        if self._job is None and self._unit is None and self._late is None and self._owed is None:
+            self._records, self._replies, self._process = NOTHING, (), None
+            return
         job, self._job = self._job, None
         late, self._late = self._late, None
         owed, self._owed = self._owed, None
@@ -151,7 +139,7 @@ class StreamHandler(Completions):
         if late is not None:
             self.reactor.guarded(late.cancel)
         elif job is not None and job.abandon() and reason is CloseReason.PROCESS_TIMEOUT:
-            self._tally.lost += 1
+            self.reactor.tally.lost += 1
 
     # for the reactor
 
@@ -182,7 +170,7 @@ class StreamHandler(Completions):
         if cls.process_batch is not StreamHandler.process_batch or cls.process_block is not StreamHandler.process_block:
             check_framing(cls.__name__, framing)
             self._encode = encode_of(framing)
-            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self._tally)
+            self._process = self._unit = unit = unit_of(self, hook_of(cls, StreamHandler), framing, self.reactor.tally)
             self._decoding, self._longest = unit.decoder(self.channel), 0
             if hand_off is not None:
                 self._job, self._longest = hand_off.job(self, unit.process), -1
@@ -217,7 +205,7 @@ class StreamHandler(Completions):
             self._take_up(records, most)
             return
         process = self._process
-        self._tally.requests += 1
+        self.reactor.tally.requests += 1
         try:
             reply = process(records[0])
         except LEAVING:
@@ -248,17 +236,16 @@ class StreamHandler(Completions):
             self._no_reply(reply, error)
             return
         if self._steady is self:
-            send = self._send
             try:
-                took = send(data, NO_SIGNAL)
+                took = self._wire.send(data, NO_SIGNAL)
             except OSError as error:
                 self._unsent(data, error)
                 return
-            self._tally.bytes_out += took
+            self.reactor.tally.bytes_out += took
             if took < len(data):
                 self._keep(data, took)
         elif self._state is not CLOSED:
-            self._outbox.append(data)  # behind what process() sent itself, which is on its way
+            self._own_outbox().append(data)  # behind what process() sent itself, which is on its way
             if self._state is SUSPENDED:
                 self.send_queued()
 
@@ -328,12 +315,12 @@ class StreamHandler(Completions):
                 raise
             except BaseException:
                 return False
-            self._outbox.append(data)
+            self._own_outbox().append(data)
             del replies[0]
         return True
 
     def _process_records(self) -> None:
-        process, outbox, tally, unit = self._process, self._outbox, self._tally, self._unit
+        process, outbox, tally, unit = self._process, self._own_outbox(), self.reactor.tally, self._unit
         encode = self._encode if unit is None else unit.frame
         reply, before = None, tally.bytes_out
         try:
@@ -364,7 +351,7 @@ class StreamHandler(Completions):
         if record is None and self._more and self._decode_more():
             record = next(self._records, None)
         if record is not None:
-            self._tally.requests += 1 if self._unit is None else self._unit.begin(record)
+            self.reactor.tally.requests += 1 if self._unit is None else self._unit.begin(record)
             self._state = PROCESSING
             job.record, job.has_begun = record, False
             if self.process_timeout is not None:

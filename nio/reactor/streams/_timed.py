@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nio.channels import SocketChannel
 from nio.reactor.loop._close_reason import CloseReason
+from nio.reactor.loop._timers import Timer
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._standing import Standing
 from nio.reactor.streams._state import CLOSED, READING
@@ -31,10 +32,15 @@ class Timed(Standing):
         due = self._idle_due()
         if not due:
             self._deadlines.enforce()
-        elif due <= self._clock():
+        elif due <= self.reactor._clock():
             self.close(CloseReason.IDLE_TIMEOUT)
         else:
-            self._idle_timer = self.reactor.expect(due, self)
+            self._idle_timer = self.reactor._timers.wait(due, self.reactor._clock(), self.key, self)
+
+    def wait_anew(self, now: int) -> None:
+        """The calendar's call, before the deadline may come."""
+        if self._state is not CLOSED:
+            self._idle_timer = self.reactor._timers.wait(self._idle_due() or now, now, self.key, self)
 
     def tell_idle(self) -> None:
         """The peer is to be asked for a sign: an Outlet's affair."""
@@ -52,7 +58,7 @@ class Timed(Standing):
         if idle is None or self.ping_after is not None or self.read_timeout is not None:
             self._deadlines.watch()
         else:
-            self._idle_timer = self.reactor.expect(now + int(idle * 1e9), self)
+            self._idle_timer = self.reactor._timers.wait(now + int(idle * 1e9), now, self.key, self)
 
     def _idle_due(self) -> int:
         """When the peer will have been silent for too long; 0 if that is not all there is to watch."""
@@ -65,8 +71,17 @@ class Timed(Standing):
     def _deadlines(self) -> Deadlines:
         deadlines = self._all_deadlines
         if deadlines is None:
-            deadlines = Deadlines(self, self.reactor, self._clock, self._opened_at, self._idle_timer)
+            deadlines = Deadlines(self, self.reactor, self.reactor._clock, self._opened_at, self._own_timer())
             if self._state is CLOSED:
                 deadlines.cancel()
             self._all_deadlines = deadlines
         return deadlines
+
+    def _own_timer(self) -> Timer | None:
+        """That of the idle time, which is no more on the calendar."""
+        timer = self._idle_timer
+        if isinstance(timer, dict):
+            timer.pop(self.key, None)
+            due = self.heard_at + int((self.idle_timeout or 0) * 1e9)
+            self._idle_timer = timer = self.reactor.expect(due, self)
+        return timer

@@ -1,7 +1,8 @@
 """Transport: how the bytes of a connection reach the kernel; the one seam between a connection and its socket.
 
-The plain one hands out the socket's own methods, so that it costs no call. Another one stands between: what it receives
-is not what the kernel had, and it may have bytes of its own to write. One that protects the bytes (TLS) shakes hands
+The plain one is the socket itself: a connection asks that for ``recv`` and ``send``, so it costs no call and no object,
+and one mark, ``PLAIN``, stands for it in all of them. Another one stands between: what it receives is not what the
+kernel had, and it may have bytes of its own to write. One that protects the bytes (TLS) shakes hands
 first, and tells the end of its stream by itself: that is a :class:`SecureTransport`, whose part of the work stands in
 ``_carried.py``.
 
@@ -107,16 +108,30 @@ class TransportError(OSError):
 
 
 class PlainTransport:
-    """The bytes as they are, without Nagle's delay."""
+    """The bytes as they are, without Nagle's delay: for whoever wraps it; a connection has no such object."""
 
     __slots__ = ("_channel", "needs", "recv", "send", "unsent")
 
     def __init__(self, channel: SocketChannel) -> None:
         sock: Socket = channel.undelayed_socket()
         self._channel = channel
-        self.needs = self.unsent = 0  # in slots: what the class holds would be looked up in two places
+        self.needs = self.unsent = 0
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes | memoryview, int], int] = sock.send
 
     def shutdown_output(self) -> None:
         self._channel.shutdown_output()
+
+
+class Plain:
+    """What stands in a connection for a plain transport."""
+
+    __slots__ = ("needs", "unsent")
+
+    def __init__(self, needs: int) -> None:
+        self.needs: int = needs  # in slots: what the class holds would be looked up in two places
+        self.unsent: int = 0
+
+
+PLAIN: Any = Plain(Needs.FREE)
+CHANGING: Any = Plain(Needs.CHANGES)  # another one follows

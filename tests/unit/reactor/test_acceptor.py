@@ -176,6 +176,17 @@ def test_A05_readiness_that_another_process_used_up_is_nothing() -> None:
         assert peer.read(10) == b"Hello ann\n"
 
 
+def test_A05_nor_is_it_where_one_alone_was_asked_for() -> None:
+    with World() as world:
+        world.connect()
+        world.turns(2)
+        world.kernel.accepts.append(BlockingIOError())
+        world.dial()
+        before = world.kernel.accept_calls
+        assert [world.reactor.turn(0).accepted for _ in range(2)] == [0, 1]
+        assert world.kernel.accept_calls == before + 3
+
+
 def test_A07_a_factory_that_raises_costs_its_connection_only(caplog: pytest.LogCaptureFixture) -> None:
     made = []
 

@@ -188,8 +188,7 @@ def test_a_change_of_interest_wants_a_turn() -> None:
     with World() as world:
         world.connect()
         world.turns()
-        for timer in tuple(world.reactor._timers.heap):
-            timer.cancel()
+        world.handler._deadlines.cancel()
         assert world.reactor.timeout() is None
         world.handler.suspend()
         assert world.reactor.timeout() == 0.0

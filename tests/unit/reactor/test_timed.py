@@ -68,6 +68,14 @@ def test_a_timeout_that_is_set_later_counts_from_the_next_look_on() -> None:
         assert world.handler.reasons == []
 
 
+def test_a_connection_that_has_ended_waits_for_nothing_more() -> None:
+    with World() as world:
+        world.connect()
+        world.handler.close()
+        world.handler.wait_anew(world.kernel.now)  # as a Ctrl-C may leave it on the calendar
+        assert world.reactor.statistics().timers == 0
+
+
 def test_a_suspended_connection_is_not_called_silent() -> None:
     with World() as world:
         world.connect()
