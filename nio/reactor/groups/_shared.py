@@ -79,7 +79,7 @@ class OwnPlaces(Admission):
         self.taken = 0
         self.peers: Peers = group.peers
         self._group = group
-        self.waiting = [group.tell]  # the group knows whether somebody does
+        self.waiting: list[Callable[[], object]] = [group.tell]  # the group knows whether somebody does
 
     def tell(self) -> None:
         self._group.tell()
