@@ -77,8 +77,9 @@ class Calendar(TimerQueue):
     def _open(self, number: int, now: int) -> None:
         """The day begins, or has begun long since."""
         day = self.days[number]
-        while day:
-            key, idle = next(iter(day.items()))
+        for key, idle in tuple(day.items()):  # to look for the first again and again would pass all that have gone
+            if key not in day:
+                continue  # it has left meanwhile
             try:
                 idle.wait_anew(now)
             except LEAVING:

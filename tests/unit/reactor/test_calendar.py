@@ -115,3 +115,35 @@ def test_who_is_asked_when_a_ctrl_c_comes_is_asked_again(calendar: Calendar) -> 
     sleeper.error = None
     fire(calendar, 5 * DAY)
     assert (sleeper.calls, other.calls) == (1, 1)
+
+
+def test_who_leaves_while_his_day_begins_is_not_asked(calendar: Calendar) -> None:
+    class Leaver(Sleeper):
+        def wait_anew(self, now: int) -> None:
+            self.place.pop(sleeper)
+            super().wait_anew(now)
+
+    leaver = Leaver(calendar, 5 * DAY)
+    sleeper = Sleeper(calendar, 5 * DAY)
+    fire(calendar, 5 * DAY)
+    assert (leaver.calls, sleeper.calls, calendar.days) == (1, 0, {})
+
+
+class Counted(dict[Any, Any]):
+    """A day that counts the passes over it."""
+
+    passes = 0
+
+    def items(self) -> Any:
+        Counted.passes += 1
+        return super().items()
+
+
+def test_a_day_is_passed_over_once_however_many_wait_on_it(calendar: Calendar) -> None:
+    day = calendar.days[5] = Counted()
+    for _ in range(100):
+        Sleeper(calendar, 5 * DAY).due = 9 * DAY
+    calendar.next_day = 5
+    Counted.passes = 0
+    fire(calendar, 5 * DAY)
+    assert (Counted.passes, len(day), len(calendar.days[9])) == (1, 0, 100)
