@@ -12,8 +12,7 @@ with server, peer, client:
     client.configure_blocking(False)
     outbox, tries = nio.ByteBuffer.allocate(8 * 1024 * 1024), 0
     while outbox.has_remaining and tries < 1024:
-        client.write(outbox)  # the mistake
-        tries += 1
+        tries = 0 if client.write(outbox) else tries + 1  # the mistake
     while outbox.has_remaining:
         peer.read(nio.ByteBuffer.allocate(1024 * 1024))
         client.write(outbox)
