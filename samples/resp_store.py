@@ -26,10 +26,10 @@ def bulk(value: bytes) -> bytes:
 
 
 @lru_cache(1024)
-def words_of(lines: bytes) -> list[bytes] | None:
+def words_of(lines: bytes) -> tuple[bytes, ...] | None:  # a list could be changed, for the next client too
     """Of a request without its "*" and last line end; None if there is another line end in one of them."""
     count, *others = lines.split(b"\r\n")
-    words = others[1::2]
+    words = tuple(others[1::2])
     sizes = [b"$%d" % len(word) for word in words]
     return words if count == b"%d" % len(words) and sizes == others[::2] and len(words) <= MOST else None
 
@@ -52,7 +52,7 @@ class RespDecoder(BufferedDecoder):
             line, most = bytes(held[at:end]), MOST if due < 0 else LONGEST - end
             if due < 0 and line[:1] not in (b"*", b""):  # typed by somebody
                 del held[:end]
-                return line.split()
+                return tuple(line.split())
             if line[:1] != (b"*" if due < 0 else b"$") or line[-2:] != b"\r\n" or not line[1:-2].isdigit():
                 raise FramingError(f"no length: {line!r:.60}")
             if (number := int(line[1:-2])) > most:
@@ -64,7 +64,7 @@ class RespDecoder(BufferedDecoder):
                 raise FramingError("a word without a line end behind it")
             words += [bytes(held[end : at - 2])] if at > end else []
         del held[:at]
-        return words
+        return tuple(words)
 
 
 class Resp:
@@ -87,7 +87,7 @@ class Client(StreamHandler):
     def process_batch(self, records: list[Any]) -> list[Any]:
         return [*map(self.answer, records)]
 
-    def answer(self, words: list[bytes]) -> bytes | None:
+    def answer(self, words: tuple[bytes, ...]) -> bytes | None:
         match words:
             case b"GET", key:
                 return self.values.get(key, NIL)
@@ -97,7 +97,7 @@ class Client(StreamHandler):
                 self.values[key] = bulk(value)
                 return OK
             case b"SET", key, value, b"EX" | b"ex", seconds if seconds.isdigit() and len(seconds) < 10:
-                self.answer([b"SET", key, value])
+                self.answer((b"SET", key, value))
                 self.timers[key] = self.reactor.call_later(int(seconds), self.drop, key)
                 return OK
             case b"INCR", key:
@@ -123,7 +123,7 @@ class Client(StreamHandler):
             case b"CONFIG", _, name:  # redis-benchmark asks what is saved
                 return self.framing.encode([name, b""])
             case name, *others if name != name.upper():
-                return self.answer([name.upper(), *others])
+                return self.answer((name.upper(), *others))
             case name, *_:
                 return f"-ERR no such command, or not with these arguments: {name!r:.60}\r\n".encode()
         return None  # a blank line

@@ -141,8 +141,8 @@ class ServerSocketChannel(NetworkChannel):
                 sock, address = accepted
         if family is not _INET:  # whose peers have one form only
             address = provider.told_address(address)
-        elif address[0] == self._last_host:
-            address = self._last_host, address[1]  # behind a proxy, say, nearly all come from one
+        elif address[0] == (host := self._last_host):  # which another thread may change: it is read once
+            address = host, address[1]  # behind a proxy, say, nearly all come from one
         else:
             self._last_host = address[0]
         return SocketChannel._of_connected(provider, sock, family, address, self._is_strange, lock)

@@ -4,7 +4,8 @@
 again before data arrives. That saves two system calls for each request. When data arrives first, the selection tells
 the kernel then, and sleeps on.
 
-That watching does not end quite, for a reactor: a reset is reported to ``on_fault`` all the same.
+That watching does not end quite, for a reactor: a reset is reported to ``on_fault`` all the same. From a key whose
+change waits to be told it is taken in the next selection: it may be new, with the number of one closed just now.
 
 Dropping OP_ACCEPT is passed on at once. Where several processes wait at a listener, the kernel wakes one of them for a
 connection: it must not be one that does not want it.
@@ -204,7 +205,7 @@ class Watch(Generic[K]):
                 action(key, key._attachment, ready)
             else:
                 passed_over += 1
-                if mask & BROKEN and not interest and self.on_fault is not None:
+                if mask & BROKEN and not interest and not key._queued and self.on_fault is not None:
                     self.on_fault(key)
                 elif not self._is_stale(key, mask):
                     key._ready = ready

@@ -45,7 +45,7 @@ the peer speaks. ``ProxyPrefix`` has both. With a method ``block_decoder()`` and
 record ends with, it serves ``StreamHandler.process_block``: the records of that decoder are blocks, whole records with
 their endings, and only where one block ends may depend on the cut. ``Lines`` and ``Delimiter`` have it.
 
-A record is bytes in all framings here. One of your own may make something else of them, a list of words say: nobody
+A record is bytes in all framings here. One of your own may make something else of them, a tuple of words say: nobody
 between its decoder and ``process`` looks into a record, and its ``encode`` gets what the handler returns. Where clients
 pipeline, a ``feed`` in front of that of ``BufferedDecoder`` may cut a read of whole records at once. It is what
 ``process_batch`` gets, and the replies go out with one send; ``samples/resp_store.py`` does so.

@@ -99,7 +99,7 @@ def test_it_is_short() -> None:
 
 
 def words(*texts: bytes) -> Any:
-    return list(texts)
+    return texts
 
 
 MESSAGES = [
@@ -119,7 +119,7 @@ def test_the_framing_keeps_its_contract() -> None:
 
 def test_lines_are_requests_too() -> None:
     assert Resp().decoder().feed(b"PING\r\nget k\n\n" + command("GET", "k") + b" set  k v\r\n") == [
-        *([b"PING"], [b"get", b"k"], [], [b"GET", b"k"], [b"set", b"k", b"v"])
+        *((b"PING",), (b"get", b"k"), (), (b"GET", b"k"), (b"set", b"k", b"v"))
     ]
 
 
@@ -146,14 +146,22 @@ def test_lines_are_requests_too() -> None:
 )
 def test_a_stream_that_breaks_the_rules_is_refused(stream: bytes, error: type[FramingError]) -> None:
     decoder = Resp().decoder()
-    assert decoder.feed(command("GET", "k") + stream) == [[b"GET", b"k"]]
+    assert decoder.feed(command("GET", "k") + stream) == [(b"GET", b"k")]
     assert type(decoder.error) is error
 
 
 def test_more_requests_than_are_asked_for_stay() -> None:
     decoder = Resp().decoder()
-    assert decoder.feed(command("GET", "k") * 3, 2) == [[b"GET", b"k"]] * 2
-    assert decoder.feed(b"", 2) == [[b"GET", b"k"]]
+    assert decoder.feed(command("GET", "k") * 3, 2) == [(b"GET", b"k")] * 2
+    assert decoder.feed(b"", 2) == [(b"GET", b"k")]
+
+
+@pytest.mark.parametrize("cuts", [1, 2], ids=["at once", "in pieces"])
+def test_nobody_can_change_the_words_that_the_next_client_gets(cuts: int) -> None:
+    request, decoder = command("GET", "k"), Resp().decoder()
+    pieces = [request] if cuts == 1 else [request[:9], request[9:]]
+    (record,) = [record for piece in pieces for record in decoder.feed(piece)]
+    assert (record, hash(record)) == (words(b"GET", b"k"), hash(words(b"GET", b"k")))
 
 
 # commands

@@ -48,8 +48,11 @@ class Nursery:
         return self._reader.fileno()
 
     def statistics(self) -> ReactorStatistics:
-        """The last that was heard of everybody."""
-        return total((*self._past, *(child.counts for child in tuple(self.children.values()))))
+        """The last that was heard of everybody; in any thread, so a child that goes meanwhile is counted once."""
+        past, children = self._past, tuple(self.children.values())
+        while past is not self._past:
+            past, children = self._past, tuple(self.children.values())
+        return total((*past, *(child.counts for child in children)))
 
     def turn(self) -> None:
         """Hear what they say, and who has ended."""
@@ -169,10 +172,11 @@ class Nursery:
                 self._gone(child, ended[1])
 
     def _gone(self, child: Child, how: str) -> None:
+        past = [total((*self._past, of_the_dead(child.counts)))]
         del self.children[child.pid]
+        self._past = past  # nothing is called between this and the one before
         child.sink.close()
         self._seats.give_back(child.seat)
-        self._past = [total((*self._past, of_the_dead(child.counts)))]
         place = child.place
         if child is place.fresh:
             place.fresh = None

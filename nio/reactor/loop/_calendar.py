@@ -6,13 +6,17 @@ begins each of its entries is asked anew when it is due: most have been heard me
 that are due on the day itself get a timer. So a deadline is as exact as ever, and of all the connections only those
 have a timer that have been silent for nearly all their time.
 
-To end before is to leave the dict.
+To end before is to leave the dict. **A day that all have left** is dropped when it comes to be the first, and together
+with all others like it when half of all days may be such: where the idle time is long, connections that come and go
+leave one behind with every second.
 
-**A Ctrl-C** may leave an entry on its day although it has moved: it is asked once more then, which does no harm.
+**A Ctrl-C** may leave an entry on its day although it has moved: it is asked once more then, which does no harm. It may
+leave a number of a day that is gone, too, which is passed over.
 """
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Any, Protocol
 
 from nio.reactor.loop._owner import Owner
@@ -20,6 +24,7 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.loop._timers import Expecting, Timer, TimerQueue
 
 _DAY = 30  # bits of its nanoseconds
+_SWEEP_ABOVE = 64
 
 
 class Idle(Expecting, Protocol):
@@ -35,12 +40,13 @@ Day = dict[Any, Idle]
 class Calendar(TimerQueue):
     """The timers of one reactor, with its days."""
 
-    __slots__ = ("days", "next_day")
+    __slots__ = ("days", "many", "numbers")
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(owner)
         self.days: dict[int, Day] = {}
-        self.next_day: int | None = None  # the first of them
+        self.numbers: list[int] = []  # of these, a heap
+        self.many: int = _SWEEP_ABOVE  # above it, those that all have left are looked for
 
     def __len__(self) -> int:
         return self.live + sum(map(len, self.days.values()))
@@ -53,30 +59,46 @@ class Calendar(TimerQueue):
         try:
             day = self.days[number]
         except KeyError:
-            day = self.days[number] = {}
-            if self.next_day is None or number < self.next_day:
-                self.next_day, self.first = number, None
+            day = self._begin(number)
         day[key] = idle
         return day
 
     def next_due(self) -> int | None:
         if self.first is not None:
             return self.first
-        due = super().next_due()
-        while self.next_day is not None and not self.days[self.next_day]:  # all have left
-            self._leave(self.next_day)
-        if self.next_day is not None and (due is None or self.next_day << _DAY < due):
-            due = self.first = self.next_day << _DAY
+        due, begins = super().next_due(), self._begins()
+        if begins is not None and (due is None or begins < due):
+            due = self.first = begins
         return due
 
     def take_due(self, now: int, due: Any) -> None:
-        while self.next_day is not None and self.next_day << _DAY <= now:
-            self._open(self.next_day, now)
+        while (begins := self._begins()) is not None and begins <= now:
+            self._open(self.days[begins >> _DAY], now)
         super().take_due(now, due)
 
-    def _open(self, number: int, now: int) -> None:
+    def _begins(self) -> int | None:
+        """When the first day begins that somebody waits on."""
+        days, numbers = self.days, self.numbers
+        while numbers and not days.get(numbers[0]):
+            days.pop(numbers[0], None)
+            heappop(numbers)
+        return numbers[0] << _DAY if numbers else None
+
+    def _begin(self, number: int) -> Day:
+        """A day that nobody waits on yet."""
+        if len(self.days) > self.many:
+            self.days = {other: day for other, day in self.days.items() if day}
+            self.numbers = sorted(self.days)
+            self.many = 2 * len(self.days) + _SWEEP_ABOVE
+        day: Day = {}
+        self.days[number] = day
+        heappush(self.numbers, number)
+        if self.numbers[0] == number:
+            self.first = None
+        return day
+
+    def _open(self, day: Day, now: int) -> None:
         """The day begins, or has begun long since."""
-        day = self.days[number]
         for key, idle in tuple(day.items()):  # to look for the first again and again would pass all that have gone
             if key not in day:
                 continue  # it has left meanwhile
@@ -87,8 +109,3 @@ class Calendar(TimerQueue):
             except BaseException:
                 self.expect(now, idle)  # whose error it is then
             day.pop(key, None)
-        self._leave(number)
-
-    def _leave(self, number: int) -> None:
-        self.next_day = min((other for other in self.days if other != number), default=None)
-        self.days.pop(number, None)

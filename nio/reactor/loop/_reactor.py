@@ -174,6 +174,8 @@ class Reactor(Stopping):
                 self._turn(0.0 if self._state is _STOPPING else timeout)
         finally:
             owner.thread = None
+            if tally.woke:
+                self._cut_off()
         new = tally.connections - connections
         closed = were_open + new - tally.open
         bytes_in, bytes_out = tally.bytes_in - bytes_in, tally.bytes_out - bytes_out
@@ -218,6 +220,12 @@ class Reactor(Stopping):
         tally.busy += spent
         tally.lag[(spent >> 10).bit_length()] += 1
 
+    def _cut_off(self) -> None:
+        """A Ctrl-C has left the turn, whose work ends here: nobody is at work until the next one."""
+        tally = self.tally
+        tally.busy += self._clock() - tally.woke
+        tally.woke = 0
+
     def run(self) -> None:
         """Turn until ``stop()``; in the main thread, signals are handled at once. Then it can be called again.
 
@@ -241,6 +249,8 @@ class Reactor(Stopping):
             self._reopen()
         finally:
             self.owner.thread = None
+            if tally.woke:
+                self._cut_off()
         if self._failure is not None:
             raise self._failure
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
 
 from nio.channels import Selector, ServerSocketChannel, SocketChannel
+from nio.spi import Address
+from nio.spi._system import SystemProvider
 from tests.helpers import R
 
 
@@ -81,3 +84,36 @@ def test_a_channel_has_a_key_with_each_of_several_selectors(server: ServerSocket
         each.close()
     for selector in selectors:
         selector.close()
+
+
+class Late(str):
+    """A host that is compared while another thread accepts a connection from elsewhere."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        equal = str.__eq__(self, other)
+        LISTENERS[0]._last_host = "192.0.2.66"
+        return equal
+
+
+LISTENERS: list[ServerSocketChannel] = []
+
+
+class Elsewhere(SystemProvider):
+    """Whoever it accepts is a ``Late``."""
+
+    def accept(self, listener: socket.socket) -> tuple[socket.socket, Address]:
+        sock, address = super().accept(listener)
+        return sock, (Late(address[0]), int(address[1]))
+
+
+def test_a_peer_has_its_own_address_whoever_another_thread_accepts_meanwhile() -> None:
+    with ServerSocketChannel.open(provider=Elsewhere("poll")).bind(("127.0.0.1", 0)) as server:
+        LISTENERS[:] = [server]
+        server._last_host = "127.0.0.1"
+        client, channel = accepted(server, blocking=False)
+        with client, channel:
+            assert channel.remote_address == client.local_address
+            assert server._last_host == "192.0.2.66"

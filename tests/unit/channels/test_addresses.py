@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -159,12 +160,27 @@ def test_errors_of_datagrams_tell_the_address_as_it_was_meant(plain: DatagramCha
 # IPV6_V6ONLY
 
 
+@contextmanager
+def on_one_port() -> Iterator[tuple[ServerSocketChannel, ServerSocketChannel]]:
+    """Listeners of IPv6 only and of IPv4: the first one's port is free for the second, unless somebody else has it."""
+    for attempt in range(20):
+        with ServerSocketChannel.open(INET6).set_option(V6ONLY, True) as six, ServerSocketChannel.open(INET) as four:
+            six.bind(None)
+            try:
+                four.bind(("", port_of(six)))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or attempt == 19:
+                    raise
+                continue
+            yield six, four
+            return
+
+
 @needs_ipv6
 def test_ipv6_only_leaves_the_port_to_ipv4() -> None:
     """RFC 3493, section 5.3."""
-    with ServerSocketChannel.open(INET6).set_option(V6ONLY, True) as six, ServerSocketChannel.open(INET) as four:
+    with on_one_port() as (six, four):
         assert six.get_option(V6ONLY) is True
-        four.bind(("", port_of(six.bind(None))))
         for host, server in (("::1", six), (IPV4, four)):
             with SocketChannel.open((host, port_of(six))) as client, accepted(server) as end:
                 assert end.remote_address == client.local_address

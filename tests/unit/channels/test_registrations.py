@@ -11,7 +11,7 @@ import pytest
 
 from nio import SelectionKey, Selector, ServerSocketChannel, SocketChannel
 from nio.errors import ClosedSelectorError
-from nio.spi import READABLE
+from nio.spi import BROKEN, READABLE
 
 HOST = "127.0.0.1"
 
@@ -198,3 +198,23 @@ def test_a_number_that_the_poller_cannot_watch(pair: Pair, monkeypatch: pytest.M
         assert pair.selector._enroll(near, READABLE, None).is_valid
 
     pair.inside(act)
+
+
+def test_a_descriptor_s_fault_is_not_that_of_the_next_connection_with_its_number(pair: Pair) -> None:
+    """The answer at hand names a descriptor that an action has closed, and another action has accepted anew."""
+    faults: list[SelectionKey] = []
+    pair.selector.watch_faults(faults.append)
+    keys: list[SelectionKey] = []
+
+    def take(events: Any, watch: Any) -> int:
+        keys.append(pair.selector._enroll(pair.accepted(), 1, None))
+        keys[0].set_interest(0)  # its handler has suspended it in on_open()
+        return int(watch.hand_over([(keys[0]._fd, BROKEN)], print))
+
+    pair.selector.serve(5, take)
+    pair.selector.serve(0, lambda events, watch: watch.hand_over(events, print))
+    assert not faults
+    pair.peer.set_option("SO_LINGER", 0)
+    pair.peer.close()
+    pair.selector.serve(5, lambda events, watch: watch.hand_over(events, print))
+    assert faults == keys  # one of its own is told

@@ -144,8 +144,16 @@ def silence(family: socket.AddressFamily = socket.AF_INET) -> Iterator[tuple[str
                 filler.close()
 
 
+@contextmanager
+def taken(family: socket.AddressFamily = socket.AF_INET) -> Iterator[tuple[str, int]]:
+    """An address where nobody listens, and that nobody else is given meanwhile."""
+    with socket.socket(family) as sock:
+        sock.bind(("::1" if family is socket.AF_INET6 else "127.0.0.1", 0))
+        host, port = sock.getsockname()[:2]
+        yield host, port
+
+
 def refusing(family: socket.AddressFamily = socket.AF_INET) -> tuple[str, int]:
-    """An address where nobody listens."""
-    with listener(family) as server:
-        host, port = server.getsockname()[:2]
-    return host, port
+    """An address where nobody listens; the kernel may give it to the next who asks, so two of them may be one."""
+    with taken(family) as address:
+        return address

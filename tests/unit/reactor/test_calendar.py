@@ -91,7 +91,7 @@ def test_who_leaves_is_forgotten_and_his_day_too(calendar: Calendar) -> None:
     second.place.pop(second)
     calendar.first = None
     assert calendar.next_due() is None
-    assert (len(calendar), calendar.days, calendar.next_day) == (0, {}, None)
+    assert (len(calendar), calendar.days, calendar.numbers) == (0, {}, [])
 
 
 def test_a_timer_before_the_first_day(calendar: Calendar) -> None:
@@ -143,7 +143,49 @@ def test_a_day_is_passed_over_once_however_many_wait_on_it(calendar: Calendar) -
     day = calendar.days[5] = Counted()
     for _ in range(100):
         Sleeper(calendar, 5 * DAY).due = 9 * DAY
-    calendar.next_day = 5
+    calendar.numbers = [5]
     Counted.passes = 0
     fire(calendar, 5 * DAY)
     assert (Counted.passes, len(day), len(calendar.days[9])) == (1, 0, 100)
+
+
+class Passed(dict[int, Any]):
+    """Days that count how often one of them is looked at."""
+
+    looks = 0
+
+    def get(self, number: int, default: Any = None) -> Any:
+        Passed.looks += 1
+        return super().get(number, default)
+
+    def __iter__(self) -> Any:
+        Passed.looks += len(self)
+        return super().__iter__()
+
+
+def test_who_leaves_days_behind_has_each_looked_at_once(calendar: Calendar) -> None:
+    first = Sleeper(calendar, 5 * DAY)
+    sleepers = [Sleeper(calendar, number * DAY) for number in range(6, 506)]
+    calendar.days, Passed.looks = Passed(calendar.days), 0
+    for sleeper in (first, *sleepers):
+        sleeper.place.pop(sleeper)
+    assert calendar.next_due() is None
+    assert (Passed.looks, calendar.days) == (501, {})
+
+
+def test_days_that_all_have_left_are_not_kept_behind_one_that_stays(calendar: Calendar) -> None:
+    stays, later = Sleeper(calendar, 5 * DAY), Sleeper(calendar, 9999 * DAY)
+    for number in range(6, 2006):
+        sleeper = Sleeper(calendar, number * DAY)
+        sleeper.place.pop(sleeper)
+    assert len(calendar.days) < 2 * 2 + 64 + 2
+    assert (len(calendar), calendar.next_due()) == (2, 5 * DAY)
+    fire(calendar, 5 * DAY)
+    assert (stays.calls, later.calls, calendar.next_due()) == (1, 0, 9999 * DAY)
+
+
+def test_a_number_without_a_day_is_passed_over(calendar: Calendar) -> None:
+    """A Ctrl-C has come between the days and their numbers."""
+    Sleeper(calendar, 5 * DAY)
+    calendar.numbers = [3, 5]
+    assert calendar.next_due() == 5 * DAY

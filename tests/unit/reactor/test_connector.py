@@ -27,7 +27,7 @@ from nio.reactor import (
 )
 from nio.reactor.handlers._targets import in_turns
 from nio.spi import ProtocolFamily
-from tests.unit.reactor.connecting import INET, INET6, Desk, Dialer, listener, refusing, silence
+from tests.unit.reactor.connecting import INET, INET6, Desk, Dialer, listener, refusing, silence, taken
 from tests.unit.reactor.support import PATIENCE, Greeter, in_a_thread
 
 
@@ -192,9 +192,9 @@ def test_families_take_turns() -> None:
 
 
 def test_error_of_the_first_address_names_the_others(desk: Desk) -> None:
-    first, second = refusing(), refusing()
-    desk.kernel.names["db.example"] = [(INET, first), (INET, second)]
-    error = desk.settled(desk.reactor.connect(("db.example", 1), Dialer())).error
+    with taken() as first, taken() as second:
+        desk.kernel.names["db.example"] = [(INET, first), (INET, second)]
+        error = desk.settled(desk.reactor.connect(("db.example", 1), Dialer())).error
     assert repr(first) in str(error)
     assert error is not None
     assert [repr(second) in note for note in error.__notes__] == [True]

@@ -89,6 +89,24 @@ def test_a_turn_that_hangs_shows_while_it_does() -> None:
         assert seen == [7]
 
 
+@pytest.mark.parametrize("how", ["run", "turn"])
+def test_a_turn_that_a_ctrl_c_has_left_is_at_work_no_more(how: str) -> None:
+    with World(Slow) as world:
+
+        def strike() -> None:
+            world.kernel.now += 4 * MS
+            raise KeyboardInterrupt
+
+        before = world.reactor.statistics().busy
+        world.reactor.next_tick(strike)
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.run() if how == "run" else world.reactor.turn(0)
+        world.kernel.now += 1000 * MS
+        assert (world.reactor.statistics().busy - before) / MS == 4
+        world.reactor.turn(0)
+        assert (world.reactor.statistics().busy - before) / MS == 4
+
+
 def test_longer_turns_than_lag_has_numbers_for_are_in_the_last() -> None:
     with World(Slow) as world:
         peer = world.connect()

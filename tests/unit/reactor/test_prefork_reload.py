@@ -191,6 +191,45 @@ def test_another_thread_gets_the_last_report_and_has_the_parent_ask_for_a_new_on
     assert parent.told(101) == parent.told(102) == [(Order.COUNT, 0.0)] * 2
 
 
+class Going(dict[int, Any]):
+    """Children, one of whom goes just when another thread has begun to count them."""
+
+    def __init__(self, parent: Parent, children: dict[int, Any]) -> None:
+        super().__init__(children)
+        self.nursery = parent.prefork._nursery
+
+    def values(self) -> Any:
+        if 101 in self:
+            self.nursery._gone(self[101], "SIGKILL")
+        return super().values()
+
+
+def test_a_child_that_goes_while_they_are_counted_counts_once(parent: Parent) -> None:
+    nursery = parent.prefork._nursery
+
+    def count() -> None:
+        parent.say(101, Word.COUNTS, counts(requests=7))
+        parent.say(102, Word.COUNTS, counts(requests=2))
+        nursery.take_reports()
+        nursery.children = Going(parent, nursery.children)
+        assert nursery.statistics().requests == 9
+        assert list(nursery.children) == [102]
+
+    parent.run_and_leave(lambda: parent.ready(101, 102), count)
+
+
+def test_a_child_counts_while_it_goes(parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    nursery, seen = parent.prefork._nursery, []
+
+    def count() -> None:
+        parent.say(101, Word.COUNTS, counts(requests=7))
+        monkeypatch.setattr(nursery._seats, "give_back", lambda seat: seen.append(nursery.statistics().requests))
+        parent.end(101)
+
+    parent.run_and_leave(lambda: parent.ready(101, 102), count)
+    assert seen == [7]
+
+
 def test_a_child_that_does_not_answer_is_not_waited_for(parent: Parent) -> None:
     def ask() -> None:
         real = parent.kernel.clock
