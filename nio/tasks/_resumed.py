@@ -116,7 +116,7 @@ class Resumed(Parted):
         self._begin_slots()
         super()._prepare(reactor)
         if self._job is not None:  # workers have nothing to do with it
-            self._job, self._process = None, self.process
+            self._job, self._process = None, type(self).process
             self._cut_by(self.framing)
         self._cutting, self._simple = self.framing, self._simplicity(self.framing)
 

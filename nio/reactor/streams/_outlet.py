@@ -70,7 +70,7 @@ class Outlet(Timed):
     _lingered: int
     _output_ends: bool  # end_output() was called
     _owes_nothing = False  # in PROCESSING; else a reply comes before the end of the output
-    _process: Any = None  # a StreamHandler's process(), None once the connection is closed
+    _process: Any = None  # a StreamHandler's process(), called with it and a record; None once the connection is closed
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady

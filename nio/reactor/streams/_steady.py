@@ -92,7 +92,7 @@ class Steady:
                         self._unusual(handler, data)
                         continue
                     requests, step, process = requests + 1, 1, handler._process
-                    reply, step = process(line), 2
+                    reply, step = process(handler, line), 2
                     if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         reply is None or handler._answer(reply)
                         continue
@@ -172,7 +172,7 @@ class Steady:
         handler._replies = replies
         try:
             for line in rest:
-                reply = process(line)
+                reply = process(handler, line)
                 if kind(reply) is plain and size(reply) < short:
                     replies.append(reply)
                     if handler._steady is handler:
