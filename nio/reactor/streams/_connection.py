@@ -182,8 +182,11 @@ class Connection(Filing):
         self._all_deadlines = self._idle_timer = self._error = self._ending = self._secure = None
         self._eof = self._handling = self._half_closed = self._output_ends = False
         self._replies = self._at_end = ()
-        self._opened_at = now = reactor._clock()
-        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
+        if (tally := reactor.tally).woke and reactor.owner.thread is not None:
+            self._opened_at, self._heard = tally.since, tally.heard
+        else:
+            self._opened_at = now = reactor._clock()
+            self._heard = [now]
         self._read_size, self._longest = _FIRST_READ, -1
         self._drain_began = 0  # not draining
         if not reactor.serves:
@@ -193,7 +196,7 @@ class Connection(Filing):
         there = channel._connection == CONNECTED if type(channel) is SocketChannel else _is_connected(channel)
         self._serves = usual and there and (plain or hasattr(transport, "begin"))
         self._steady = self if plain and self._serves and self._ops == _READ else None
-        self._watch_deadlines(now)
+        self._watch_deadlines(self._opened_at)
         try:
             self._prepare(reactor)
             self.on_open()

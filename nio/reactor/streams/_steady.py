@@ -3,7 +3,8 @@
 **Why it stands in one piece.** In CPython a call of a Python function costs as much as ten steps of its interpreter,
 and a request needs 130 steps. So what a request needs in the usual case stands here, once, without a call but that of
 ``process``: recv, the look for one whole line, the check of the reply, send. The counters are locals, which are added
-to the reactor's tally when the loop ends. All who were heard share one list, in which the turn writes when it ended.
+to the reactor's tally when the loop ends. All who were heard share one list, in which the turn writes when it ended; so
+do those of the turns of four milliseconds (``Tally.wake``).
 
 **Who is served so.** A connection is *steady* while it waits for input and owes nothing, holds nothing and is not
 ending; it says so in ``_steady``, which is then the handler itself, so that whatever stands before a handler and
@@ -71,7 +72,12 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         tally, get, passed = self._tally, watch.by_fd.get, 0
-        tally.woke, heard, received = tally.woke or self._clock(), tally.heard, 0
+        if not tally.woke:  # as wake() does, without the call
+            tally.woke = now = self._clock()
+            if now > tally.until:
+                tally.renew(now)
+            tally.heard[0] = 0
+        heard, received = tally.heard, 0
         readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:

@@ -23,7 +23,16 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._job import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of, unbound
+from nio.reactor.streams._checks import (
+    Latest,
+    check_framing,
+    decoder_for,
+    encode_of,
+    explained,
+    longest_of,
+    peer_of,
+    unbound,
+)
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_handler, hook_of, unit_of
