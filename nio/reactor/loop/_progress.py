@@ -117,16 +117,15 @@ class Tally:
         self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
-    def wake(self, now: int) -> None:
-        """A turn's work begins."""
+    def wake(self, now: int) -> list[int]:
+        """A turn's work begins; the list of all who are heard in it."""
         self.woke = now
         if now > self.until:
-            self.renew(now)
-        self.heard[0] = 0
-
-    def renew(self, now: int) -> None:
-        """Those who are heard from now on are not those of before."""
-        self.since, self.until, self.heard = now, now + _TOGETHER, [0]
+            self.since, self.until, self.heard = now, now + _TOGETHER, [0]
+            return self.heard
+        heard = self.heard
+        heard[0] = 0
+        return heard
 
     def statistics(self, timers: int, now: int) -> ReactorStatistics:
         """The counters as they are now, by the clock."""

@@ -72,12 +72,7 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         tally, get, passed = self._tally, watch.by_fd.get, 0
-        if not tally.woke:  # as wake() does, without the call
-            tally.woke = now = self._clock()
-            if now > tally.until:
-                tally.renew(now)
-            tally.heard[0] = 0
-        heard, received = tally.heard, 0
+        heard, received = tally.heard if tally.woke else tally.wake(self._clock()), 0
         readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
@@ -149,7 +144,7 @@ class Steady:
     def _unusual(self, handler: Any, data: bytes) -> None:
         """The end of a quiet peer and a row of whole lines, the unit's too; all else is the handler's."""
         longest = handler._longest
-        if not data and longest >= 0 and not (handler.half_open or handler._drain_began or handler._secure):
+        if not data and longest >= 0 and not (handler.half_open or handler._rare.drain_began or handler._secure):
             handler._eof = True
             handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
             return

@@ -123,7 +123,7 @@ class StreamHandler(Completions):
         if getattr(self, "_state", None) is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
-            self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
+            self._rest, self._own_rare().drain_began = READING, 0  # suspended or not, and without reading on
             self._steady = None
         else:
             super().finish(reason)
