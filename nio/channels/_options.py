@@ -8,7 +8,6 @@ import os
 from typing import Any, ClassVar, Final, Self, cast
 
 from nio._numbers import check_int, check_range
-from nio.channels._hand_over import GONE
 from nio.channels._opened import NOT_CALLED, not_called
 from nio.channels._selectable_channel import SelectableChannel
 from nio.errors import AlreadyBoundError, IllegalArgumentError
@@ -71,8 +70,9 @@ def check_family(family: object) -> None:
 class NetworkChannel(SelectableChannel):
     """A selectable channel over a socket: an address of its own, and options."""
 
-    __slots__ = ("_bound", "_family", "_is_strange", "_sock")
+    __slots__ = ("_bound", "_family", "_is_strange")
 
+    _sock: Socket = cast("Any", SelectableChannel)._end  # by this name, in one slot
     _options: ClassVar[frozenset[str]] = frozenset()
     _unix_options: ClassVar[frozenset[str]] = frozenset()
     _binds_to_any_path: ClassVar[bool] = False
@@ -86,7 +86,6 @@ class NetworkChannel(SelectableChannel):
         if family is NOT_CALLED:
             raise not_called(type(self), "open() of ServerSocketChannel, SocketChannel or DatagramChannel")
         super().__init__(provider, sock)
-        self._sock = sock
         self._family = family
         self._bound = False
         self._is_strange = False  # somebody may have set SO_LINGER: nobody else than who sets it asks for it
@@ -109,8 +108,8 @@ class NetworkChannel(SelectableChannel):
 
         Raises ClosedChannelError once closed, IllegalStateError in a signal handler that interrupted a selection.
         """
+        sock = self._sock
         self._give_away()
-        sock, self._sock = self._sock, GONE
         return self._provider.release_socket(sock)
 
     @property

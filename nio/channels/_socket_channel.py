@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 from nio.channels._byte_channels import ReadingChannel, WritingChannel
 from nio.channels._interruptible_channel import chosen
@@ -31,6 +31,7 @@ from nio.errors import (
 from nio.spi import INVALID, OPTIONS, WRITABLE, Address, Lock, ProtocolFamily, SelectorProvider, Socket
 
 _UNCONNECTED, _PENDING, CONNECTED = range(3)
+_INPUT, _OUTPUT, _RESET = 1, 2, 4  # bits: a half that was shut down, a reset that a read has told
 _UNIX, _NO_DELAY = ProtocolFamily.UNIX, OPTIONS["TCP_NODELAY"]
 _new = object.__new__
 _QUEUE_IS_FULL = 0.01  # seconds until the next try: the kernel tells nobody when there is room
@@ -45,7 +46,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     connection is reset in either mode.
     """
 
-    __slots__ = ("_connection", "_input_shut", "_may_linger", "_output_shut", "_remote_address", "_reset")
+    __slots__ = ("_connection", "_may_linger", "_peer", "_peer_port", "_shut")
 
     _valid_ops = OP_READ | OP_WRITE | OP_CONNECT
     _options = supported(
@@ -70,8 +71,9 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
     ) -> None:
         super().__init__(provider, sock, family)
         self._connection = _UNCONNECTED
-        self._remote_address: Address | None = None
-        self._input_shut = self._output_shut = self._reset = False
+        self._peer: Address | None = None  # its address; the host of one that has a port beside it
+        self._peer_port: int | None = None  # so that nobody keeps a tuple for each connection
+        self._shut: int = 0  # _INPUT, _OUTPUT, _RESET
         self._may_linger = True  # nobody has looked yet
 
     @classmethod
@@ -139,11 +141,12 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         channel._blocking = state_lock is None
         channel._open = channel._bound = channel._mask_is_ready_set = channel._may_linger = True
         channel._wakeup = channel._reading = channel._writing = channel._registered = None
-        channel._end = channel._sock = sock
+        channel._end = sock
         channel._family = family
         channel._connection = CONNECTED
-        channel._remote_address = address
-        channel._input_shut = channel._output_shut = channel._reset = False
+        pair: Any = address if type(address) is tuple and len(address) == 2 else (address, None)
+        channel._peer, channel._peer_port = pair
+        channel._shut = 0
         channel._is_strange = is_strange
         return channel
 
@@ -165,6 +168,11 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         self._ensure_open()
         return self._remote_address
+
+    @property
+    def _remote_address(self) -> Address | None:
+        host, port = self._peer, self._peer_port
+        return host if port is None else (host, port)  # type: ignore[return-value]  # as in _of_connected
 
     @property
     def peer_has_ended(self) -> bool | None:
@@ -209,7 +217,7 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
             while code == errno.EAGAIN and self._blocking:  # only the Unix domain says so: the listener's queue is full
                 self._pause(_QUEUE_IS_FULL)
                 code = self._sock.connect_ex(address)
-            self._remote_address = self._provider.told_address(address)
+            self._peer = self._provider.told_address(address)
             self._connection = _PENDING
             if code == 0:
                 return self._succeed()
@@ -254,8 +262,8 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """
         with self._state_lock:
             self._ensure_connected()
-            if not self._input_shut:
-                self._input_shut = True
+            if not self._shut & _INPUT:
+                self._shut |= _INPUT
                 self._shutdown(self._provider.shutdown_input)
         return self
 
@@ -263,8 +271,8 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
         """Write no more: the peer reads what was written, then the end of the stream. A second call does nothing."""
         with self._state_lock:
             self._ensure_connected()
-            if not self._output_shut:
-                self._output_shut = True
+            if not self._shut & _OUTPUT:
+                self._shut |= _OUTPUT
                 self._shutdown(self._provider.shutdown_output)
         return self
 
@@ -302,26 +310,28 @@ class SocketChannel(NetworkChannel, ReadingChannel, WritingChannel):
 
     def _input_ended(self) -> bool:
         self._ensure_connected()
-        if self._reset and not self._input_shut:
+        shut = self._shut
+        if shut & (_RESET | _INPUT) == _RESET:
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset")
-        return self._input_shut
+        return shut & _INPUT != 0
 
     def _output_ended(self) -> bool:
         self._ensure_connected()
-        return self._output_shut
+        return self._shut & _OUTPUT != 0
 
     def _receive(self, views: list[memoryview]) -> int:
         try:
             return super()._receive(views)
         except ConnectionResetError:
-            self._reset = True
+            with self._state_lock:
+                self._shut |= _RESET
             raise
 
     def _transmit(self, views: list[memoryview]) -> int:
         try:
             return super()._transmit(views)
         except (BrokenPipeError, ConnectionResetError):  # this uses the reset up; the JDK, too, asks the kernel again
-            if self._output_shut:
+            if self._shut & _OUTPUT:
                 raise AsynchronousCloseError(f"the output of {self!r} is shut down") from None
             raise
 

@@ -116,7 +116,7 @@ class Resumed(Parted):
         self._begin_slots()
         super()._prepare(reactor)
         if self._job is not None:  # workers have nothing to do with it
-            self._job, self._process = None, self.process
+            self._job, self._process = None, type(self).process
             self._cut_by(self.framing)
         self._cutting, self._simple = self.framing, self._simplicity(self.framing)
 
@@ -131,7 +131,7 @@ class Resumed(Parted):
     def _went_on(self, task: Task[Any], op: object) -> None:
         """The task awaits something else, or the connection does not read any more."""
         self._spill()
-        if op is self and self._state not in ENDED and not self._half_closed:
+        if op is self and self._state not in ENDED and not self._rare.half_closed:
             self.reactor.post(self.send_queued)
             return  # the user has suspended it, say: the task waits on
         if op is not self:
@@ -191,7 +191,7 @@ class Resumed(Parted):
         if self._held is not None:
             record, self._held = self._held, None
             task._arrive(task._send, record)
-        elif self._half_closed:
+        elif self._rare.half_closed:
             task._arrive(task._send, None)
         else:
             self._waiter = task
@@ -199,7 +199,13 @@ class Resumed(Parted):
                 self._read_on()
 
     def _read_on(self) -> None:
-        if self._ending or self._more or self._drain_began or length_hint(self._records) or not self._decoder.clean:
+        if (
+            self._ending
+            or self._more
+            or self._rare.drain_began
+            or length_hint(self._records)
+            or not self._decoder.clean
+        ):
             self.reactor.next_tick(self._look)
             return
         self._state, self._heard = self._rest, [self.reactor._clock()]
@@ -274,7 +280,7 @@ class Resumed(Parted):
         return StreamClosedError(self._reason, self.close_error)
 
     def _natural_reason(self) -> CloseReason:
-        return CloseReason.PEER_FIN if self._half_closed else CloseReason.LOCAL
+        return CloseReason.PEER_FIN if self._rare.half_closed else CloseReason.LOCAL
 
     def _end_input(self, reason: CloseReason) -> None:
         self._spill()

@@ -149,13 +149,13 @@ def traced_class(plain: type[Reactor]) -> type[TracedReactor]:
     return found
 
 
-def _processing(process: Callable[[Any], Any], recording: Recording, ch: int) -> Callable[[Any], Any]:
+def _processing(process: Callable[[Any, Any], Any], recording: Recording, ch: int) -> Callable[[Any, Any], Any]:
     """``process`` of a connection without workers."""
     here, clock = recording.here, recording.clock
 
-    def process_and_tell(record: Any) -> Any:
+    def process_and_tell(handler: Any, record: Any) -> Any:
         here.put((RECORD, clock(), ch, len(record)))
-        return process(record)
+        return process(handler, record)
 
     return process_and_tell
 

@@ -237,14 +237,15 @@ class Agenda:
 
     def _deliver_signals(self) -> bool:
         tally = self.tally
-        tally.woke = self.provider.clock()
+        tally.wake(self.provider.clock())
         tally.timers += self._signals.deliver()
         tally.ended = 0  # that may have taken its time
         return True
 
     def _run_timers(self) -> int:
         due, count, tally, now = self._due, 0, self.tally, self.provider.clock()
-        tally.woke = tally.woke or now
+        if not tally.woke:
+            tally.wake(now)
         self._timers.take_due(now, due)
         timer: Timer | None = None
         try:
@@ -269,7 +270,8 @@ class Agenda:
         if self._is_asked_to_stop:
             self._take_stop()
         ticks, count, tally = self._ticks, 0, self.tally
-        tally.woke = tally.woke or self.provider.clock()
+        if not tally.woke:
+            tally.wake(self.provider.clock())
         queued = min(len(ticks), _TICKS_PER_TURN)
         tick: tuple[Callable[..., object], tuple[object, ...]] | None = None
         try:

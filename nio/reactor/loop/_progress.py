@@ -21,6 +21,7 @@ class Progress(NamedTuple):
 
 LAGS = 24  # numbers in ``lag``: up to 8 s, and more
 _LENGTHS = 54  # of a number of microseconds, in bits
+_TOGETHER = 4_000_000  # nanoseconds: by less than that a deadline may be late
 
 
 @record
@@ -75,10 +76,12 @@ class Tally:
         "open",
         "refused",
         "requests",
+        "since",
         "spins",
         "ticks",
         "timers",
         "turns",
+        "until",
         "woke",
     )
 
@@ -98,6 +101,8 @@ class Tally:
     busy: int
     woke: int
     ended: int
+    since: int
+    until: int
 
     def __init__(self) -> None:
         self.connections = self.open = self.requests = self.dropped = self.bytes_in = self.bytes_out = 0
@@ -105,9 +110,22 @@ class Tally:
         self.busy = 0  # nanoseconds at work
         self.woke = 0  # when this turn's work began; 0: it is not at work, or has begun with it
         self.ended = 0  # when the work of the turn before did, and this turn began; 0: nobody has looked at the clock
-        self.heard: list[int] = [0]  # that, for all who are heard in this turn; 0 while it is under way
+        self.heard: list[int] = [0]  # when this turn ended, for all who are heard in it; 0 while it is under way
+        self.since = self.until = (
+            0  # and in those that begin in this time: a list for each would be a third of a handler
+        )
         self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
+
+    def wake(self, now: int) -> list[int]:
+        """A turn's work begins; the list of all who are heard in it."""
+        self.woke = now
+        if now > self.until:
+            self.since, self.until, self.heard = now, now + _TOGETHER, [0]
+            return self.heard
+        heard = self.heard
+        heard[0] = 0
+        return heard
 
     def statistics(self, timers: int, now: int) -> ReactorStatistics:
         """The counters as they are now, by the clock."""

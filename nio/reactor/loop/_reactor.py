@@ -170,7 +170,7 @@ class Reactor(Stopping):
         ticks, timers = tally.ticks, tally.timers
         try:
             with self._selector.alone():
-                tally.woke, tally.ended, tally.heard = 0, 0, [0]
+                tally.woke = tally.ended = tally.until = 0
                 self._turn(0.0 if self._state is _STOPPING else timeout)
         finally:
             owner.thread = None
@@ -216,7 +216,7 @@ class Reactor(Stopping):
             tally.ended = 0
             return
         tally.ended = tally.heard[0] = now = self._clock()
-        spent, tally.woke, tally.heard = now - tally.woke, 0, [0]
+        spent, tally.woke = now - tally.woke, 0
         tally.busy += spent
         tally.lag[(spent >> 10).bit_length()] += 1
 
@@ -238,11 +238,11 @@ class Reactor(Stopping):
             return
         self.owner.enter("run")
         try:
+            tally.woke = tally.ended = tally.until = 0  # nothing was just before
             self._hooks.start()
             self._take_stop()
             if self._state < _STOPPING and self._failure is None:
                 with self._selector.alone(), self._selector.waking_on_signals():
-                    tally.woke, tally.ended, tally.heard = 0, 0, [0]  # nothing was just before
                     while self._state < _STOPPING:
                         self._turn(None)
             self._hooks.reach("end")
@@ -356,8 +356,8 @@ class Reactor(Stopping):
     # one turn's parts
 
     def _hand_over(self, events: Events, watch: Watch) -> int:
-        tally = self.tally
-        tally.woke = tally.woke or self._clock()
+        if not self.tally.woke:
+            self.tally.wake(self._clock())
         return watch.hand_over(events, self._dispatch)
 
     def _dispatch(self, key: SelectionKey, handler: EventHandler, ready: int) -> None:

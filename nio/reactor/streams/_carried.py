@@ -26,6 +26,7 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.streams._outbox import EMPTY
 from nio.reactor.streams._outlet import Outlet
+from nio.reactor.streams._rare import Rare
 from nio.reactor.streams._state import CLOSED, ENDED, LINGERING, PROCESSING, READING, SUSPENDED
 from nio.reactor.streams._transport import CHANGING, PLAIN, Needs, Plain, Transport, TransportError
 
@@ -46,9 +47,7 @@ NOT_CONNECTED: Any = _NotConnected()
 class Carried(Outlet):
     """What :class:`Connection` is made on: an Outlet whose transport may have needs of its own."""
 
-    __slots__ = ("_next_transport",)
-
-    _next_transport: Callable[[SocketChannel], Transport]
+    __slots__ = ()
 
     # for the user
 
@@ -88,10 +87,11 @@ class Carried(Outlet):
         """No connection came about: ``on_close`` is all that is called."""
         super().handle_unconnected(reactor, reason, error)
         self._state = self._rest = CLOSED
-        self._reason, self._error, self._ending = reason, error, None
+        self._reason, self._rare, self._ending = reason, Rare(), None
+        self._rare.error = error
         self._outbox, self._steady = EMPTY, None
         self._transport, self._secure = NOT_CONNECTED, None
-        self._half_closed = self._output_ends = False
+        self._output_ends = False
         reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", type(self).__name__, reason.name, error)
         reactor.guarded(self.on_close, reason)
 
@@ -190,8 +190,8 @@ class Carried(Outlet):
             self._lost(error)
             return
         self.reactor.tally.bytes_in += count
-        self._lingered += count
-        if not count or self._lingered > _LINGER_BYTES:
+        self._rare.lingered += count
+        if not count or self._rare.lingered > _LINGER_BYTES:
             self._eof = not count
             self.close(self._reason)
 
@@ -201,7 +201,7 @@ class Carried(Outlet):
         elif self._state is LINGERING:
             self.close(self._reason)  # nobody waits for more of it
         else:
-            self._detail, self._error = str(error), error.cause.with_traceback(None)
+            self._note(str(error), error.cause)
             self._refused(error)
 
     def _refused(self, error: TransportError) -> None:
@@ -221,7 +221,7 @@ class Carried(Outlet):
     def _start_change(self, transport: Callable[[SocketChannel], Transport]) -> None:
         if self._state in ENDED or self._transport is not PLAIN:
             return  # asked for twice, from other threads
-        self._next_transport = transport
+        self._own_rare().next_transport = transport
         self._transport = CHANGING
         self._steady, self._rest = None, SUSPENDED
         if self._state is READING:
@@ -242,7 +242,7 @@ class Carried(Outlet):
         if self._holds_input():
             self._blame(CloseReason.PROTOCOL_ERROR, ProtocolError("bytes came behind the request for TLS"))
             return
-        self._transport = self._wire = self._next_transport(self.channel)
+        self._transport = self._wire = self._rare.next_transport(self.channel)
         self._state = self._rest = READING
         self._begin_transport()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 from nio.channels import SocketChannel
@@ -58,6 +59,13 @@ def longest_of(framing: Lines, read_size: int) -> int:
     """Bytes of the longest line, with its LF, that one read may bring alone; one object for all connections."""
     longest = min(framing.max_length + 1, read_size - 1)
     return _SAME.setdefault(longest, longest)
+
+
+def unbound(handler: object, process: Any) -> Callable[[Any, Any], Any]:
+    """``process`` as what is called with the handler, too: a bound method is an object more for each connection."""
+    if type(process) is MethodType and process.__self__ is handler:
+        return process.__func__
+    return lambda _, record: process(record)  # whatever was put in its place
 
 
 class Latest:

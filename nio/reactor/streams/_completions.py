@@ -150,7 +150,7 @@ class Completions(Connection):
     def handle_loss(self, error: BaseException) -> None:
         """The worker that had the record is gone."""
         if self._state is PROCESSING:
-            self._detail = str(error)
+            self._own_rare().detail = str(error)
             self._begin_end(CloseReason.WORKER_LOST)
         else:
             self.reactor.tally.dropped += 1

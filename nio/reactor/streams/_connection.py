@@ -25,6 +25,7 @@ from nio.reactor.loop._registry import LEAVING
 from nio.reactor.streams._checks import check_limits
 from nio.reactor.streams._filing import Filing
 from nio.reactor.streams._outbox import EMPTY
+from nio.reactor.streams._rare import USUAL
 from nio.reactor.streams._state import CLOSED, READING, SUSPENDED
 from nio.reactor.streams._steady import Steady
 from nio.reactor.streams._transport import PLAIN, Needs, PlainTransport
@@ -62,7 +63,7 @@ class Connection(Filing):
     and is logged.
     """
 
-    __slots__ = ("_drain_began", "_drain_left", "_longest", "_read_size")
+    __slots__ = ("_longest", "_read_size")
 
     reactor: Reactor
     key: SelectionKey
@@ -92,7 +93,7 @@ class Connection(Filing):
         """
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.end_output)
-        elif self._half_closed:
+        elif self._rare.half_closed:
             self.finish(CloseReason.PEER_FIN)
         elif self._state is not CLOSED and not self._output_ends:
             self._output_ends, self._steady = True, None
@@ -117,7 +118,7 @@ class Connection(Filing):
         if self.reactor.owner.is_elsewhere:
             self.reactor.post(self.resume)
             return
-        if self._half_closed or self._transport.needs == Needs.CHANGES:
+        if self._rare.half_closed or self._transport.needs == Needs.CHANGES:
             return  # there is nothing to read, or not yet
         self._rest = READING
         if self._state is SUSPENDED:
@@ -175,17 +176,17 @@ class Connection(Filing):
         self._wire = transport = channel.undelayed_socket() if plain else make(channel)
         self.reactor, self.key, self.channel = reactor, key, channel
         self._transport = PLAIN if plain else transport
-        self._mark = self.high_mark  # what the class holds is looked up in two places at every use
-        self._outbox, self._writable = EMPTY, True
+        self._outbox, self._writable, self._mark = EMPTY, True, self.high_mark  # what the class holds costs more
         self._state = self._rest = READING  # and where to go back to from SENDING or from a worker
-        self._reason, self._detail = _LOCAL, ""  # and what the peer or the system did, for the log
-        self._all_deadlines = self._idle_timer = self._error = self._ending = self._secure = None
-        self._eof = self._handling = self._half_closed = self._output_ends = False
-        self._replies = self._at_end = ()
-        self._opened_at = now = reactor._clock()
-        self._heard = [now]  # one list for all who were heard in one turn; 0 while that is under way
+        self._reason, self._rare, self._replies = _LOCAL, USUAL, ()
+        self._all_deadlines = self._idle_timer = self._ending = self._secure = None
+        self._eof = self._handling = self._output_ends = False
+        if (tally := reactor.tally).woke and reactor.owner.thread is not None:
+            self._opened_at, self._heard = tally.since, tally.heard
+        else:
+            self._opened_at = now = reactor._clock()
+            self._heard = [now]
         self._read_size, self._longest = _FIRST_READ, -1
-        self._drain_began = 0  # not draining
         if not reactor.serves:
             reactor.serve_by(Steady)
         self._ops = key._interest
@@ -193,7 +194,7 @@ class Connection(Filing):
         there = channel._connection == CONNECTED if type(channel) is SocketChannel else _is_connected(channel)
         self._serves = usual and there and (plain or hasattr(transport, "begin"))
         self._steady = self if plain and self._serves and self._ops == _READ else None
-        self._watch_deadlines(now)
+        self._watch_deadlines(self._opened_at)
         try:
             self._prepare(reactor)
             self.on_open()
@@ -222,7 +223,7 @@ class Connection(Filing):
         """``recv`` raised."""
         if not isinstance(error, BlockingIOError):
             self._lost(error)
-        elif self._drain_began and self._transport.needs != Needs.WAITS:
+        elif self._rare.drain_began and self._transport.needs != Needs.WAITS:
             self._nothing_left()
         elif self._transport.needs:
             self.send_queued()
@@ -235,8 +236,8 @@ class Connection(Filing):
             return
         if len(data) >= self._read_size:
             self._grow()
-        if self._drain_began:
-            self._drain_left -= len(data)
+        if self._rare.drain_began:
+            self._rare.drain_left -= len(data)
         self._receive(data)
 
     def _grow(self) -> None:
@@ -245,8 +246,9 @@ class Connection(Filing):
 
     def handle_drain(self) -> None:
         """Deal with what was received so far, then close; at once when nothing is owed."""
-        self._drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
-        self._drain_began, self._steady = self.reactor._clock(), None
+        rare = self._own_rare()
+        rare.drain_left = (self.reactor.provider.unread(self.channel.socket) or 0) + _ON_ITS_WAY
+        rare.drain_began, self._steady = self.reactor._clock(), None
         if self._ending is None:
             self._ending = CloseReason.DRAIN
         if self._state is READING:
@@ -315,16 +317,17 @@ class Connection(Filing):
 
     def _dealt_with_all(self) -> None:
         """All that was read is dealt with, and the connection is to end: is there more that was received before?"""
-        if self._ending is CloseReason.DRAIN and self._drain_began and self._drain_left > 0:
+        rare = self._rare
+        if self._ending is CloseReason.DRAIN and rare.drain_began and rare.drain_left > 0:
             self.reactor.post(self._drain)
-        elif self._ending is CloseReason.PEER_FIN and self.half_open and not self._drain_began:
+        elif self._ending is CloseReason.PEER_FIN and self.half_open and not rare.drain_began:
             self._half_close()
         else:
             self._begin_end(self._ending or CloseReason.LOCAL)
 
     def _half_close(self) -> None:
         """The peer's half has ended; ours does when the user says so, or has said so before."""
-        self._ending, self._half_closed = None, True
+        self._ending, self._own_rare().half_closed = None, True
         self._state = self._rest = SUSPENDED
         self._deadlines.watch()
         try:
@@ -337,7 +340,7 @@ class Connection(Filing):
             self._begin_end(CloseReason.PEER_FIN)
 
     def _go_on_draining(self) -> None:
-        if self._drain_began:
+        if self._rare.drain_began:
             self._drain()
 
     def _drain(self) -> None:
@@ -347,7 +350,7 @@ class Connection(Filing):
 
     def _nothing_left(self) -> None:
         """Draining, and the kernel has no more input."""
-        if self._outbox.size or self.heard_at >= self._drain_began:
+        if self._outbox.size or self.heard_at >= self._rare.drain_began:
             self._begin_end(CloseReason.DRAIN)
         else:
             self.close(CloseReason.DRAIN)

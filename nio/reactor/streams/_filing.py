@@ -42,7 +42,7 @@ class Filing(Carried):
             piece.release()
             return self._state not in ENDED and not self._output_ends
         outbox = self._own_outbox()
-        if outbox.release not in self._at_end:
+        if outbox.release not in self._rare.at_end:
             self.call_at_end(outbox.release)
         outbox.append_long(piece)
         self.reactor.post(self.send_queued)
@@ -50,7 +50,7 @@ class Filing(Carried):
 
     def _lost(self, error: OSError) -> None:
         if isinstance(error, SourceError):
-            self._detail = str(error)
+            self._own_rare().detail = str(error)
             self.reactor.report("file", logging.WARNING, "%s: a file cannot be sent: %s", type(self).__name__, error)
             self._reset(CloseReason.FILE_ERROR)
         else:

@@ -119,7 +119,7 @@ class Link(Connection):
         """The other end has ended, for that reason."""
         if self._state is CLOSED:
             return
-        self._detail = "as its other end"
+        self._own_rare().detail = "as its other end"
         if reason in _IN_ORDER:
             self.finish(reason)
             return

@@ -45,7 +45,6 @@ class Outlet(Timed):
         "_ending",
         "_eof",
         "_handling",
-        "_lingered",
         "_mark",
         "_ops",
         "_output_ends",
@@ -67,10 +66,9 @@ class Outlet(Timed):
     _writable: bool
     _mark: int
     _ops: int
-    _lingered: int
     _output_ends: bool  # end_output() was called
     _owes_nothing = False  # in PROCESSING; else a reply comes before the end of the output
-    _process: Any = None  # a StreamHandler's process(), None once the connection is closed
+    _process: Any = None  # a StreamHandler's process(), called with it and a record; None once the connection is closed
     _reads_on = False  # also while output is at the high mark
     _replies: list[bytes] | tuple[()]  # made, and not in the outbox yet: see _steady.py
     _steady: object  # the handler itself while it is steady
@@ -173,7 +171,7 @@ class Outlet(Timed):
                     raise
                 finally:
                     try:
-                        if self._at_end:
+                        if self._rare.at_end:
                             self._leave_all()
                     finally:
                         try:
@@ -192,7 +190,7 @@ class Outlet(Timed):
 
     def _log_end(self, reason: CloseReason) -> None:
         who = f"{type(self).__name__} of {self.channel!r}"
-        self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._detail)
+        self.reactor.report("end", logging.DEBUG, "%s ended: %s, %.200r", who, reason.name, self._rare.detail)
 
     def _tell_raised(self, error: BaseException) -> None:
         self.reactor.report("callback", logging.ERROR, "%s raised", self.on_close.__qualname__, error=error)
@@ -362,7 +360,7 @@ class Outlet(Timed):
             if self._secure is None or self._secure.say_end():
                 self.close(self._reason)
             return
-        self._state, self._lingered = LINGERING, 0
+        self._state, self._own_rare().lingered = LINGERING, 0
         self._shutdown_output()
         if self.channel.is_open:
             self._deadlines.watch_output()
@@ -380,11 +378,15 @@ class Outlet(Timed):
 
     def _blame(self, reason: CloseReason, error: Exception) -> None:
         """The peer's fault."""
-        self._detail, self._error = str(error), error.with_traceback(None)
+        self._note(str(error), error)
         self._begin_end(reason)
+
+    def _note(self, detail: str, error: BaseException) -> None:
+        rare = self._own_rare()
+        rare.detail, rare.error = detail, error.with_traceback(None)
 
     def _lost(self, error: OSError) -> None:
         """The connection is broken; what broke it before stays the cause."""
-        if self._error is None:
-            self._detail, self._error = str(error), error.with_traceback(None)
+        if self._rare.error is None:
+            self._note(str(error), error)
         self.close(self._reason if self._state in ENDED else CloseReason.PEER_RST)

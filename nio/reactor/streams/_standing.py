@@ -12,6 +12,7 @@ from nio.reactor.loop._connection_info import ConnectionInfo
 from nio.reactor.loop._timers import Timer
 from nio.reactor.streams._deadlines import Deadlines
 from nio.reactor.streams._outbox import Outbox
+from nio.reactor.streams._rare import USUAL, Rare
 from nio.reactor.streams._state import LINGERING, State
 from nio.reactor.streams._transport import SecureTransport, Transport
 
@@ -21,14 +22,11 @@ class Standing(Handler):
 
     __slots__ = (
         "_all_deadlines",
-        "_at_end",
-        "_detail",
-        "_error",
-        "_half_closed",
         "_heard",
         "_idle_timer",
         "_opened_at",
         "_outbox",
+        "_rare",
         "_reason",
         "_secure",
         "_state",
@@ -37,13 +35,10 @@ class Standing(Handler):
 
     _heard: list[int]  # when the peer was heard last: see _steady.py
     _opened_at: int
-    _at_end: tuple[Callable[[Any], object], ...]
     _all_deadlines: Deadlines | None  # that more than idleness is watched by
     _idle_timer: Timer | Day | None  # that of all deadlines until there are such
-    _detail: str
-    _error: BaseException | None
-    _half_closed: bool
     _outbox: Outbox
+    _rare: Rare
     _reason: CloseReason
     _secure: SecureTransport | None  # the transport, if it is one
     _state: State
@@ -67,12 +62,12 @@ class Standing(Handler):
 
         None while nothing has failed, and for what the handler raised itself: that is in the log.
         """
-        return getattr(self, "_error", None)
+        return getattr(self, "_rare", USUAL).error
 
     @property
     def half_closed(self) -> bool:
         """The peer has ended its output, all of it was dealt with, and this side's goes on: see ``half_open``."""
-        return self._half_closed
+        return self._rare.half_closed
 
     @property
     def unsent(self) -> int:
@@ -100,9 +95,9 @@ class Standing(Handler):
     def call_at_end(self, fn: Callable[[Any], object], wanted: bool = True) -> None:
         """Have ``fn(connection)`` called before ``on_close``, or no longer; for groups, on the reactor's thread."""
         if wanted:
-            self._at_end = (*self._at_end, fn)
+            self._own_rare().at_end = (*self._rare.at_end, fn)
         else:
-            self._at_end = tuple(other for other in self._at_end if other != fn)
+            self._own_rare().at_end = tuple(other for other in self._rare.at_end if other != fn)
 
     @property
     def owes(self) -> bool:
@@ -135,6 +130,15 @@ class Standing(Handler):
 
     def _leave_all(self) -> None:
         """This one has ended, or its channel is another's."""
-        callbacks, self._at_end = self._at_end, ()
-        for fn in callbacks:
-            self.reactor.guarded(fn, self)
+        rare = self._rare
+        if rare.at_end:
+            callbacks, rare.at_end = rare.at_end, ()
+            for fn in callbacks:
+                self.reactor.guarded(fn, self)
+
+    def _own_rare(self) -> Rare:
+        """For something to be written in."""
+        rare = self._rare
+        if rare is USUAL:
+            rare = self._rare = Rare()
+        return rare

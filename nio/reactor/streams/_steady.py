@@ -3,7 +3,8 @@
 **Why it stands in one piece.** In CPython a call of a Python function costs as much as ten steps of its interpreter,
 and a request needs 130 steps. So what a request needs in the usual case stands here, once, without a call but that of
 ``process``: recv, the look for one whole line, the check of the reply, send. The counters are locals, which are added
-to the reactor's tally when the loop ends. All who were heard share one list, in which the turn writes when it ended.
+to the reactor's tally when the loop ends. All who were heard share one list, in which the turn writes when it ended; so
+do those of the turns of four milliseconds (``Tally.wake``).
 
 **Who is served so.** A connection is *steady* while it waits for input and owes nothing, holds nothing and is not
 ending; it says so in ``_steady``, which is then the handler itself, so that whatever stands before a handler and
@@ -71,7 +72,7 @@ class Steady:
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
         tally, get, passed = self._tally, watch.by_fd.get, 0
-        tally.woke, heard, received = tally.woke or self._clock(), tally.heard, 0
+        heard, received = tally.heard if tally.woke else tally.wake(self._clock()), 0
         readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
@@ -92,7 +93,7 @@ class Steady:
                         self._unusual(handler, data)
                         continue
                     requests, step, process = requests + 1, 1, handler._process
-                    reply, step = process(line), 2
+                    reply, step = process(handler, line), 2
                     if kind(reply) is not plain or lf in reply or cr in reply or handler._steady is not handler:
                         reply is None or handler._answer(reply)
                         continue
@@ -143,7 +144,7 @@ class Steady:
     def _unusual(self, handler: Any, data: bytes) -> None:
         """The end of a quiet peer and a row of whole lines, the unit's too; all else is the handler's."""
         longest = handler._longest
-        if not data and longest >= 0 and not (handler.half_open or handler._drain_began or handler._secure):
+        if not data and longest >= 0 and not (handler.half_open or handler._rare.drain_began or handler._secure):
             handler._eof = True
             handler.close(_PEER_FIN)  # nothing is held, and nobody is owed anything
             return
@@ -172,7 +173,7 @@ class Steady:
         handler._replies = replies
         try:
             for line in rest:
-                reply = process(line)
+                reply = process(handler, line)
                 if kind(reply) is plain and size(reply) < short:
                     replies.append(reply)
                     if handler._steady is handler:

@@ -23,7 +23,16 @@ from nio.reactor.loop._close_reason import CloseReason
 from nio.reactor.loop._job import Job
 from nio.reactor.loop._reactor import Reactor
 from nio.reactor.loop._registry import LEAVING
-from nio.reactor.streams._checks import Latest, check_framing, decoder_for, encode_of, explained, longest_of, peer_of
+from nio.reactor.streams._checks import (
+    Latest,
+    check_framing,
+    decoder_for,
+    encode_of,
+    explained,
+    longest_of,
+    peer_of,
+    unbound,
+)
 from nio.reactor.streams._completions import NOTHING, Completions
 from nio.reactor.streams._state import CLOSED, ENDED, PROCESSING, READING, SENDING, SUSPENDED
 from nio.reactor.streams._units import check_handler, hook_of, unit_of
@@ -114,7 +123,7 @@ class StreamHandler(Completions):
         if getattr(self, "_state", None) is PROCESSING and not self.reactor.owner.is_elsewhere:
             self._records, self._more = NOTHING, False
             self._ending = self._ending or reason  # once the reply that is owed has come
-            self._rest, self._drain_began = READING, 0  # suspended or not, and without reading on
+            self._rest, self._own_rare().drain_began = READING, 0  # suspended or not, and without reading on
             self._steady = None
         else:
             super().finish(reason)
@@ -133,7 +142,7 @@ class StreamHandler(Completions):
         if owed is not None:
             owed.submitter = None
         self._records, self._replies = NOTHING, ()
-        self._process = None  # with the key's attachment the last cycle: no garbage collection is needed
+        self._process = None
         if self._unit is not None:
             self._unit.process = None
         if late is not None:
@@ -165,7 +174,7 @@ class StreamHandler(Completions):
         framing, cls, hand_off = self.framing, type(self), reactor.hand_off
         if hand_off is None and (latest := Latest.lines)[0] is cls and latest[1] is framing:
             _, _, self._encode, self._max_length, self._longest = latest
-            self._decoding, self._process = framing, self.process
+            self._decoding, self._process = framing, unbound(self, self.process)
             return
         if cls.process_batch is not StreamHandler.process_batch or cls.process_block is not StreamHandler.process_block:
             check_framing(cls.__name__, framing)
@@ -175,14 +184,15 @@ class StreamHandler(Completions):
             if hand_off is not None:
                 self._job, self._longest = hand_off.job(self, unit.process), -1
             return
-        self._process = process = self.process
+        process = self.process
+        self._process = unbound(self, process)
         self._cut_by(framing)
         if self._longest > 0:
             Latest.lines = cls, framing, self._encode, self._max_length, self._longest
         if hand_off is not None:
             self._job = hand_off.job(self, process)
             if self.process_timeout is None:
-                self._process = self._send_off
+                self._process = Completions._send_off
             else:
                 self._longest = -1
 
@@ -207,7 +217,7 @@ class StreamHandler(Completions):
         process = self._process
         self.reactor.tally.requests += 1
         try:
-            reply = process(records[0])
+            reply = process(self, records[0])
         except LEAVING:
             raise
         except BaseException as error:
@@ -327,7 +337,7 @@ class StreamHandler(Completions):
             for _ in range(_BATCHES_PER_TURN):
                 for record in self._records:
                     tally.requests += 1
-                    reply = process(record)
+                    reply = process(self, record)
                     if reply is not None:
                         outbox.append(encode(reply))  # dropped with the outbox if process() has closed the connection
                     if outbox.size >= self._mark:

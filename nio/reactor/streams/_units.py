@@ -45,7 +45,7 @@ class Unit(Protocol):
     def good(self) -> bytes:
         """The framed replies before the one that ``frame`` has just refused."""
 
-    def __call__(self, unit: Any, /) -> object:
+    def __call__(self, handler: Any, unit: Any, /) -> object:
         """Count and process, on the reactor's thread."""
 
     def decoder(self, channel: SocketChannel) -> Any:
@@ -79,7 +79,7 @@ class Batch:
         self._tally = tally
         self._due = 0  # replies
 
-    def __call__(self, records: list[bytes]) -> object:
+    def __call__(self, handler: object, records: list[bytes]) -> object:
         self._due = due = len(records)
         self._tally.requests += due - 1
         return self.process(records)
@@ -188,7 +188,7 @@ class Block:
         self._ending = check_blocks(name, framing)
         self._short = min(framing.max_length + 1, _SHORT) if type(framing) is Lines and framing.ending == b"\n" else 0
 
-    def __call__(self, block: bytes) -> object:
+    def __call__(self, handler: object, block: bytes) -> object:
         self._tally.requests += block.count(self._ending) - 1
         return self.process(block)
 

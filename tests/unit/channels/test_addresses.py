@@ -313,7 +313,7 @@ class Overtaken:
 
     def __init__(self, sock: socket.socket, rival: socket.socket) -> None:
         self.bind, self.getsockname = sock.bind, sock.getsockname
-        self._listen, self._rival = sock.listen, rival
+        self._listen, self._rival, self.close = sock.listen, rival, sock.close
 
     def listen(self, backlog: int) -> None:
         self._rival.listen(backlog)

@@ -102,7 +102,7 @@ class Service:
     def narrow(self) -> Narrow:
         """From now on the kernel takes what the test says."""
         sock: Any = self.channel._sock
-        self.channel._sock = narrow = Narrow(sock)
+        self.channel._end = narrow = Narrow(sock)
         return narrow
 
     def until(self, condition: Callable[[], object]) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from typing import Any
 
 import pytest
 
+from nio.channels import SelectionKey, SocketChannel
 from nio.reactor import Reactor
 from nio.reactor.groups._reports import Word, report, reports
 from nio.reactor.groups._shared import total
 from nio.reactor.loop._progress import LAGS
-from tests.unit.reactor.support import Greeter, Kernel, World
+from tests.unit.reactor.support import Greeter, Kernel, Peer, World, run
 
 MS = 1_000_000
 
@@ -197,3 +200,56 @@ def test_who_was_heard_in_a_turn_that_a_ctrl_c_cut_off_was_heard_then() -> None:
         second.send(b"bob\n")
         assert second.read(10) == b"Hello bob\n"
         assert heard.heard_at == then
+
+
+def test_who_is_registered_behind_a_turn_that_a_ctrl_c_cut_off_is_heard_then() -> None:
+    def strike() -> None:
+        raise KeyboardInterrupt
+
+    near, far = socket.socketpair()
+    with far, World() as world:
+        world.reactor.next_tick(strike)
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.turn(0)
+        world.kernel.now += 7 * MS
+        late, then = Greeter(), world.kernel.now
+        world.reactor.register(SocketChannel.adopt(near, provider=world.kernel), SelectionKey.OP_READ, late)
+        world.kernel.now += 1000 * MS
+        assert late.heard_at == then
+
+
+class Relay(Slow):
+    """Computes, then has the next client speak."""
+
+    following: Peer | None = None
+
+    def process(self, record: bytes) -> bytes:
+        reply = super().process(record)
+        if self.following is None:
+            self.reactor.stop()
+        else:
+            self.following.send(record + b"\n")
+        return reply
+
+
+class Naps(list[Any]):
+    """In place of the kernel's list: each wait takes so many milliseconds."""
+
+    def __init__(self, kernel: Kernel, milliseconds: int) -> None:
+        super().__init__()
+        self._kernel, self._milliseconds = kernel, milliseconds
+
+    def append(self, timeout: object) -> None:
+        self._kernel.now += self._milliseconds * MS
+
+
+@pytest.mark.parametrize(("sleep", "times"), [(0, [6, 6, 12, 12]), (2, [5, 10, 15, 20])])
+def test_whoever_is_heard_within_four_milliseconds_of_a_run_is_heard_at_one_time(sleep: int, times: list[int]) -> None:
+    with World(Relay) as world:
+        peers = [world.connect() for _ in times]
+        for handler, peer in zip(world.handlers, peers[1:], strict=False):
+            handler.following = peer
+        world.kernel.waits, began = Naps(world.kernel, sleep), world.kernel.now
+        peers[0].send(b"3\n")
+        run(world.reactor)
+        assert [(handler.heard_at - began) // MS for handler in world.handlers] == times

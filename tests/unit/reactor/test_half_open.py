@@ -164,7 +164,7 @@ def test_the_peers_end_during_a_drain_is_the_end() -> None:
     with World(HalfOpen) as world:
         peer = world.connect()
         peer.half_close()
-        world.handler._drain_began = world.kernel.now
+        world.handler._own_rare().drain_began = world.kernel.now
         world.until(lambda: world.handler.reasons == [CloseReason.PEER_FIN])
         assert world.handler.ends == 0
 

@@ -155,7 +155,7 @@ def test_files_are_closed_when_sent_and_when_the_connection_ends(path: Path) -> 
         assert open_files() == before + 5
         peer.read(500)
         assert open_files() == before
-        assert len(world.handler._at_end) == 1
+        assert len(world.handler._rare.at_end) == 1
         for _ in range(5):
             world.handler.send_file(path)
         world.handler.close()

@@ -139,7 +139,7 @@ def test_a_peer_that_is_gone_is_told_by_the_first_send(line: bytes) -> None:
         peer.send(line)
         world.until(lambda: world.handler.reasons)
         assert (world.handler.reasons, world.handler.state) == ([CloseReason.PEER_RST], State.CLOSED)
-        assert world.handler._detail == "gone"
+        assert world.handler._rare.detail == "gone"
         assert world.kernel.send_calls == 1
 
 

@@ -182,7 +182,7 @@ class Greedy(Diary):
             group.spawn(self.receive)
             await sleep(1)
             group.cancel()
-        self._process(b"ann\nbo")  # as by output that is down again, with nobody who awaits
+        self._process(self, b"ann\nbo")  # as by output that is down again, with nobody who awaits
         self.seen.append(self.state)
         async with self.framed(Lines()) as names:
             async for name in names:
@@ -204,7 +204,7 @@ def test_a_record_that_came_for_nobody_is_the_next_one() -> None:
     class Held(Diary):
         async def serve(self) -> None:
             await sleep(0)
-            self._process(b"held")
+            self._process(self, b"held")
             self.seen.append(await self.receive())
             self.seen.append(await self.receive())
 

@@ -415,7 +415,7 @@ def test_a_client_that_can_say_nothing(pki: Pki) -> None:
     with World(over(pki.server(), Hello)) as world:
         handler = called(world, context)
         assert handler.reasons == [CloseReason.TLS_HANDSHAKE]
-        assert "no version of TLS is allowed here" in handler._detail
+        assert "no version of TLS is allowed here" in handler._rare.detail
 
 
 # the setting
