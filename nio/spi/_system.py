@@ -110,15 +110,17 @@ class SystemProvider(
             yield None
             return
         wakeup = SystemWakeup(eventfd=False)  # the C handler writes one byte, which an eventfd refuses
-        writer, previous = wakeup.writer, None
+        writer, previous, depth = wakeup.writer, None, len(_told_of_signals)
         try:
             _told_of_signals.append(writer)
             previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
             yield wakeup
         finally:
-            if _told_of_signals:  # else this is a child that was forked inside
-                _told_of_signals.pop()
-                _put_back(previous, writer)
+            try:
+                _put_back(previous, writer, depth)
+            except BaseException:  # a Ctrl-C: else signals would be told to whoever has that descriptor next
+                _put_back(previous, writer, depth)
+                raise
 
     # sockets and pipes
 
@@ -234,12 +236,18 @@ def _opened(family: ProtocolFamily, kind: int) -> socket.socket:
 _told_of_signals: list[int] = []  # the descriptors of this process that the C part of the handler writes to, by nesting
 
 
-def _put_back(previous: int | None, ours: int) -> None:
+def _put_back(previous: int | None, ours: int, depth: int) -> None:
     """What the C part of the handler writes to; None: a Ctrl-C came before that was known, or before ours was set."""
+    if len(_told_of_signals) <= depth:
+        return  # this is a child that was forked inside
     if previous is None:
         current = signal.set_wakeup_fd(-1)
         previous = -1 if current == ours else current
-    signal.set_wakeup_fd(previous)
+    try:
+        signal.set_wakeup_fd(previous)
+    except (OSError, ValueError):
+        signal.set_wakeup_fd(-1)  # somebody else has closed his
+    del _told_of_signals[depth:]
 
 
 def _tell_nobody_of_signals() -> None:

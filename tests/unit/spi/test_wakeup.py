@@ -5,11 +5,14 @@ import os
 import select
 import signal
 import stat
+from collections.abc import Iterator
 
 import pytest
 
-from nio.spi import SelectorProvider
+from nio.spi import SelectorProvider, _system
 from nio.spi._wakeup import SystemWakeup
+from tests.faults import interrupts
+from tests.faults.interrupts import Interrupt, every_moment, struck
 
 either = pytest.mark.parametrize("eventfd", [True, False], ids=["eventfd", "pipe"])
 
@@ -123,3 +126,42 @@ def test_H05_ctrl_c_as_the_descriptor_for_signals_is_set_leaves_theirs(
         assert real(-1) == (-1 if was_set else theirs.writer)
     finally:
         real(before)
+
+
+@pytest.fixture
+def theirs() -> Iterator[int]:
+    """The descriptor of somebody who wants to hear of signals, too."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    yield writer
+    signal.set_wakeup_fd(before)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_ctrl_c_at_any_moment_leaves_signals_to_nobody_new(theirs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The descriptor that was set is closed soon, and its number then is a connection's."""
+    monkeypatch.setattr(interrupts, "CODE", (str(interrupts.NIO / "spi" / "_system.py"),))
+
+    def hear() -> None:
+        provider = SelectorProvider.default()
+        with provider.signal_wakeup(), provider.signal_wakeup():
+            pass
+
+    def scene(interrupt: Interrupt) -> None:
+        struck(interrupt, hear)
+        assert signal.set_wakeup_fd(theirs, warn_on_full_buffer=False) in (theirs, -1)
+        assert not _system._told_of_signals
+
+    every_moment(scene)
+
+
+def test_who_has_closed_his_descriptor_meanwhile_is_told_no_more(theirs: int) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    with SelectorProvider.default().signal_wakeup():
+        os.close(writer)
+    assert signal.set_wakeup_fd(theirs, warn_on_full_buffer=False) == -1
+    os.close(reader)
