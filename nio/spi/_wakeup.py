@@ -54,5 +54,9 @@ class SystemWakeup:
             pass
 
     def __del__(self) -> None:
-        for fd in {self._reader, self._writer} - {-1}:
-            os.close(fd)
+        try:
+            if self._reader >= 0:
+                os.close(self._reader)
+        finally:  # also when a Ctrl-C comes then
+            if self._writer not in (self._reader, -1):
+                os.close(self._writer)

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -102,6 +103,23 @@ def test_what_could_not_be_opened_gives_nothing_back(monkeypatch: pytest.MonkeyP
     with pytest.raises(OSError, match="no descriptor left"):
         SystemWakeup(eventfd=eventfd)
     gc.collect()
+
+
+def test_both_ends_are_given_back_when_a_ctrl_c_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    wakeup, closed, real = SystemWakeup(eventfd=False), [], os.close
+    ends = [wakeup.fileno(), wakeup.writer]
+
+    def close(fd: int) -> None:
+        real(fd)
+        closed.append(fd)
+        if len(closed) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "close", close)
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: None)
+    del wakeup
+    monkeypatch.undo()
+    assert sorted(closed) == sorted(ends)
 
 
 @pytest.mark.parametrize("was_set", [False, True], ids=["before", "behind"])
