@@ -121,6 +121,7 @@ class Tally:
         """A turn's work begins; the list of all who are heard in it."""
         self.woke = now
         if now > self.until:
+            self.heard[0] = self.heard[0] or now  # a Ctrl-C has cut that turn off
             self.since, self.until, self.heard = now, now + _TOGETHER, [0]
             return self.heard
         heard = self.heard
