@@ -202,6 +202,23 @@ def test_who_was_heard_in_a_turn_that_a_ctrl_c_cut_off_was_heard_then() -> None:
         assert heard.heard_at == then
 
 
+def test_who_was_heard_in_such_a_turn_was_heard_when_the_next_one_begins_at_the_latest() -> None:
+    def strike() -> None:
+        raise KeyboardInterrupt
+
+    with World() as world:
+        first, second = world.connect(), world.connect()
+        first.send(b"ann\n")
+        world.reactor.next_tick(strike)
+        with pytest.raises(KeyboardInterrupt):
+            world.reactor.turn(0)
+        second.send(b"bob\n")
+        assert second.read(10) == b"Hello bob\n"
+        then = world.kernel.now
+        world.kernel.now += 1000 * MS
+        assert world.handlers[0].heard_at == then
+
+
 def test_who_is_registered_behind_a_turn_that_a_ctrl_c_cut_off_is_heard_then() -> None:
     def strike() -> None:
         raise KeyboardInterrupt
