@@ -68,6 +68,7 @@ class Registrations:
             return channel.register(self, ops, attachment)  # type: ignore[arg-type]  # a Registrations is a Selector
         if self._poller.limit is not None:
             self._watch.check_limit(channel._fd)
+        mask = MASKS[ops]
         key = _new(SelectionKey)
         key._channel, key._selector, key._attachment = channel, self, attachment  # type: ignore[assignment]
         key._fd = fd = channel._fd
@@ -77,8 +78,8 @@ class Registrations:
             channel._registered = key
             self._keys[key] = None
             self._watch.by_fd[fd] = key  # first, so that whatever the poller reports has a key
-            self._poller.add(fd, MASKS[ops])
-            key._kernel_mask = MASKS[ops]
+            self._poller.add(fd, mask)
+            key._kernel_mask = mask
         except OSError:
             key._changed()  # the next selection tells why
         except BaseException:
@@ -89,7 +90,7 @@ class Registrations:
         return key
 
     def _dismiss(self, channel: SelectableChannel) -> None:
-        """As ``channel.release``, for the thread that selects."""
+        """As ``channel.release``, for the thread that selects and knows of this end: ``on_cancel`` is not called."""
         key = channel._registered
         used = channel._is_strange or channel._reading or channel._writing or channel._wakeup or self._selected
         if used or self._selecting != HANDING_OVER or type(key) is not SelectionKey or key._selector is not self:
@@ -117,8 +118,6 @@ class Registrations:
                     channel._registered = None  # last: an interruption finds the key here
             if not alive:
                 channel.release()
-            elif self.on_cancel is not None:
-                self.on_cancel(key)
         except BaseException:
             channel._cut_short()
             raise

@@ -93,6 +93,9 @@ class Acceptor(Handler):
         if isinstance(self._handler, type) and issubclass(self._handler, Handler):
             self._handler.check_reactor(reactor)
 
+    def handle_ready(self, ready: int) -> None:
+        self.handle_accept()  # a listener has one operation
+
     def handle_accept(self) -> None:
         """Accept what waits, within bounds; see the head of the module for how much is asked for."""
         reactor = self.reactor

@@ -210,6 +210,8 @@ class Reactor(Stopping):
                 hand_off.flush()  # a completion may have brought its connection's next record
         if moved or bytes_in != tally.bytes_in or not (handed or self._selector.stale_events):
             self._spins.idle = 0
+        elif self._spins.connections != tally.connections:
+            self._spins.connections, self._spins.idle = tally.connections, 0
         else:
             self._spins.idle_turn()
         if not tally.woke:

@@ -114,8 +114,13 @@ class Steady:
     def _serve_other(self, key: Any, fd: int, mask: int, watch: Watch) -> bool:
         """A key that is not steady, a listener's in the usual case; whether there was anything for it."""
         if key._interest == _ACCEPT and mask == READABLE and key._valid:
-            key._ready = _ACCEPT
-            self._dispatch(key, key._attachment, _ACCEPT)
+            key._ready, attachment = _ACCEPT, key._attachment
+            try:
+                attachment.handle_ready(_ACCEPT)
+            except BaseException as error:
+                self._failed(key, attachment, error)
+                if isinstance(error, LEAVING):
+                    raise
             return True
         return watch.hand_over([(fd, mask)], self._dispatch) > 0
 
