@@ -20,7 +20,8 @@ class Progress(NamedTuple):
 
 
 LAGS = 24  # numbers in ``lag``: up to 8 s, and more
-_LENGTHS = 54  # of a number of microseconds, in bits
+_LENGTHS = 64  # of a number of nanoseconds, in bits
+_NONE = 11  # of one that is less than a microsecond
 _TOGETHER = 4_000_000  # nanoseconds: by less than that a deadline may be late
 
 
@@ -114,7 +115,7 @@ class Tally:
         self.since = self.until = (
             0  # and in those that begin in this time: a list for each would be a third of a handler
         )
-        self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
+        self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the nanoseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
     def wake(self, now: int) -> list[int]:
@@ -144,6 +145,6 @@ class Tally:
             spins=self.spins,
             timers=timers,
             busy=self.busy + (now - woke if woke else 0),
-            lag=(*lag[: LAGS - 1], sum(lag[LAGS - 1 :])),
+            lag=(sum(lag[:_NONE]), *lag[_NONE : _NONE + LAGS - 2], sum(lag[_NONE + LAGS - 2 :])),
             closed=MappingProxyType(dict(self.closed)),
         )

@@ -182,7 +182,7 @@ class Reactor(Stopping):
         return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
     def _turn(self, timeout: float | None) -> None:
-        tally, hand_off, end = self.tally, self.hand_off, None
+        tally, hand_off, clock, end = self.tally, self.hand_off, self._clock, None
         tally.turns += 1
         bytes_in, moved = tally.bytes_in, False
         if self._ticks:
@@ -191,7 +191,7 @@ class Reactor(Stopping):
             timeout, end, moved = 0.0, 0, self._deliver_signals()
         due = 0 if self._due else self._timers.first or self._timers.next_due()
         if due is not None:
-            left = (due - (tally.ended or self._clock())) / 1e9
+            left = (due - (tally.ended or clock())) / 1e9
             if left <= 0:
                 timeout, end, moved = 0.0, 0, self._run_timers() > 0 or moved
             elif timeout is None or left < timeout:
@@ -217,10 +217,10 @@ class Reactor(Stopping):
         if not tally.woke:
             tally.ended = 0
             return
-        tally.ended = tally.heard[0] = now = self._clock()
+        tally.ended = tally.heard[0] = now = clock()
         spent, tally.woke = now - tally.woke, 0
         tally.busy += spent
-        tally.lag[(spent >> 10).bit_length()] += 1
+        tally.lag[spent.bit_length()] += 1
 
     def _cut_off(self) -> None:
         """A Ctrl-C has left the turn, whose work ends here: nobody is at work until the next one."""
@@ -326,8 +326,8 @@ class Reactor(Stopping):
 
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
-        owner = self.owner
-        foreign = owner.thread is not None and owner.thread != self._thread_id()
+        owner, thread_id = self.owner, self._thread_id
+        foreign = owner.thread is not None and owner.thread != thread_id()
         if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel._blocking:
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None

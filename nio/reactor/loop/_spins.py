@@ -51,7 +51,7 @@ class SpinWatch:
         self._seen = (0, 0, 0, 0)  # when it was last asked
 
     def idle_turn(self) -> None:
-        """A turn was woken by the kernel and has read and accepted nothing: has anything else moved since this was asked last?
+        """A turn was woken by the kernel, and has read and accepted nothing: has anything else moved since the last?
 
         To refuse a connection is something.
         """

@@ -71,14 +71,14 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        tally, get, passed = self._tally, watch.by_fd.get, 0
-        heard, received = tally.heard if tally.woke else tally.wake(self._clock()), 0
+        tally, get, clock, passed = self._tally, watch.get, self._clock, 0
+        heard, received = tally.heard if tally.woke else tally.wake(clock()), 0
         readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 try:
                     handler = (key := get(fd, nobody))._attachment
-                    steady = mask == readable == key._interest and handler._steady is handler and key._valid
+                    steady = handler._steady is handler and key._valid if mask == readable == key._interest else False
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:

@@ -191,6 +191,7 @@ def test_one_that_another_channel_has_the_number_of(pair: Pair) -> None:
 
 def test_a_number_that_the_poller_cannot_watch(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     def act(near: SocketChannel) -> None:
+        pair.selector._enrolls = False
         monkeypatch.setattr(type(pair.selector._poller), "limit", 1)
         with pytest.raises(ValueError, match="beyond the 1"):
             pair.selector._enroll(near, READABLE, None)
