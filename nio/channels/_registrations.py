@@ -72,8 +72,8 @@ class Registrations:
         key = _new(SelectionKey)
         key._channel, key._selector, key._attachment = channel, self, attachment  # type: ignore[assignment]
         key._fd = fd = channel._fd
-        key._interest, key._ready, key._queued, key._valid = ops, 0, False, True
-        key._kernel_mask = UNKNOWN
+        key._interest, key._ready, key._kernel_mask = ops, 0, UNKNOWN
+        key._queued, key._valid = False, True
         try:
             channel._registered = key
             self._keys[key] = None

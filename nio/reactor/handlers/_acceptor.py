@@ -101,9 +101,9 @@ class Acceptor(Handler):
         reactor = self.reactor
         turns, admission = reactor.tally.turns, reactor.admission
         gap, self._served_at = turns - self._served_at, turns
-        one = self._comes_alone and gap != 1
-        if not one or self.per_peer is not None or admission.taken + 1 >= admission.limit:
-            self._comes_alone = self._accept(1 if one else self.accepts_per_turn) == 1
+        most = 1 if self._comes_alone and gap != 1 else self.accepts_per_turn
+        if most != 1 or self.per_peer is not None or admission.taken + 1 >= admission.limit:
+            self._comes_alone = self._accept(most) == 1
             return
         try:
             accepted = self.channel._accept(False)

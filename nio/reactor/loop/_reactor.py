@@ -182,9 +182,9 @@ class Reactor(Stopping):
         return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
     def _turn(self, timeout: float | None) -> None:
-        tally, hand_off, clock, end = self.tally, self.hand_off, self._clock, None
+        tally, hand_off, clock = self.tally, self.hand_off, self._clock
         tally.turns += 1
-        bytes_in, moved = tally.bytes_in, False
+        bytes_in, moved, end = tally.bytes_in, False, None
         if self._ticks:
             timeout, end = 0.0, 0
         if self._arrived:
@@ -192,7 +192,7 @@ class Reactor(Stopping):
         due = 0 if self._due else self._timers.first or self._timers.next_due()
         if due is not None:
             left = (due - (tally.ended or clock())) / 1e9
-            if left <= 0:
+            if left <= 0.0:
                 timeout, end, moved = 0.0, 0, self._run_timers() > 0 or moved
             elif timeout is None or left < timeout:
                 timeout, end = left, due
@@ -327,8 +327,12 @@ class Reactor(Stopping):
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
         owner, thread_id = self.owner, self._thread_id
-        foreign = owner.thread is not None and owner.thread != thread_id()
-        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel._blocking:
+        if (
+            (owner.thread is not None and owner.thread != thread_id())
+            or type(handler) is not self._checked
+            or type(channel) is not SocketChannel
+            or channel._blocking
+        ):
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
         else:

@@ -55,7 +55,8 @@ class Nobody:
     _interest = -1
 
 
-_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, Nobody, b"", 0, 0)  # a global costs three of a local
+# A global costs three of a local.
+_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, Nobody, b"", 0, 0, 0)
 
 
 class Steady:
@@ -71,9 +72,9 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        tally, get, clock, passed = self._tally, watch.get, self._clock, 0
-        heard, received = tally.heard if tally.woke else tally.wake(clock()), 0
-        readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
+        tally, get, clock = self._tally, watch.get, self._clock
+        heard, passed = tally.heard if tally.woke else tally.wake(clock()), 0
+        readable, lf, cr, ending, plain, size, kind, nobody, data, received, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 try:
