@@ -25,7 +25,7 @@ SAFETY: dict[str, tuple[tuple[str, str], ...]] = {
     "the length of a name": (("if count > handler._longest or line is data", "if line is data"),),
     "the key's validity and interest": (
         (
-            "steady = mask == readable == key._interest and handler._steady is handler and key._valid",
+            "steady = handler._steady is handler and key._valid if mask == readable == key._interest else False",
             "steady = handler._steady is handler",
         ),
         ("wire, step, key._ready = handler._wire, 0, mask\n", "wire, step = handler._wire, 0\n"),

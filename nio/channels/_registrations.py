@@ -31,6 +31,7 @@ class Registrations:
 
     __slots__ = (
         "_cancelled",
+        "_enrolls",
         "_forked",
         "_key_class",
         "_keys",
@@ -48,6 +49,7 @@ class Registrations:
     _provider: SelectorProvider
     _key_class: type[SelectionKey]
     _lock: Lock
+    _enrolls: bool  # a connection takes the short way
     _open: bool
     _forked: bool
     _selecting: int
@@ -63,22 +65,21 @@ class Registrations:
 
     def _enroll(self, channel: SelectableChannel, ops: int, attachment: object) -> SelectionKey:
         """As ``channel.register``, for a connection that nobody else knows yet and for the thread that selects."""
-        fresh = channel._registered is None and channel._provider is self._provider
-        if not fresh or self._selecting != HANDING_OVER or self._key_class is not SelectionKey or not channel._open:
+        fresh = channel._registered is None and channel._provider is self._provider and channel._open
+        if not fresh or self._selecting != HANDING_OVER or not self._enrolls:
             return channel.register(self, ops, attachment)  # type: ignore[arg-type]  # a Registrations is a Selector
-        if self._poller.limit is not None:
-            self._watch.check_limit(channel._fd)
+        mask, add = MASKS[ops], self._poller.add
         key = _new(SelectionKey)
         key._channel, key._selector, key._attachment = channel, self, attachment  # type: ignore[assignment]
         key._fd = fd = channel._fd
-        key._interest, key._ready, key._queued, key._valid = ops, 0, False, True
-        key._kernel_mask = UNKNOWN
+        key._interest, key._ready, key._kernel_mask = ops, 0, UNKNOWN
+        key._queued, key._valid = False, True
         try:
             channel._registered = key
             self._keys[key] = None
             self._watch.by_fd[fd] = key  # first, so that whatever the poller reports has a key
-            self._poller.add(fd, MASKS[ops])
-            key._kernel_mask = MASKS[ops]
+            add(fd, mask)
+            key._kernel_mask = mask
         except OSError:
             key._changed()  # the next selection tells why
         except BaseException:
@@ -89,7 +90,7 @@ class Registrations:
         return key
 
     def _dismiss(self, channel: SelectableChannel) -> None:
-        """As ``channel.release``, for the thread that selects."""
+        """As ``channel.release``, for the thread that selects and knows of this end: ``on_cancel`` is not called."""
         key = channel._registered
         used = channel._is_strange or channel._reading or channel._writing or channel._wakeup or self._selected
         if used or self._selecting != HANDING_OVER or type(key) is not SelectionKey or key._selector is not self:
@@ -100,11 +101,11 @@ class Registrations:
                 alive = channel._open and key._valid
                 if alive:
                     channel._open = key._valid = False
-                    by_fd, fd = self._watch.by_fd, key._fd
+                    by_fd, remove, fd = self._watch.by_fd, self._poller.remove, key._fd
                     key._kernel_mask = UNKNOWN
                     if by_fd.get(fd) is key:
                         try:
-                            self._poller.remove(fd)
+                            remove(fd)
                         except (OSError, KeyError):
                             pass  # whoever closed the descriptor has removed it
                         del by_fd[fd]
@@ -117,8 +118,6 @@ class Registrations:
                     channel._registered = None  # last: an interruption finds the key here
             if not alive:
                 channel.release()
-            elif self.on_cancel is not None:
-                self.on_cancel(key)
         except BaseException:
             channel._cut_short()
             raise

@@ -100,6 +100,7 @@ class Selector(Registrations):
         self._waking = Waking(self._provider, self._poller)
         self._watch.on_unknown = self._waking.silence
         self._watch.check_limit(self._waking.fd)
+        self._enrolls = self._key_class is SelectionKey and self._poller.limit is None
         self._poller.add(self._waking.fd, READABLE)
         shared_by_fork(self._provider).add(self)
 
@@ -192,7 +193,7 @@ class Selector(Registrations):
             end = (pause := check_seconds("timeout", timeout)) and self._provider.clock() + pause * 1e9
         if self._selecting or not self._open:
             self._refuse_to_select()
-        watch, waking = self._watch, self._waking
+        watch, waking, wait = self._watch, self._waking, self._poller.wait
         try:
             self._selecting, waking.was_set = SELECTING, False
             watch.unasked = watch.stale = count = 0
@@ -200,7 +201,7 @@ class Selector(Registrations):
                 timeout = self._apply_changes(timeout)
             while True:
                 sleep = timeout if timeout is None or timeout <= _LONGEST_SLEEP else _LONGEST_SLEEP
-                events = self._poller.wait(sleep)
+                events = wait(sleep)
                 if self._cancelled:
                     self._flush_cancelled()
                 if events:

@@ -124,21 +124,25 @@ class ServerSocketChannel(NetworkChannel):
         """
         if blocking is not True and blocking is not False:
             raise TypeError(f"blocking must be True or False, not {blocking!r}")
+        with self._reading or self._read_lock:
+            return self._accept(blocking)
+
+    def _accept(self, blocking: bool) -> SocketChannel | None:
+        """The same without the lock, for an action of a selector that has the channel: it keeps the descriptor open."""
         address: Any
         provider, family, lock = self._provider, self._family, None
-        with self._reading or self._read_lock:
-            if not self._open or not self._bound:
-                self._refuse_to_accept()
-            if not blocking and (lock := self._accepted_lock) is None:
-                shared_by_fork(provider).add(self)
-                lock = self._accepted_lock = provider.rlock()
-            try:
-                sock, address = provider.accept(self._sock)
-            except OSError as error:
-                accepted = self._accept_later(error)
-                if accepted is None:
-                    return None
-                sock, address = accepted
+        if not self._open or not self._bound:
+            self._refuse_to_accept()
+        if not blocking and (lock := self._accepted_lock) is None:
+            shared_by_fork(provider).add(self)
+            lock = self._accepted_lock = provider.rlock()
+        try:
+            sock, address = provider.accept(self._sock)
+        except OSError as error:
+            accepted = self._accept_later(error)
+            if accepted is None:
+                return None
+            sock, address = accepted
         if family is not _INET:  # whose peers have one form only
             address = provider.told_address(address)
         elif address[0] == (host := self._last_host):  # which another thread may change: it is read once

@@ -88,6 +88,7 @@ class Watch(Generic[K]):
         "_start",
         "_untold",
         "by_fd",
+        "get",
         "on_fault",
         "on_lost",
         "on_unknown",
@@ -103,6 +104,7 @@ class Watch(Generic[K]):
         self.poller = provider.open_poller()
         self.updates: deque[K] = deque()
         self.by_fd: dict[int, K] = {}
+        self.get = self.by_fd.get  # to look a method of a dict up costs as much as the call
         self.on_lost: Callable[[K, OSError], object] | None = None
         self.on_fault: Callable[[K], object] | None = None  # a peer has reset, and nobody was interested
         self.on_unknown: Callable[[int], object] = id  # a descriptor without a key: the wake-up's, say
@@ -236,7 +238,7 @@ class Watch(Generic[K]):
     def rotated(self, events: Events) -> Events:
         """Kernels report in a fixed order: nobody is always the last."""
         self._start = start = (self._start + 1) % len(events)
-        return events[start:] + events[:start]
+        return events[start:] + events[:start] if start else events
 
     def _is_stale(self, key: K, mask: int) -> bool:
         """Why a key is ready for nothing: True if its interest was cleared before this selection, not just now.

@@ -55,7 +55,7 @@ class ChannelWatch:
         patches.put(DatagramChannel, "receive", self._receive)
         patches.put(DatagramChannel, "_take", self._take)
         patches.put(DatagramChannel, "is_truncated", self._is_truncated)
-        patches.put(ServerSocketChannel, "accept", self._accept)
+        patches.put(ServerSocketChannel, "_accept", self._accept)
         patches.put(ServerSocketChannel, "bind", self._bind)
         patches.put(NetworkChannel, "socket", self._socket)
         patches.put(SocketChannel, "finish_connect", self._finish_connect)
@@ -271,13 +271,13 @@ class ChannelWatch:
             self.ward.tell("I14", text, facts.cut_at)
 
     def _accept(self, plain: Callable[..., Any]) -> Callable[..., Any]:
-        def accept(channel: Any, *, blocking: bool = True) -> Any:
+        def accept(channel: Any, blocking: bool) -> Any:
             turn, facts = self._facts(channel)
             if turn is not None:
                 turn.touch(facts)
             facts.accepts += 1
             try:
-                client = plain(channel, blocking=blocking)
+                client = plain(channel, blocking)
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE) and not facts.trusted:
                     limit = channel.provider.descriptor_limit()

@@ -4,7 +4,7 @@
 counters between two of them. So each record has the bytes that were moved, and at level ``teach`` the processor time.
 
 **Along**: a loop that handlers bring (``reactor.serve_by``) costs too much to be entered for each key. It looks each
-key up in ``watch.by_fd`` before it serves it, and what it looks in is ours: at each look the last dispatch ends and
+key up by ``watch.get`` before it serves it, and what it looks with is ours: at each look the last dispatch ends and
 the next begins. Such a loop adds its counters up when it ends. So the bytes are -1, not told, but where the answer had
 one key alone.
 
@@ -39,7 +39,7 @@ def telling_one_by_one(serve: Serve, recording: Recording, tally: Counters, cpu_
     def serve_one_by_one(events: Events, watch: Any) -> int:
         handed, began = 0, clock()
         for event in watch.rotated(events) if len(events) > 1 else events:
-            key: Any = watch.by_fd.get(event[0])
+            key: Any = watch.get(event[0])
             if key is None:
                 handed += serve([event], watch)
                 began = clock()
@@ -65,12 +65,11 @@ def telling_one_by_one(serve: Serve, recording: Recording, tally: Counters, cpu_
 
 
 class _Watch:
-    """What a loop that handlers bring is given as its ``watch``; ``by_fd.get`` is the one that notes each look."""
+    """What a loop that handlers bring is given as its ``watch``; ``get`` is the one that notes each look."""
 
-    __slots__ = ("by_fd", "get", "hand_over", "rotated")
+    __slots__ = ("get", "hand_over", "rotated")
 
     def __init__(self, get: Callable[..., Any]) -> None:
-        self.by_fd: _Watch = self
         self.get: Callable[..., Any] = get
         self.hand_over: Any = None
         self.rotated: Any = None
@@ -83,7 +82,7 @@ def telling_along(serve: Serve, recording: Recording, tally: Counters, cpu_time:
 
     def serve_along(events: Events, watch: Any) -> int:
         ours.rotated, ours.hand_over = watch.rotated, watch.hand_over
-        begin(watch.by_fd.get)
+        begin(watch.get)
         bytes_in, bytes_out = tally.bytes_in, tally.bytes_out
         try:
             return serve(events, ours)

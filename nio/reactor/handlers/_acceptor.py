@@ -93,17 +93,20 @@ class Acceptor(Handler):
         if isinstance(self._handler, type) and issubclass(self._handler, Handler):
             self._handler.check_reactor(reactor)
 
+    def handle_ready(self, ready: int) -> None:
+        self.handle_accept()  # a listener has one operation
+
     def handle_accept(self) -> None:
         """Accept what waits, within bounds; see the head of the module for how much is asked for."""
         reactor = self.reactor
         turns, admission = reactor.tally.turns, reactor.admission
-        in_a_row, self._served_at = turns - self._served_at == 1, turns
-        one = self._comes_alone and not in_a_row
-        if not one or self.per_peer is not None or admission.taken + 1 >= admission.limit:
-            self._comes_alone = self._accept(1 if one else self.accepts_per_turn) == 1
+        gap, self._served_at = turns - self._served_at, turns
+        most = 1 if self._comes_alone and gap != 1 else self.accepts_per_turn
+        if most != 1 or self.per_peer is not None or admission.taken + 1 >= admission.limit:
+            self._comes_alone = self._accept(most) == 1
             return
         try:
-            accepted = self.channel.accept(blocking=False)
+            accepted = self.channel._accept(False)
         except OSError as error:
             self._comes_alone = self._goes_on(error)
             return
@@ -198,7 +201,8 @@ class Acceptor(Handler):
     def admit_to(self, reactor: Reactor, channel: SocketChannel) -> None:
         """Give the connection a handler on that reactor, whose thread this is."""
         try:
-            handler: Any = self._maker()
+            make = self._maker
+            handler: Any = make()
             if self._makes_new:
                 handler.key = None  # it will be asked: what is not there costs more than all else that is asked
             reactor.admit(channel, _READ, handler)

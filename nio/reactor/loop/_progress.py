@@ -20,7 +20,8 @@ class Progress(NamedTuple):
 
 
 LAGS = 24  # numbers in ``lag``: up to 8 s, and more
-_LENGTHS = 54  # of a number of microseconds, in bits
+_LENGTHS = 64  # of a number of nanoseconds, in bits
+_NONE = 11  # of one that is less than a microsecond
 _TOGETHER = 4_000_000  # nanoseconds: by less than that a deadline may be late
 
 
@@ -112,7 +113,7 @@ class Tally:
         self.ended = 0  # when the work of the turn before did, and this turn began; 0: nobody has looked at the clock
         self.heard: list[int] = [0]  # when this turn ended, for all who are heard in it; 0 while it is under way
         self.since = self.until = 0  # and in the turns that begin in this time: a list for each is much for an idle peer
-        self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the microseconds that they were at work
+        self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the nanoseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
     def wake(self, now: int) -> list[int]:
@@ -143,6 +144,6 @@ class Tally:
             spins=self.spins,
             timers=timers,
             busy=self.busy + (now - woke if woke else 0),
-            lag=(*lag[: LAGS - 1], sum(lag[LAGS - 1 :])),
+            lag=(sum(lag[:_NONE]), *lag[_NONE : _NONE + LAGS - 2], sum(lag[_NONE + LAGS - 2 :])),
             closed=MappingProxyType(dict(self.closed)),
         )

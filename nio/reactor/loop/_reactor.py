@@ -182,17 +182,17 @@ class Reactor(Stopping):
         return Progress(new, bytes_in, bytes_out, closed, tally.ticks - ticks, tally.timers - timers)
 
     def _turn(self, timeout: float | None) -> None:
-        tally, hand_off, end = self.tally, self.hand_off, None
+        tally, hand_off, clock = self.tally, self.hand_off, self._clock
         tally.turns += 1
-        bytes_in, moved = tally.bytes_in, False
+        bytes_in, moved, end = tally.bytes_in, False, None
         if self._ticks:
             timeout, end = 0.0, 0
         if self._arrived:
             timeout, end, moved = 0.0, 0, self._deliver_signals()
         due = 0 if self._due else self._timers.first or self._timers.next_due()
         if due is not None:
-            left = (due - (tally.ended or self._clock())) / 1e9
-            if left <= 0:
+            left = (due - (tally.ended or clock())) / 1e9
+            if left <= 0.0:
                 timeout, end, moved = 0.0, 0, self._run_timers() > 0 or moved
             elif timeout is None or left < timeout:
                 timeout, end = left, due
@@ -210,15 +210,17 @@ class Reactor(Stopping):
                 hand_off.flush()  # a completion may have brought its connection's next record
         if moved or bytes_in != tally.bytes_in or not (handed or self._selector.stale_events):
             self._spins.idle = 0
+        elif self._spins.connections != tally.connections:
+            self._spins.connections, self._spins.idle = tally.connections, 0
         else:
             self._spins.idle_turn()
         if not tally.woke:
             tally.ended = 0
             return
-        tally.ended = tally.heard[0] = now = self._clock()
+        tally.ended = tally.heard[0] = now = clock()
         spent, tally.woke = now - tally.woke, 0
         tally.busy += spent
-        tally.lag[(spent >> 10).bit_length()] += 1
+        tally.lag[spent.bit_length()] += 1
 
     def _cut_off(self) -> None:
         """A Ctrl-C has left the turn, whose work ends here: nobody is at work until the next one."""
@@ -324,9 +326,13 @@ class Reactor(Stopping):
 
     def admit(self, channel: SelectableChannel, ops: int, handler: EventHandler) -> SelectionKey:
         """As ``register``, for a channel that was accepted or connected: a connection, which takes a place."""
-        owner = self.owner
-        foreign = owner.thread is not None and owner.thread != self._thread_id()
-        if foreign or type(handler) is not self._checked or type(channel) is not SocketChannel or channel._blocking:
+        owner, thread_id = self.owner, self._thread_id
+        if (
+            (owner.thread is not None and owner.thread != thread_id())
+            or type(handler) is not self._checked
+            or type(channel) is not SocketChannel
+            or channel._blocking
+        ):
             key = self._attach(channel, ops, handler)
             self._checked = type(handler) if hasattr(type(handler), "handle_ready") and ops == _READ else None
         else:

@@ -21,7 +21,8 @@ class Watch(Protocol):
     """What the selector hands over with the kernel's answer."""
 
     @property
-    def by_fd(self) -> dict[int, Any]: ...
+    def get(self) -> Callable[[int, Any], Any]:
+        """The key of a descriptor, or the second argument."""
 
     def rotated(self, events: Events) -> Events: ...
 

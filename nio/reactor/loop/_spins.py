@@ -31,7 +31,7 @@ class Suspect(Protocol):
 class SpinWatch:
     """Counts the idle turns of one reactor."""
 
-    __slots__ = ("_call_later", "_handler_of", "_report", "_seen", "_selector", "_tally", "idle")
+    __slots__ = ("_call_later", "_handler_of", "_report", "_seen", "_selector", "_tally", "connections", "idle")
 
     def __init__(
         self,
@@ -47,10 +47,11 @@ class SpinWatch:
         self._report = report
         self._call_later = call_later
         self.idle = 0  # turns in a row
+        self.connections = 0  # that there were when a turn which has read nothing was last looked at
         self._seen = (0, 0, 0, 0)  # when it was last asked
 
     def idle_turn(self) -> None:
-        """A turn was woken by the kernel and has read nothing: has anything else moved since this was asked last?
+        """A turn was woken by the kernel, and has read and accepted nothing: has anything else moved since the last?
 
         To refuse a connection is something.
         """

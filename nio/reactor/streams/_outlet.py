@@ -36,6 +36,7 @@ from nio.reactor.streams._transport import Needs, Plain, PlainTransport, Transpo
 
 _READ, _WRITE = int(SelectionKey.OP_READ), int(SelectionKey.OP_WRITE)
 _CHANGES = Needs.CHANGES
+_logs, _DEBUG = logger.isEnabledFor, logging.DEBUG  # names of a module cost more
 
 
 class Outlet(Timed):
@@ -141,10 +142,11 @@ class Outlet(Timed):
                 self._let_go(reason)  # which a Ctrl-C has prevented
             return
         reactor, owner = self.reactor, self.reactor.owner
-        if owner.home is not None and owner.home != owner.thread_id():  # it is elsewhere
+        thread_id, home = owner.thread_id, owner.home
+        if home is not None and home != thread_id():  # it is elsewhere
             reactor.post(self.close, reason)
             return
-        if logger.isEnabledFor(logging.DEBUG):  # the channel knows its peer only now
+        if _logs(_DEBUG):  # the channel knows its peer only now
             self._log_end(reason)
         self._close(reason)
 

@@ -55,7 +55,8 @@ class Nobody:
     _interest = -1
 
 
-_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, Nobody, b"", 0, 0)  # a global costs three of a local
+# A global costs three of a local.
+_AS_LOCALS: Any = (READABLE, _LF, _CR, _ENDING, bytes, len, type, Nobody, b"", 0, 0, 0)
 
 
 class Steady:
@@ -71,14 +72,14 @@ class Steady:
 
     def serve(self, events: Events, watch: Watch) -> int:
         """Serve all that is ready; how many keys that was."""
-        tally, get, passed = self._tally, watch.by_fd.get, 0
-        heard, received = tally.heard if tally.woke else tally.wake(self._clock()), 0
-        readable, lf, cr, ending, plain, size, kind, nobody, data, requests, sent = _AS_LOCALS
+        tally, get, clock = self._tally, watch.get, self._clock
+        heard, passed = tally.heard if tally.woke else tally.wake(clock()), 0
+        readable, lf, cr, ending, plain, size, kind, nobody, data, received, requests, sent = _AS_LOCALS
         try:
             for fd, mask in watch.rotated(events) if len(events) > 1 else events:
                 try:
                     handler = (key := get(fd, nobody))._attachment
-                    steady = mask == readable == key._interest and handler._steady is handler and key._valid
+                    steady = handler._steady is handler and key._valid if mask == readable == key._interest else False
                 except BaseException as error:  # it is no connection
                     steady = _unless_leaving(error)
                 if not steady:
@@ -114,8 +115,13 @@ class Steady:
     def _serve_other(self, key: Any, fd: int, mask: int, watch: Watch) -> bool:
         """A key that is not steady, a listener's in the usual case; whether there was anything for it."""
         if key._interest == _ACCEPT and mask == READABLE and key._valid:
-            key._ready = _ACCEPT
-            self._dispatch(key, key._attachment, _ACCEPT)
+            key._ready, attachment = _ACCEPT, key._attachment
+            try:
+                attachment.handle_ready(_ACCEPT)
+            except BaseException as error:
+                self._failed(key, attachment, error)
+                if isinstance(error, LEAVING):
+                    raise
             return True
         return watch.hand_over([(fd, mask)], self._dispatch) > 0
 

@@ -318,6 +318,19 @@ def test_a_listener_that_was_never_bound_is_an_error_of_its_owner(caplog: pytest
         assert reactor.statistics().open == 0
 
 
+def test_an_acceptor_that_raises_loses_its_listener_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(acceptor: Acceptor) -> None:
+        raise LookupError("mine")
+
+    with World() as world:
+        peer = world.connect()  # from now on its loop goes through the kernel's answer
+        monkeypatch.setattr(Acceptor, "handle_accept", raising)
+        world.dial()
+        world.until(lambda: not world.listener.is_open)
+        peer.send(b"bob\n")
+        assert peer.read(10) == b"Hello bob\n"
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
