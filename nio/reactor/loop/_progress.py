@@ -112,7 +112,7 @@ class Tally:
         self.woke = 0  # when this turn's work began; 0: it is not at work, or has begun with it
         self.ended = 0  # when the work of the turn before did, and this turn began; 0: nobody has looked at the clock
         self.heard: list[int] = [0]  # when this turn ended, for all who are heard in it; 0 while it is under way
-        self.since = self.until = 0  # and in the turns that begin in this time: one for each is much for an idle peer
+        self.since = self.until = 0  # and in the turns that begin meanwhile: a list for each is much for an idle peer
         self.lag: list[int] = [0] * _LENGTHS  # turns, by the bits of the nanoseconds that they were at work
         self.closed: dict[CloseReason, int] = {}
 
