@@ -31,7 +31,7 @@ from nio.reactor.loop._progress import Tally
 from nio.reactor.loop._registry import LEAVING, Registry, owner_of
 from nio.reactor.loop._signals import Signals, SignalWatch
 from nio.reactor.loop._state import ReactorState
-from nio.reactor.loop._timers import Expecting, Schedule, Timer, next_number
+from nio.reactor.loop._timers import Expecting, LoadedTimer, Schedule, Timer
 from nio.reactor.loop._urgent import UrgentWatch, UrgentWatches
 from nio.spi import SelectorProvider
 
@@ -100,12 +100,14 @@ class Agenda:
         owner, queue = self.owner, self._timers
         if type(fn) not in _OF_PYTHON or fn.__code__.co_flags & COROUTINE:
             check_callable("call_at", fn)
-        if owner.thread is not None and owner.thread != owner.thread_id():
+        if (thread := owner.thread) is not None and thread != owner.thread_id():
             owner.check("call_at")
         if type(when) is not int:
             when = check_int("when", when)
-        entry = (when, next_number(), fn, queue)
-        timer = Timer(entry + args if args else entry)  # as in schedule(), without the call
+        timer = LoadedTimer(args) if args else Timer()  # as in schedule(), without its calls
+        timer._when = when
+        timer._fn = fn
+        timer._queue = queue
         queue.live += 1
         queue.first = None
         queue.new.append(timer)

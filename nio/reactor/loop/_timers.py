@@ -1,12 +1,14 @@
 """Timers on one heap, in integer nanoseconds of a monotonic clock.
 
-**A timer is a list**, and is itself what stands on the heap: ``[when, number, fn, queue, *args]``. So one is a single
-object for Python's garbage collector, which is most of what a million timers cost, and lists are compared in C. The
-numbers never repeat in a process: they keep equal moments in the order in which they were made, and no two timers are
-equal. A negative number says that the timer is not queued: it has fired, or fires in this turn.
+**A timer is one small object** of three slots, four if its call has arguments: what a million timers cost is mostly
+that Python's garbage collector walks them. It knows nothing of the heap. There stands ``(when, number, timer)``, which
+is compared in C and never as far as the timer. The numbers never repeat in a process: they keep equal moments in the
+order in which they were made.
 
-**What was set since the loop last looked stands in a list**, ``new``. The loop puts it on the heap when it asks what is
-due. What was cancelled before that has cost the heap nothing, and many together are put there in one pass.
+**What was set since the loop last looked stands in a queue**, ``new``. The loop puts it on the heap when it asks what
+is due. What was cancelled before that has cost the heap nothing, and many together are put there in one pass.
+
+**A timer belongs to its queue until it fires**, then to ``away``: whoever is cancelled there is counted nowhere else.
 
 **Deadlines of connections** nearly always are cancelled, long before they are due, and there is one for each. So they
 wait in ``new`` until one of them may be due: until then ``first`` is all that a turn asks for. It is not later than any
@@ -24,8 +26,8 @@ the next at the first point of the grid that is still to come. It goes back to t
 whatever the call raises does not end it.
 
 **A Ctrl-C** comes when a call returns or a function begins. So each count is changed in one step with what it counts,
-and a timer may stand in ``new`` and on the heap, or on the heap and among those that fire: what has left the queue and
-is found on the heap is dropped there.
+and a timer may stand in ``new`` and on the heap, or on the heap and among those that fire: what is found on the heap
+and has left the queue, or is due at another time by now, is dropped there.
 """
 
 from __future__ import annotations
@@ -40,80 +42,88 @@ from nio.reactor.loop._owner import Owner
 
 _SWEEP_ABOVE = 64
 _PUSHED_SINGLY = 16  # and an eighth of the heap: more are put on it at once, which costs a pass over all of it
-_WHEN, _NUMBER, _FN, _QUEUE, _ARGS = range(5)
 
 next_number = count(1).__next__
 
 
-class Timer(list[Any]):
-    """A call in the future, made by ``call_later``, ``call_at`` or ``call_every``.
+class Timer:
+    """A call in the future, made by ``call_later``, ``call_at`` or ``call_every``."""
 
-    It is a list for speed alone: what is in it is nobody's business, and it is equal to itself only.
-    """
+    __slots__ = ("_fn", "_queue", "_when")  # set by whoever makes one, which is cheaper than a constructor
 
-    __slots__ = ()
-
-    __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
-
-    def __repr__(self) -> str:
-        return object.__repr__(self)
+    _when: int
+    _fn: Any  # None: there is no call to make any more
+    _queue: Away
 
     @property
     def when(self) -> int:
         """When it is due (next), in nanoseconds of the provider's clock."""
-        when: int = self[_WHEN]
-        return when
+        return self._when
 
     @property
     def is_active(self) -> bool:
         """True until it was cancelled or, unless it is periodic, has fired."""
-        return self[_FN] is not None
+        return self._fn is not None
 
     def cancel(self) -> None:
         """Never fire again; at any time, also twice, also in its own call.
 
         IllegalStateError from a thread that does not run the reactor while another does.
         """
-        queue: TimerQueue = self[3]
+        queue = self._queue
         owner = queue.owner
         if owner.thread is not None and owner.thread != owner.thread_id():
             owner.check("timer.cancel")
-        fn = self[2]  # which is let go of when all is counted
+        fn = self._fn  # which is let go of when all is counted
         if fn is not None:
-            self[2] = None
-            if self[1] > 0:
-                queue.dead += 1
-                queue.live -= 1
-                queue.first = None
-            if len(self) > 4:
-                del self[4:]
-            if (dead := queue.dead) > _SWEEP_ABOVE and dead > queue.live:
+            self._fn = None
+            queue.dead = dead = queue.dead + 1
+            queue.live -= 1
+            queue.first = None
+            if dead > _SWEEP_ABOVE and dead > queue.live:
                 queue.sweep()
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
         """The call to make now, which is the last of it; None if it was cancelled since it left the queue."""
-        fn, args = self[_FN], tuple(self[_ARGS:])
-        self[_FN] = None
-        del self[_ARGS:]
+        fn, self._fn = self._fn, None
+        return None if fn is None else (fn, ())
+
+
+class LoadedTimer(Timer):
+    """A call with arguments."""
+
+    __slots__ = ("_args",)
+
+    def __init__(self, args: tuple[object, ...]) -> None:
+        self._args = args
+
+    def cancel(self) -> None:
+        Timer.cancel(self)
+        self._args = ()
+
+    def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
+        fn, args = self._fn, self._args
+        self._fn, self._args = None, ()
         return None if fn is None else (fn, args)
 
 
-class PeriodicTimer(Timer):
+class PeriodicTimer(LoadedTimer):
     """A call that is made again and again until it is cancelled."""
 
-    __slots__ = ("_period",)
+    __slots__ = ("_home", "_period")
 
+    _home: TimerQueue
     _period: int
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
-        fn, queue = self[_FN], self[_QUEUE]
+        fn, queue = self._fn, self._home
         if fn is None:
             return None
-        if self[_NUMBER] < 0:
-            due, number = self[_WHEN], next_number()
-            self[_WHEN] = due + ((queue.now - due) // self._period + 1) * self._period
-            queue.put(self, number)
-        return fn, tuple(self[_ARGS:])
+        if self._queue is not queue:
+            due = self._when
+            self._when = due + ((queue.now - due) // self._period + 1) * self._period
+            queue.put(self)
+        return fn, self._args
 
 
 class Expecting(Protocol):
@@ -132,19 +142,18 @@ class Deadline(Timer):
 
     def cancel(self) -> None:
         """As any timer's, for its connection, which asks on the right thread: ``first`` stays as it is."""
-        expecting = self[2]
+        expecting = self._fn
         if expecting is not None:
-            self[2] = None
-            if self[1] > 0:
-                queue: TimerQueue = self[3]
-                queue.dead = dead = queue.dead + 1
-                queue.live -= 1
-                if dead > _SWEEP_ABOVE and dead > queue.live:
-                    queue.sweep()
+            self._fn = None
+            queue = self._queue
+            queue.dead = dead = queue.dead + 1
+            queue.live -= 1
+            if dead > _SWEEP_ABOVE and dead > queue.live:
+                queue.sweep()
 
     def take(self) -> tuple[Callable[..., object], tuple[object, ...]] | None:
-        expecting: Expecting | None = self[_FN]
-        self[_FN] = None
+        expecting: Expecting | None = self._fn
+        self._fn = None
         return None if expecting is None else (expecting.deadline_has_come, ())
 
 
@@ -154,18 +163,32 @@ class Schedule(Protocol):
     def __call__(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer: ...
 
 
-class TimerQueue:
-    """The timers of one reactor; for the thread of its owner only."""
+class Away:
+    """Where timers are that have left their queue, and how those in a queue are counted."""
 
-    __slots__ = ("dead", "first", "heap", "live", "new", "now", "owner")
+    __slots__ = ("dead", "first", "live", "owner")
 
     def __init__(self, owner: Owner) -> None:
         self.owner: Owner = owner
-        self.heap: list[Timer] = []
-        self.new: list[Timer] = []
         self.live: int = 0
-        self.dead: int = 0  # cancelled while they were queued, and still here
+        self.dead: int = 0  # cancelled while they were here, and still here
         self.first: int | None = None  # nothing is due before, which each turn asks; None: look for it
+
+    def sweep(self) -> None:
+        """Keep those alone that are not cancelled."""
+        self.dead = 0
+
+
+class TimerQueue(Away):
+    """The timers of one reactor; for the thread of its owner only."""
+
+    __slots__ = ("away", "heap", "new", "now")
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(owner)
+        self.away = Away(owner)
+        self.heap: list[tuple[int, int, Timer]] = []
+        self.new: deque[Timer] = deque()
         self.now: int = 0  # when what is due was taken last
 
     def __len__(self) -> int:
@@ -173,15 +196,15 @@ class TimerQueue:
 
     def schedule(self, when: int, fn: Callable[..., object], /, *args: object) -> Timer:
         """Call ``fn(*args)`` in the first turn that begins at ``when`` nanoseconds or later."""
-        timer = Timer([when, next_number(), fn, self, *args])
-        self.live += 1
-        self.first = None
-        self.new.append(timer)
+        timer = LoadedTimer(args) if args else Timer()
+        timer._when, timer._fn = when, fn
+        self.put(timer)
         return timer
 
     def expect(self, when: int, expecting: Expecting) -> Timer:
         """Call ``expecting.deadline_has_come()`` in the first turn that begins at ``when`` nanoseconds or later."""
-        timer = Deadline((when, next_number(), expecting, self))
+        timer = Deadline()
+        timer._when, timer._fn, timer._queue = when, expecting, self
         self.live += 1
         if self.first is not None and when < self.first:
             self.first = when
@@ -190,14 +213,14 @@ class TimerQueue:
 
     def repeat(self, when: int, period: int, fn: Callable[..., object], *args: object) -> Timer:
         """Call ``fn(*args)`` at ``when`` and every ``period`` nanoseconds after it, a positive number."""
-        timer = PeriodicTimer([when, -1, fn, self, *args])
-        timer._period = period
-        self.put(timer, next_number())
+        timer = PeriodicTimer(args)
+        timer._when, timer._fn, timer._period, timer._home = when, fn, period, self
+        self.put(timer)
         return timer
 
-    def put(self, timer: Timer, number: int) -> None:
+    def put(self, timer: Timer) -> None:
         """Have the timer fire at its ``when``."""
-        timer[_NUMBER] = number
+        timer._queue = self
         self.live += 1
         self.first = None
         self.new.append(timer)
@@ -210,20 +233,21 @@ class TimerQueue:
             self._settle()
         heap = self.heap
         while heap:
-            timer = heap[0]
-            if timer[2] is not None and timer[1] > 0:
-                self.first = timer[0]
-                return self.first
-            self.dead -= timer[1] > 0
+            when, _, timer = heap[0]
+            if timer._queue is self and timer._when == when:
+                if timer._fn is not None:
+                    self.first = when
+                    return when
+                self.dead -= 1
             heappop(heap)
         return None
 
     def take_due(self, now: int, due: deque[Timer]) -> None:
         """Put what is due behind ``due``, earliest first; the caller fires each. An exception in between loses none."""
-        self.now, self.first = now, None
+        self.now, self.first, away = now, None, self.away
         while (when := self.next_due()) is not None and when <= now:
-            timer = self.heap[0]
-            timer[_NUMBER] = -timer[_NUMBER]
+            timer = self.heap[0][2]
+            timer._queue = away
             self.live -= 1
             self.first = None
             due.append(timer)
@@ -233,21 +257,22 @@ class TimerQueue:
         """Put what is new on the heap."""
         heap, new, self.first = self.heap, self.new, None
         if len(new) > _PUSHED_SINGLY + len(heap) // 8:
-            alive = [timer for timer in new if timer[2] is not None]
+            alive = [(timer._when, next_number(), timer) for timer in new if timer._fn is not None]
             gone = len(new) - len(alive)
             alive += heap
             heapify(alive)
-            self.heap, self.new, self.dead = alive, [], self.dead - gone
+            self.heap, self.new, self.dead = alive, deque(), self.dead - gone
         while new := self.new:
-            if new[-1][2] is not None:
-                heappush(heap, new[-1])
+            timer = new[0]
+            if timer._fn is not None:
+                heappush(heap, (timer._when, next_number(), timer))
             else:
                 self.dead -= 1
-            new.pop()
+            new.popleft()
 
     def sweep(self) -> None:
         """Keep those alone that are not cancelled."""
-        alive = [timer for timer in self.heap if timer[2] is not None]
+        alive = [entry for entry in self.heap if entry[2]._fn is not None]
         heapify(alive)
-        new = [timer for timer in self.new if timer[2] is not None]
+        new = deque(timer for timer in self.new if timer._fn is not None)
         self.heap, self.new, self.dead = alive, new, 0  # together, whatever interrupts

@@ -86,7 +86,7 @@ def test_a_cancelled_timer_lets_go_of_its_arguments() -> None:
     class Big:
         pass
 
-    for end in (Timer.cancel, fire):
+    for end in (lambda timer: timer.cancel(), fire):
         big = Big()
         timer, kept = timer_queue().schedule(1, print, big), weakref.ref(big)
         del big
@@ -281,6 +281,22 @@ def test_a_deadline_that_is_cancelled_while_it_fires_does_not() -> None:
     fire(deadline)
     assert not waiting.came
     assert kept(queue) == len(queue) == queue.dead == 0
+
+
+def test_many_that_are_cancelled_by_the_first_of_their_batch_are_counted_once() -> None:
+    queue, calls = timer_queue(), list[int]()
+    waiting = queue.schedule(200, calls.append, 200)
+    due: deque[Timer] = deque()
+    for number in range(300):
+        queue.schedule(100, calls.append, number)
+    queue.take_due(100, due)
+    for timer in [*due][1:]:
+        timer.cancel()
+    assert len(queue) == kept(queue) == 1
+    for timer in due:
+        fire(timer)
+    assert calls == [0]
+    assert queue.next_due() == waiting.when
 
 
 def test_cancelled_deadlines_do_not_pile_up() -> None:
