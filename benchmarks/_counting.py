@@ -143,17 +143,17 @@ class Counted:
         """Send, wait for all replies, and again."""
         for _ in range(rounds):
             with self._held(shape):
+                if shape.connects_anew:
+                    clients[0].close()
+                    clients[0] = socket.create_connection(self._address, LIMIT)
                 for client in clients:
                     client.sendall(NAME * shape.names)
             for client in clients:
                 assert client.recv(len(GREETING) * shape.names, socket.MSG_WAITALL) == GREETING * shape.names
-            if shape.connects_anew:
-                clients[0].close()
-                clients[0] = socket.create_connection(self._address, LIMIT)
 
     @contextmanager
     def _held(self, shape: Shape) -> Iterator[None]:
-        if not self._is_held or shape.connections == 1:
+        if not self._is_held or (shape.connections == 1 and not shape.connects_anew):
             yield
             return
         pid = self._process.pid
