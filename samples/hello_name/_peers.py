@@ -50,9 +50,11 @@ def asyncio_protocol(greet: Greet) -> None:
             self.transport.write(b"".join([greet(name) + b"\n" for name in names]))
 
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(Hello, HOST, 0, backlog=1024)
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stopped.set)  # an exit raised amid a callback leaves a loop that waits
+        server = await loop.create_server(Hello, HOST, 0, backlog=1024)
         ready(server.sockets[0])
-        await server.serve_forever()
+        await stopped.wait()
 
     asyncio.run(serve())
 
