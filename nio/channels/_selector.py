@@ -184,7 +184,7 @@ class Selector(Registrations):
             return self.serve(timeout, lambda events, watch: watch.hand_over(events, action))
 
     def alone(self) -> Lock:
-        """For a reactor: inside ``with`` no other thread selects, and nobody need ask for that in each turn."""
+        """For a reactor: a lock. While it is held, in ``with``, no other thread selects, so a turn need not take it."""
         return self._lock
 
     def serve(self, timeout: float | None, take: Take | None, end: float | None = None) -> int:

@@ -63,7 +63,7 @@ def _name(path: Path) -> str:
 
 def _told(words: str, error: ssl.SSLError) -> ssl.SSLError:
     told = ssl.SSLError(error.errno, f"{words} ({error})")
-    told.library, told.reason = error.library, error.reason
+    vars(told).update(vars(error))  # which part of OpenSSL refused it, and why
     return told
 
 

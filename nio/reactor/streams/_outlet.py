@@ -151,7 +151,7 @@ class Outlet(Timed):
         self._close(reason)
 
     def _close(self, reason: CloseReason) -> None:
-        """For the reactor's thread; whoever is struck here has it done by another ``close()``, or by this one."""
+        """On the reactor's thread. What a Ctrl-C leaves undone here is done further below, or by the next close."""
         reactor = self.reactor
         self._state, self._reason, self._steady = CLOSED, reason, None
         try:  # whatever interrupts it, the rest is done: nobody closes it again
